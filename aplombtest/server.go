@@ -1,0 +1,248 @@
+package aplombtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aplomb-go/aplomb/internal/memnet"
+)
+
+// Server is a real [http.Server] on an in-memory network: no port, no wall
+// clock, so it works inside [testing/synctest] bubbles and outside them. Its
+// Date headers, timeouts and keep-alives follow the bubble's time.
+//
+// Make one with [NewServer], [NewTLSServer] or [Network.Serve], inside the
+// bubble if there is one. All methods are safe for concurrent use.
+type Server struct {
+	// URL is the server's origin without a trailing slash, "http://api.test"
+	// for [NewServer] and "https://api.test" for [NewTLSServer].
+	URL string
+
+	tb       testing.TB
+	listener *memnet.Listener
+	server   *http.Server
+	logs     *testLog
+	stop     context.CancelFunc // ends the context of every request
+	served   chan struct{}      // closed when Serve has returned
+	busy     tally              // connections and handlers still running
+	accepted atomic.Int64
+	closing  sync.Once
+
+	mu         sync.Mutex
+	transports []*http.Transport
+	client     *http.Client
+}
+
+// NewServer starts a server for h at http://api.test. It closes itself when the
+// test, or the bubble it was made in, ends, and by then all its goroutines have
+// ended as well. What [http.Server] logs, such as a panic in h, goes to tb.
+func NewServer(tb testing.TB, h http.Handler) *Server {
+	tb.Helper()
+	return start(tb, "http", "api.test:80", "api.test", h)
+}
+
+// NewTLSServer is [NewServer] at https://api.test. It speaks HTTP/2 and
+// HTTP/1.1 with a certificate that is made on the spot for whatever host name
+// the client asks for; Transport and Client trust it.
+func NewTLSServer(tb testing.TB, h http.Handler) *Server {
+	tb.Helper()
+	return start(tb, "https", "api.test:443", "api.test", h)
+}
+
+// start runs a server whose listener reports addr. host is how the address
+// reads in a URL, without the scheme's own port.
+func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
+	tb.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{
+		URL:      scheme + "://" + host,
+		tb:       tb,
+		listener: memnet.Listen(addr),
+		logs:     &testLog{tb: tb},
+		stop:     stop,
+		served:   make(chan struct{}),
+	}
+	s.busy.init()
+	s.server = &http.Server{
+		Handler:     s.counted(h),
+		ErrorLog:    log.New(s.logs, "", 0),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:   s.connState,
+	}
+	serve := s.server.Serve
+	if scheme == "https" {
+		s.server.TLSConfig = &tls.Config{GetCertificate: certificateFor, MinVersion: tls.VersionTLS12}
+		serve = func(l net.Listener) error { return s.server.ServeTLS(l, "", "") }
+	}
+	go func() {
+		defer close(s.served)
+		_ = serve(s.listener) // always non-nil, and ErrServerClosed is the only one to come
+	}()
+	tb.Cleanup(s.Close)
+	return s
+}
+
+// Transport returns a new transport that dials this server, whatever host is
+// asked for, and trusts its certificate. It is the caller's to change, except
+// for DialContext; its idle connections are closed with the server. Over TLS it
+// speaks HTTP/2; for HTTP/1.1 set its Protocols:
+//
+//	transport.Protocols = new(http.Protocols)
+//	transport.Protocols.SetHTTP1(true)
+func (s *Server) Transport() *http.Transport {
+	return s.adopt(newTransport(s.listener.DialContext))
+}
+
+// Client returns a client on a Transport of its own, the same client each
+// time, so that its connections are reused. It has no timeout.
+func (s *Server) Client() *http.Client {
+	s.mu.Lock()
+	client := s.client
+	s.mu.Unlock()
+	if client != nil {
+		return client
+	}
+	client = &http.Client{Transport: s.Transport()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.client == nil {
+		s.client = client
+	}
+	return s.client
+}
+
+// Conns returns how many connections the server has accepted so far: for tests
+// of connection reuse.
+func (s *Server) Conns() int { return int(s.accepted.Load()) }
+
+// Close stops the server: it cancels the contexts of all requests, closes all
+// connections and waits until all handlers and connections have ended. A
+// handler that neither ends by itself nor heeds its request's context keeps
+// Close waiting. Tests need not call it; a second call does nothing.
+func (s *Server) Close() {
+	s.closing.Do(func() {
+		s.mu.Lock()
+		transports := s.transports
+		s.mu.Unlock()
+		for _, t := range transports {
+			t.CloseIdleConnections()
+		}
+		s.stop()
+		s.listener.CloseConns() // first, lest TLS waits 5 s to say goodbye to a client that does not read
+		_ = s.server.Close()
+		<-s.served
+		s.listener.CloseConns() // again, for those accepted in between
+		s.busy.wait()
+		s.logs.close()
+	})
+}
+
+// newTransport returns a transport over dial that trusts our certificates and
+// is otherwise as http.DefaultTransport, minus the proxy.
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:       dial,
+		TLSClientConfig:   &tls.Config{RootCAs: authority().pool, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
+		MaxIdleConns:      100,
+	}
+}
+
+// adopt has the idle connections of t closed with the server.
+func (s *Server) adopt(t *http.Transport) *http.Transport {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.transports = append(s.transports, t)
+	return t
+}
+
+// counted wraps h so that Close can wait for it. Over HTTP/2 a handler may
+// start after its connection was closed; past Close there is nobody to answer.
+func (s *Server) counted(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.busy.add()
+		defer s.busy.done()
+		if r.Context().Err() != nil {
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// connState is called by http.Server with StateNew before it starts the
+// goroutine of a connection and with a final state as its last act.
+func (s *Server) connState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.accepted.Add(1)
+		s.busy.add()
+	case http.StateHijacked, http.StateClosed:
+		s.busy.done()
+	}
+}
+
+// connKey is where a request's context holds its connection: over HTTP/2 there
+// is no Hijacker to ask.
+type connKey struct{}
+
+// tally counts what is still running. Unlike a sync.WaitGroup it may rise from
+// zero while somebody waits.
+type tally struct {
+	mu   sync.Mutex
+	none *sync.Cond
+	n    int
+}
+
+func (t *tally) init() { t.none = sync.NewCond(&t.mu) }
+
+func (t *tally) add() { t.change(1) }
+
+func (t *tally) done() { t.change(-1) }
+
+func (t *tally) change(by int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n += by
+	if t.n == 0 {
+		t.none.Broadcast()
+	}
+}
+
+func (t *tally) wait() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.n > 0 {
+		t.none.Wait()
+	}
+}
+
+// testLog is where http.Server logs to. After the test has ended a call of
+// tb.Log would panic, so it then stays silent.
+type testLog struct {
+	mu     sync.Mutex
+	tb     testing.TB
+	closed bool
+}
+
+func (l *testLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.tb.Logf("%s", bytes.TrimSpace(p))
+	}
+	return len(p), nil
+}
+
+func (l *testLog) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
