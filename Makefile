@@ -1,0 +1,67 @@
+# Each target is one recipe; .ci/run calls the same ones.
+
+# Modules that go.work joins, and those too heavy for it. A module added here
+# is covered by every loop below.
+MODULES := . examples
+OUTSIDE := compat
+
+FUZZTIME ?= 30s
+BENCHTIME ?= 1s
+TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+test: ## the test suite of every workspace module
+	go test work
+
+race: ## the same under the race detector, never from the cache
+	go test -race -count=1 work
+
+lint: format vet golangci staticcheck ## gofmt, go vet, golangci-lint and staticcheck
+
+format: ## list files that gofmt would change, and fail if there are any
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
+
+vet: ## go vet of every workspace module
+	go vet work
+
+golangci: ## golangci-lint in every module, with the root's .golangci.yml
+	@for m in $(MODULES) $(OUTSIDE); do echo "golangci-lint $$m"; (cd $$m && $(TOOL) golangci-lint run ./...) || exit 1; done
+
+staticcheck: ## staticcheck in every module
+	@for m in $(MODULES) $(OUTSIDE); do echo "staticcheck $$m"; (cd $$m && $(TOOL) staticcheck ./...) || exit 1; done
+
+modules: ## build and vet each module by itself, as its users get it
+	@for m in $(MODULES) $(OUTSIDE); do echo "GOWORK=off $$m"; (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet ./...) || exit 1; done
+
+fuzz: ## each fuzz target for FUZZTIME (30s)
+	@for p in $$(go list ./...); do \
+		names=$$(go test -list '^Fuzz' $$p) || exit 1; \
+		for f in $$(echo "$$names" | grep '^Fuzz'); do \
+			echo "fuzz $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+		done; \
+	done
+
+bench: ## every benchmark of the root module, with allocations
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+tidy: ## go mod tidy in every module
+	@for m in $(MODULES) $(OUTSIDE) tools; do echo "tidy $$m"; (cd $$m && GOWORK=off go mod tidy) || exit 1; done
+
+tidy-check: ## fail where go mod tidy would change something
+	@for m in $(MODULES) $(OUTSIDE) tools; do echo "tidy -diff $$m"; (cd $$m && GOWORK=off go mod tidy -diff) || exit 1; done
+
+api: ## write testdata/api.txt from the exported API
+	go test ./internal/house -count=1 -run '^TestAPIGolden$$' -update
+
+cover: ## coverage of the root module, in coverage.html too
+	go test -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -1
+	go tool cover -html=coverage.out -o coverage.html
+
+compat: ## the tests against real peers: stripe-mock, official SDKs
+	cd compat && GOWORK=off go test -count=1 ./...
