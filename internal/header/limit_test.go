@@ -177,9 +177,7 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// TestLimitsNoAllocation is not parallel: AllocsPerRun forbids it.
-//
-//nolint:paralleltest // testing.AllocsPerRun counts the whole process.
+// TestLimitsNoAllocation is not parallel: testing.AllocsPerRun forbids it.
 func TestLimitsNoAllocation(t *testing.T) {
 	h := fields("Content-Type", "application/json", "Date", now.Format(http.TimeFormat), "Server", "x", "X-Request-Id", "1")
 	if n := testing.AllocsPerRun(100, func() {

@@ -126,7 +126,7 @@ func TestBodyGraphQL(t *testing.T) {
 
 func TestErrorCode(t *testing.T) {
 	t.Parallel()
-	for _, s := range strings.Fields("card_declined InvalidParameterCombination RATE_LIMITED E1001 err_42 not-found 20003 UNAUTHENTICATED") {
+	for s := range strings.FieldsSeq("card_declined InvalidParameterCombination RATE_LIMITED E1001 err_42 not-found 20003 UNAUTHENTICATED") {
 		if !errorCode(s) {
 			t.Errorf("%q is an error code", s)
 		}

@@ -1,5 +1,7 @@
 package redact
 
+import "slices"
+
 // Lengths of card numbers (ISO/IEC 7812-1).
 const minCard, maxCard = 13, 19
 
@@ -38,13 +40,13 @@ func joins(s string, from, to int) bool {
 // cardEndingHere tries the groups from the last one backwards.
 func cardEndingHere(spans []span, s string, groups []digitRun) []span {
 	to, n := groups[len(groups)-1].to, 0
-	for i := len(groups) - 1; i >= 0; i-- {
-		n += groups[i].to - groups[i].from
+	for _, g := range slices.Backward(groups) {
+		n += g.to - g.from
 		if n > maxCard {
 			break
 		}
-		if from := groups[i].from; n >= minCard && luhn(s[from:to], n) {
-			spans = append(spans, span{from, to})
+		if n >= minCard && luhn(s[g.from:to], n) {
+			spans = append(spans, span{g.from, to})
 		}
 	}
 	return spans
