@@ -1,0 +1,245 @@
+package aplomb
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// Auth is a [RequestOption]: a credential, how it is attached and where it may
+// go. [APIKey], [APIKeyQuery], [Bearer], [Basic] and [OAuth2] make the usual
+// ones.
+//
+// It is attached inside the transport, last, on every attempt and redirect,
+// and only where the request's origin (scheme, host and effective port) is the
+// client's own or among Origins. Anywhere else the request goes without it.
+type Auth struct {
+	// Attach adds the credential to r, which is a copy made for this attempt.
+	Attach AuthFunc
+	// Rejected is told of a 401 and reports whether Attach would now attach
+	// another credential; if so the request is sent again, once. Nil means no.
+	Rejected func(resp *http.Response) (again bool)
+	// Origins are further allowed origins, such as "https://files.acme.example".
+	// [Wrap] needs them, since it knows no base URL.
+	Origins []string
+
+	source SecretSource
+}
+
+// AuthFunc adds a credential to r, a copy made for one attempt. As a
+// [RequestOption] it is an [Auth] with nothing else.
+type AuthFunc func(r *http.Request) error
+
+func (f AuthFunc) applyClient(c *config) error { return Auth{Attach: f}.applyClient(c) }
+func (f AuthFunc) applyCall(s *settings) error { return Auth{Attach: f}.applyCall(s) }
+func (a Auth) applyClient(c *config) error     { return a.applyCall(&c.settings) }
+func (a Auth) Format(s fmt.State, _ rune)      { _, _ = io.WriteString(s, "aplomb.Auth([redacted])") }
+func (a Auth) String() string                  { return "aplomb.Auth([redacted])" }
+
+func (a Auth) applyCall(s *settings) error {
+	if a.Attach == nil {
+		return errors.New("aplomb: Auth.Attach is nil: use Bearer, Basic, APIKey, APIKeyQuery, OAuth2 or an AuthFunc")
+	}
+	if c, ok := a.source.(checked); ok {
+		if err := c.check(); err != nil {
+			return fmt.Errorf("aplomb: config: %w", err)
+		}
+	}
+	for _, o := range a.Origins {
+		if _, err := parseOrigin(o); err != nil {
+			return err
+		}
+	}
+	s.auths = append(s.auths[:len(s.auths):len(s.auths)], a)
+	s.noAuth = false
+	return nil
+}
+
+// NoAuth sends no credential.
+func NoAuth() RequestOption {
+	return &requestOption{set: func(s *settings) error { s.auths, s.noAuth = nil, true; return nil }}
+}
+
+// Bearer sends "Authorization: Bearer <secret>" (RFC 6750, section 2.1).
+func Bearer(secret SecretSource) Auth {
+	return secretAuth(secret, attachHeader("Authorization", "Bearer "))
+}
+
+// APIKey sends the secret in the named header.
+func APIKey(name string, secret SecretSource) Auth { return secretAuth(secret, attachHeader(name, "")) }
+
+// APIKeyQuery sends the secret as a query parameter. The caller's URL is left
+// alone, so the key shows in no error, and no Referer takes it elsewhere.
+// Prefer a header where the API has one: query strings end up in servers' logs.
+func APIKeyQuery(param string, secret SecretSource) Auth {
+	return secretAuth(secret, func(r *http.Request, value string) bool {
+		if r.URL.Query().Get(param) == value {
+			return false
+		}
+		u := *r.URL
+		q := u.Query()
+		q.Set(param, value)
+		u.RawQuery = q.Encode()
+		r.URL = &u
+		return true
+	})
+}
+
+// Basic sends the user name and password by HTTP Basic authentication (RFC 7617).
+func Basic(user string, password SecretSource) Auth {
+	return secretAuth(password, func(r *http.Request, value string) bool {
+		return setHeader(r, "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+value)))
+	})
+}
+
+// OAuth2 sends the source's token. Give it a source that caches, such as the
+// one that clientcredentials.Config.TokenSource returns.
+func OAuth2(source oauth2.TokenSource) Auth {
+	if isNil(source) {
+		return Auth{}
+	}
+	return Auth{Attach: func(r *http.Request) error {
+		token, err := source.Token()
+		if err != nil {
+			return fmt.Errorf("oauth2 token: %w", tokenError(err))
+		}
+		token.SetAuthHeader(r)
+		return nil
+	}}
+}
+
+// tokenError keeps of a token endpoint's answer only the code and description:
+// x/oauth2 prints the whole body, which may echo the form with its secret.
+func tokenError(err error) error {
+	re, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok {
+		return err
+	}
+	return &oauthError{re}
+}
+
+type oauthError struct{ err *oauth2.RetrieveError }
+
+func (e *oauthError) Error() string {
+	status := 0
+	if e.err.Response != nil {
+		status = e.err.Response.StatusCode
+	}
+	return strings.TrimSpace(fmt.Sprintf("status %d %s %s", status, e.err.ErrorCode, quoteMessage(e.err.ErrorDescription)))
+}
+
+func (e *oauthError) Unwrap() error { return e.err }
+
+// secretAuth is an Auth around a secret that attach puts on the request,
+// reporting whether that changed anything.
+func secretAuth(source SecretSource, attach func(r *http.Request, value string) bool) Auth {
+	if isNil(source) {
+		return Auth{}
+	}
+	return Auth{
+		source: source,
+		Attach: func(r *http.Request) error {
+			secret, err := source.Secret(r.Context())
+			if err != nil {
+				return err
+			}
+			attach(r, secret.Reveal())
+			return nil
+		},
+		// After a rotation the source has another secret than the one refused.
+		Rejected: func(resp *http.Response) bool {
+			secret, err := source.Secret(resp.Request.Context())
+			if err != nil {
+				return false
+			}
+			probe := &http.Request{Header: resp.Request.Header.Clone(), URL: resp.Request.URL}
+			return attach(probe, secret.Reveal())
+		},
+	}
+}
+
+func attachHeader(name, prefix string) func(*http.Request, string) bool {
+	return func(r *http.Request, value string) bool { return setHeader(r, name, prefix+value) }
+}
+
+func setHeader(r *http.Request, name, value string) (changed bool) {
+	if r.Header.Get(name) == value {
+		return false
+	}
+	r.Header.Set(name, value)
+	return true
+}
+
+// userinfoAuth turns https://user:password@host into Basic authentication
+// bound to that origin; left in the URL it would follow redirects and errors.
+func userinfoAuth(u *url.URL) (Auth, bool) {
+	if u.User == nil {
+		return Auth{}, false
+	}
+	user, password := u.User.Username(), ""
+	password, _ = u.User.Password()
+	return Auth{Attach: func(r *http.Request) error { r.SetBasicAuth(user, password); return nil }}, true
+}
+
+// authorised attaches the call's credentials, last before the request is sent.
+type authorised struct{ next http.RoundTripper }
+
+func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := attemptFrom(r.Context())
+	if a == nil {
+		return s.next.RoundTrip(r)
+	}
+	auths := a.call.authsFor(r)
+	if len(auths) > 0 {
+		own := r.Clone(r.Context())
+		for _, auth := range auths {
+			if err := auth.Attach(own); err != nil {
+				closeBody(r)
+				return nil, &refusal{sentinel: errNoCredential, why: "no credential", err: err}
+			}
+		}
+		r = own
+	}
+	a.sent = r
+	resp, err := s.next.RoundTrip(r)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized && !a.call.reauthorised {
+		for _, auth := range auths {
+			a.reauthorised = a.reauthorised || auth.Rejected != nil && auth.Rejected(withRequest(resp, r))
+		}
+	}
+	return resp, err
+}
+
+// errNoCredential marks a failure to get a credential, told from the API's own.
+var errNoCredential = errors.New("aplomb: no credential")
+
+func withRequest(resp *http.Response, r *http.Request) *http.Response {
+	own := *resp
+	own.Request = r
+	return &own
+}
+
+// authsFor are the credentials of the call that may go where r goes.
+func (c *call) authsFor(r *http.Request) []Auth {
+	if len(c.auths) == 0 {
+		return nil
+	}
+	to := originOf(r.URL)
+	if to == c.home {
+		return c.auths
+	}
+	var allowed []Auth
+	for _, auth := range c.auths {
+		if slices.ContainsFunc(auth.Origins, func(s string) bool { o, err := parseOrigin(s); return err == nil && o == to }) {
+			allowed = append(allowed, auth)
+		}
+	}
+	return allowed
+}

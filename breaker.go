@@ -1,0 +1,283 @@
+package aplomb
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+)
+
+// Breaker is an [Option]: a circuit breaker per host. When half of at least 20
+// completed attempts of the last 10 s failed, calls to that host fail at once
+// with [ErrCircuitOpen] until a probe succeeds. Breaker{} is what every [New]
+// client has; see [NoBreaker].
+//
+// 5xx and transport failures count against the host, answers for it; 429 and
+// the caller's own cancel say nothing (law 9).
+type Breaker struct {
+	// Ratio of failures that opens it. Default 0.5.
+	Ratio float64
+	// MinAttempts completed within Window before it may open. Default 20.
+	MinAttempts int
+	// Window is the rolling window, in whole seconds. Default 10 s.
+	Window time.Duration
+	// Open is how long it stays open at first, +-20 %; it doubles with each
+	// failed probe up to MaxOpen. Default 1 s.
+	Open time.Duration
+	// MaxOpen caps Open. Default 5 s.
+	MaxOpen time.Duration
+	// ProbeLease is how long a probe may take before it counts as failed, so
+	// that a lost one cannot wedge the breaker. Default 35 s, the response
+	// header timeout and 5 s.
+	ProbeLease time.Duration
+	// Key groups requests under one breaker. Default: the origin.
+	Key func(*http.Request) string
+}
+
+func (b Breaker) applyClient(c *config) error {
+	switch {
+	case b.Ratio < 0 || b.Ratio > 1:
+		return fmt.Errorf("aplomb: Breaker.Ratio: %v is not between 0 and 1; zero means 0.5", b.Ratio)
+	case b.MinAttempts < 0:
+		return fmt.Errorf("aplomb: Breaker.MinAttempts: %d is negative", b.MinAttempts)
+	case b.Window < 0 || b.Window%time.Second != 0:
+		return fmt.Errorf("aplomb: Breaker.Window: %v is not a whole number of seconds", b.Window)
+	case b.Open < 0 || b.MaxOpen < 0 || b.ProbeLease < 0:
+		return errors.New("aplomb: Breaker: a negative duration; zero means the default")
+	}
+	c.breaker = &b
+	return nil
+}
+
+// NoBreaker switches the circuit breaker off.
+func NoBreaker() Option { return clientOption(func(c *config) error { c.breaker = nil; return nil }) }
+
+func (b *Breaker) withDefaults() Breaker {
+	d := *b
+	d.Ratio = orDefault(d.Ratio, 0.5)
+	d.MinAttempts = orDefault(d.MinAttempts, 20)
+	d.Window = orDefault(d.Window, 10*time.Second)
+	d.Open = orDefault(d.Open, time.Second)
+	d.MaxOpen = max(orDefault(d.MaxOpen, 5*time.Second), d.Open)
+	d.ProbeLease = orDefault(d.ProbeLease, 35*time.Second)
+	return d
+}
+
+// breakers holds a breaker per key.
+type breakers struct {
+	key   func(*http.Request) string
+	byKey *keyed[*breaker]
+}
+
+func newBreakers(b *Breaker, emit func(BreakerEvent)) *breakers {
+	if b == nil {
+		return nil
+	}
+	cfg := b.withDefaults()
+	return &breakers{
+		key:   keyOr(b.Key, originKey),
+		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg, emit) }),
+	}
+}
+
+func (b *breakers) of(r *http.Request) *breaker {
+	if b == nil {
+		return nil
+	}
+	return b.byKey.get(b.key(r))
+}
+
+// breaker drives one gobreaker. gobreaker counts, over a rolling window, and
+// decides about the trip and the probe's result. The schedule is ours, since
+// gobreaker's open time is fixed, unjittered and unknown to the caller: its own
+// Timeout is a nanosecond, and openUntil stands in front of it.
+type breaker struct {
+	key  string
+	cfg  Breaker
+	cb   *gobreaker.TwoStepCircuitBreaker[struct{}]
+	emit func(BreakerEvent)
+
+	mu        sync.Mutex // held around every call of cb, so around its callbacks too
+	state     gobreaker.State
+	openFor   time.Duration // before jitter; 0 while closed
+	openUntil time.Time
+	probe     *permit // the probe under way
+	failed    uint32  // of completed, as counted at the trip
+	completed uint32
+	events    []BreakerEvent // to be emitted once mu is free
+	at        time.Time      // the moment of the transition under way
+}
+
+// A permit is one admitted attempt, to be settled once.
+type permit struct {
+	done     func(error)
+	probe    bool
+	leaseEnd time.Time
+	settled  bool
+}
+
+// These stand for outcomes in gobreaker.
+var (
+	errNeutral = errors.New("neutral")
+	errFailed  = errors.New("failed")
+)
+
+func newBreaker(key string, cfg Breaker, emit func(BreakerEvent)) *breaker {
+	b := &breaker{key: key, cfg: cfg, emit: emit}
+	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		MaxRequests:   1,
+		Interval:      cfg.Window,
+		BucketPeriod:  time.Second,
+		Timeout:       time.Nanosecond,
+		IsExcluded:    func(err error) bool { return err == errNeutral },
+		ReadyToTrip:   b.readyToTrip,
+		OnStateChange: func(_ string, from, to gobreaker.State) { b.changed(from, to) },
+	})
+	return b
+}
+
+// readyToTrip looks at completed attempts only: counting those in flight, a
+// host that leaves most of them hanging would never reach the ratio.
+func (b *breaker) readyToTrip(n gobreaker.Counts) bool {
+	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
+	return b.completed >= uint32(b.cfg.MinAttempts) && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
+}
+
+// changed follows gobreaker's state. b.mu is held.
+func (b *breaker) changed(from, to gobreaker.State) {
+	b.state = to
+	switch to {
+	case gobreaker.StateOpen:
+		b.openFor = min(max(2*b.openFor, b.cfg.Open), b.cfg.MaxOpen)
+		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
+	case gobreaker.StateClosed:
+		b.openFor, b.openUntil = 0, time.Time{}
+	}
+	b.events = append(b.events, BreakerEvent{
+		Key: b.key, From: from.String(), To: to.String(), At: b.at, ReadyAt: b.openUntil,
+		Failed: int(b.failed), Completed: int(b.completed),
+	})
+}
+
+// unlock releases b.mu and emits what happened under it, so that a hook may
+// call the client.
+func (b *breaker) unlock() {
+	events := b.events
+	b.events = nil
+	b.mu.Unlock()
+	for _, e := range events {
+		b.emit(e)
+	}
+}
+
+// check refuses, before any wait, while the breaker is open or probing.
+func (b *breaker) check() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.unlock()
+	return b.refuse(time.Now())
+}
+
+// closed reports the normal state, the only one in which retries are sent.
+func (b *breaker) closed() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.state == gobreaker.StateClosed
+}
+
+// refuse is the reason not to send now, nil when there is none. A probe whose
+// lease has ended counts as failed at that moment. b.mu is held.
+func (b *breaker) refuse(now time.Time) error {
+	if p := b.probe; p != nil && !now.Before(p.leaseEnd) {
+		b.settle(p, errFailed, p.leaseEnd)
+	}
+	switch {
+	case b.state == gobreaker.StateClosed:
+		return nil
+	case b.probe != nil:
+		return b.refusal("a probe is under way", b.probe.leaseEnd)
+	case now.Before(b.openUntil):
+		return b.refusal(fmt.Sprintf("%d of %d attempts failed", b.failed, b.completed), b.openUntil)
+	default:
+		return nil
+	}
+}
+
+func (b *breaker) refusal(why string, readyAt time.Time) error {
+	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why, readyAt: readyAt}
+}
+
+// admit lets one attempt through, nil without a breaker. The permit must be
+// given to report; a probe that never is ends with its lease.
+func (b *breaker) admit() (*permit, error) {
+	if b == nil {
+		return nil, nil
+	}
+	b.mu.Lock()
+	defer b.unlock()
+	now := time.Now()
+	if err := b.refuse(now); err != nil {
+		return nil, err
+	}
+	b.at = now
+	done, err := b.cb.Allow()
+	if err != nil {
+		return nil, b.refusal(err.Error(), b.openUntil)
+	}
+	p := &permit{done: done}
+	if b.state == gobreaker.StateHalfOpen {
+		p.probe, p.leaseEnd = true, now.Add(b.cfg.ProbeLease)
+		b.probe = p
+	}
+	return p, nil
+}
+
+// report settles p by the attempt's outcome.
+func (b *breaker) report(p *permit, o Outcome) {
+	if b == nil || p == nil {
+		return
+	}
+	var result error
+	switch o {
+	case OutcomeFault:
+		result = errFailed
+	case OutcomeThrottled, OutcomeNeutral:
+		result = errNeutral
+	}
+	b.mu.Lock()
+	defer b.unlock()
+	b.settle(p, result, time.Now())
+}
+
+// settle hands a result to gobreaker, once. b.mu is held.
+func (b *breaker) settle(p *permit, result error, at time.Time) {
+	if p.settled {
+		return
+	}
+	p.settled = true
+	if b.probe == p {
+		b.probe = nil
+	}
+	b.at = at
+	p.done(result)
+}
+
+// fault counts a failure that shows after its attempt was settled: a body that
+// broke off.
+func (b *breaker) fault() {
+	if b == nil || !b.closed() {
+		return
+	}
+	if p, err := b.admit(); err == nil {
+		b.report(p, OutcomeFault)
+	}
+}

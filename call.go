@@ -1,0 +1,404 @@
+package aplomb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Get fetches path and decodes the answer into a T. See [Call].
+func Get[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+	return Call[T](ctx, c, http.MethodGet, path, opts...)
+}
+
+// Post sends a POST to path, with the body of [JSON], [Form] or [Body]. See [Call].
+func Post[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+	return Call[T](ctx, c, http.MethodPost, path, opts...)
+}
+
+// Put sends a PUT to path. See [Call].
+func Put[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+	return Call[T](ctx, c, http.MethodPut, path, opts...)
+}
+
+// Patch sends a PATCH to path. See [Call].
+func Patch[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+	return Call[T](ctx, c, http.MethodPatch, path, opts...)
+}
+
+// Delete sends a DELETE to path. See [Call].
+func Delete[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+	return Call[T](ctx, c, http.MethodDelete, path, opts...)
+}
+
+// Call sends method to path, relative to the base URL, and decodes the JSON
+// answer into a T. Most callers want [Get], [Post], [Put], [Patch] or [Delete].
+//
+// The path may be a template such as "/v1/orders/{id}": [Path] gives the
+// values, each escaped as one segment, and the template is the operation's name
+// in errors, logs and metrics. With T = []byte or json.RawMessage the answer is
+// the body as it came; struct{} discards it.
+//
+// The whole body is read within the attempt, up to [MaxBody], so that one cut
+// short is a failure like any other and is retried where that is safe.
+//
+// A status outside [Expect] is an [*APIError] or what an [ErrorDecoder] made of
+// it; a body that is not a T is a [*DecodeError]; anything that kept the call
+// from an answer is a [*CallError].
+func Call[T any](ctx context.Context, c *Client, method, path string, opts ...RequestOption) (T, error) {
+	var v T
+	err := c.call(ctx, method, path, opts, &v)
+	return v, err
+}
+
+// Response is what [Capture] tells of a call's last response. Its body went
+// into the typed result or error.
+type Response struct {
+	StatusCode int
+	Header     http.Header
+	// RequestID is the server's name for the request.
+	RequestID string
+	// Attempts is how many requests were sent.
+	Attempts int
+	// Elapsed is the time from the call's start, waits included.
+	Elapsed time.Duration
+
+	url *url.URL // the last request's, for relative links
+}
+
+// call is one logical call: its settings and what has come of it so far. It
+// travels in the request's context, through PerCall and PerAttempt
+// middlewares and through the redirects that http.Client follows above.
+type call struct {
+	settings
+	stack     *stack
+	method    string
+	operation string
+	typed     bool
+	started   atomic.Bool // the first request of the call has entered the stack
+	start     time.Time
+	home      origin   // where the client's credentials and default headers belong
+	origin    origin   // of the call's first request
+	allowed   []origin // further origins of its credentials
+
+	sent         int // attempts that reached the transport
+	hops         int
+	last         *Attempt
+	early        bool // a 425 was repeated
+	reauthorised bool // a 401 was repeated
+	stopped      string
+	readyAt      time.Time
+	waited       time.Duration
+}
+
+// newCall starts a logical call: the client's settings with own laid over.
+func (s *stack) newCall(own settings, method, path string) *call {
+	c := &call{stack: s, method: method, start: time.Now(), home: s.home}
+	c.settings = own.over(s.cfg.settings)
+	c.operation = own.operation
+	if c.operation == "" {
+		c.operation = method + " " + path
+	}
+	if c.retry != nil {
+		r := c.retry.withDefaults()
+		r.Budget = s.budget
+		c.retry = &r
+	}
+	for _, auth := range c.auths {
+		for _, text := range auth.Origins {
+			if o, err := parseOrigin(text); err == nil {
+				c.allowed = append(c.allowed, o)
+			}
+		}
+	}
+	return c
+}
+
+// over lays s over the client's settings, as far as they are shared state of
+// the call; headers and query are laid where a request is built.
+func (s settings) over(client settings) settings {
+	if s.retry == nil && !s.noRetry {
+		s.retry = client.retry
+	}
+	if s.idempotency == nil {
+		s.idempotency = client.idempotency
+	}
+	if s.auths == nil && !s.noAuth {
+		s.auths = client.auths
+	}
+	if s.expect == nil {
+		s.expect = client.expect
+	}
+	s.timeout = orDefault(s.timeout, client.timeout)
+	s.maxBody = orDefault(orDefault(s.maxBody, client.maxBody), defaultMaxBody)
+	s.judges = slices.Concat(client.judges, s.judges)
+	s.decoders = slices.Concat(client.decoders, s.decoders)
+	return s
+}
+
+// call makes a typed call and decodes the answer into v.
+func (c *Client) call(ctx context.Context, method, path string, opts []RequestOption, v any) error {
+	return c.exchange(ctx, method, path, opts, func(a *answer, body []byte) error { return a.decode(body, v) })
+}
+
+// An answer is a successful typed call's response, with its body apart.
+type answer struct {
+	Response
+	call *call
+}
+
+// exchange makes a typed call and hands its body to decode.
+func (c *Client) exchange(ctx context.Context, method, path string, opts []RequestOption, decode func(*answer, []byte) error) error {
+	if c == nil {
+		return errors.New("aplomb: nil *Client: make one with aplomb.New")
+	}
+	own, err := callSettings(ctx, opts)
+	if err != nil {
+		return err
+	}
+	if (own.resume != "" || own.prefetch) && !own.listing {
+		return errors.New("aplomb: Resume and Prefetch are for Items, Pages and Follow: a single call has no pages")
+	}
+	call := c.stack.newCall(own, method, path)
+	call.typed = true
+	ctx, cancel := call.bound(context.WithValue(ctx, callKey{}, call))
+	defer cancel()
+	req, err := call.request(ctx, method, path, own)
+	if err != nil {
+		return call.invalid(err)
+	}
+	call.begin(ctx)
+	ans, body, err := call.run(c.http, req)
+	if err == nil {
+		err = decode(ans, body)
+	}
+	call.done(ctx, err)
+	for _, r := range call.capture {
+		*r = ans.Response
+	}
+	return err
+}
+
+// callSettings are what the context and the call itself say.
+func callSettings(ctx context.Context, opts []RequestOption) (settings, error) {
+	var own settings
+	outer, _ := ctx.Value(contextKey{}).(*contextOptions)
+	if err := outer.applyTo(&own); err != nil {
+		return own, err
+	}
+	return own, own.apply(opts)
+}
+
+// bound puts the total timeout on ctx: the caller's Timeout, else the
+// context's own deadline, else 60 s for a typed call.
+func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	total := c.timeout
+	if _, ok := ctx.Deadline(); total == 0 && (ok || !c.typed) {
+		return ctx, func() {}
+	}
+	total = orDefault(total, defaultTotal)
+	return context.WithTimeoutCause(ctx, total-time.Since(c.start), &timeoutError{"total", total})
+}
+
+// request builds the request of a typed call.
+func (c *call) request(ctx context.Context, method, path string, own settings) (*http.Request, error) {
+	u, err := c.address(path)
+	if err != nil {
+		return nil, err
+	}
+	req := (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{},
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+	for _, h := range own.header {
+		setOrDelete(req.Header, h)
+	}
+	if err := own.payload.attachTo(req); err != nil {
+		return nil, err
+	}
+	return req, nil
+}
+
+// address is the base URL with the path template filled and the query set, or
+// the one that URL gave.
+func (c *call) address(path string) (*url.URL, error) {
+	base := c.stack.cfg.base
+	if c.target != "" {
+		u, err := base.Parse(c.target)
+		if err != nil {
+			return nil, errors.New("URL: the address cannot be parsed")
+		}
+		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, fmt.Errorf("URL: want an http or https address, got scheme %q", u.Scheme)
+		}
+		u.User = nil
+		setQuery(u, c.query)
+		return u, nil
+	}
+	filled, err := fillPath(path, c.path, c.stack.cfg.path)
+	if err != nil {
+		return nil, err
+	}
+	u := *base
+	escaped := strings.TrimSuffix(base.EscapedPath(), "/") + filled
+	if filled == "" {
+		escaped = base.EscapedPath()
+	}
+	if u.Path, err = url.PathUnescape(escaped); err != nil {
+		return nil, fmt.Errorf("path %q: %w", path, err)
+	}
+	u.RawPath = escaped
+	setQuery(&u, c.stack.cfg.query, c.query)
+	return &u, nil
+}
+
+// setQuery lays each list of parameters over u's query, the later over the
+// earlier.
+func setQuery(u *url.URL, lists ...[]param) {
+	var q url.Values
+	for _, params := range lists {
+		for _, p := range params {
+			if q == nil {
+				q = u.Query()
+			}
+			q.Del(p.name)
+			for _, v := range p.values {
+				q.Add(p.name, v)
+			}
+		}
+	}
+	if q != nil {
+		u.RawQuery = q.Encode()
+	}
+}
+
+// fillPath puts values into the {name} segments of a template. Each is escaped
+// on its own; one that would climb (".", "..") or vanish is refused, since
+// net/http sends a path as it is.
+func fillPath(template string, own, defaults []field) (string, error) {
+	if template == "" {
+		return "", nil
+	}
+	if strings.ContainsAny(template, "?#") {
+		return "", fmt.Errorf("path %q: give query parameters with Query", template)
+	}
+	if strings.Contains(template, "://") {
+		return "", fmt.Errorf("path is an address: give it with URL")
+	}
+	for _, v := range own {
+		if !strings.Contains(template, "{"+v.name+"}") {
+			return "", fmt.Errorf("path %q has no {%s}", template, v.name)
+		}
+	}
+	values := slices.Concat(defaults, own)
+	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
+	for i, segment := range segments {
+		filled, err := fillSegment(segment, values)
+		if err != nil {
+			return "", fmt.Errorf("path %q: %w", template, err)
+		}
+		segments[i] = filled
+	}
+	return "/" + strings.Join(segments, "/"), nil
+}
+
+func fillSegment(segment string, values []field) (string, error) {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(segment, "{")
+		out.WriteString(before)
+		if !found {
+			break
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return "", errors.New("a { is not closed")
+		}
+		value, ok := lastField(values, name)
+		if !ok {
+			return "", fmt.Errorf("no value for {%s}: add Path(%q, ...)", name, name)
+		}
+		if value == "" {
+			return "", fmt.Errorf("the value of {%s} is empty", name)
+		}
+		out.WriteString(url.PathEscape(value))
+		segment = after
+	}
+	if s := out.String(); s != "." && s != ".." {
+		return s, nil
+	}
+	return "", errors.New("a segment would be . or ..")
+}
+
+func lastField(fields []field, name string) (string, bool) {
+	for i := len(fields) - 1; i >= 0; i-- {
+		if fields[i].name == name {
+			return fields[i].value, true
+		}
+	}
+	return "", false
+}
+
+func setOrDelete(h http.Header, f field) {
+	if f.value == "" {
+		h.Del(f.name)
+		return
+	}
+	h.Set(f.name, f.value)
+}
+
+// run sends the request, follows redirects and judges the final status.
+func (c *call) run(client *http.Client, req *http.Request) (*answer, []byte, error) {
+	resp, err := client.Do(req)
+	ans := &answer{call: c}
+	if err != nil {
+		if resp != nil {
+			closeResponse(resp)
+		}
+		ans.Attempts, ans.Elapsed = c.sent, time.Since(c.start)
+		return ans, nil, c.fail(err)
+	}
+	body, _ := io.ReadAll(resp.Body) // in memory already, see readBody
+	closeResponse(resp)
+	ans.Response = Response{
+		StatusCode: resp.StatusCode, Header: resp.Header, RequestID: requestID(resp.Header),
+		Attempts: c.sent, Elapsed: time.Since(c.start), url: resp.Request.URL,
+	}
+	if !c.expects(resp.StatusCode) {
+		return ans, nil, c.apiError(resp, body)
+	}
+	return ans, body, nil
+}
+
+func (c *call) expects(status int) bool {
+	if c.expect != nil {
+		return slices.Contains(c.expect, status)
+	}
+	return status/100 == 2
+}
+
+func closeResponse(resp *http.Response) {
+	if resp.Body != nil {
+		_ = resp.Body.Close()
+	}
+}
+
+// stop notes why there is no further attempt, for the error's hint.
+func (c *call) stop(why string) bool {
+	c.stopped = why
+	return false
+}
+
+// once notes a repetition that happens only once a call.
+func (c *call) once(a *Attempt) {
+	if a.Response.StatusCode == http.StatusUnauthorized {
+		c.reauthorised = true
+		return
+	}
+	c.early = true
+}

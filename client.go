@@ -1,0 +1,145 @@
+package aplomb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// Client calls one HTTP API. [New] makes it; it is safe for concurrent use,
+// and one per API is what most programs want. [Get], [Post] and the other typed
+// calls take it; [Client.Do], [Client.HTTPClient] and [Client.Transport] put
+// the same stack under an SDK or a generated client.
+type Client struct {
+	cfg   config
+	stack *stack
+	http  *http.Client
+}
+
+// New returns a client for the API at baseURL, such as "https://api.acme.example"
+// or "https://api.acme.example/v2". Without options it already has the standard
+// stack: timeouts, safe retries with a budget, a circuit breaker per host,
+// pacing by the server's rate-limit headers, bounded bodies and redacted
+// errors. User and password in the URL become Basic authentication.
+//
+// A faulty option is an error that says how to mend it; nothing panics.
+func New(baseURL string, opts ...Option) (*Client, error) {
+	base, err := parseBase(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg := config{base: base, breaker: &Breaker{}, rateLimit: &RateLimit{}, timeouts: &Timeouts{}}
+	cfg.retry = &Retry{}
+	if auth, ok := userinfoAuth(base); ok {
+		cfg.auths = []Auth{auth}
+		base.User = nil
+	}
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	return newClient(cfg, nil)
+}
+
+func parseBase(baseURL string) (*url.URL, error) {
+	u, err := url.Parse(baseURL)
+	switch {
+	case err != nil:
+		return nil, errors.New("aplomb: New: the base URL cannot be parsed: write scheme://host/path")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("aplomb: New: %s: the base URL must begin with https:// or http://", redact.Text(fmt.Sprintf("%q", baseURL), 120))
+	case u.Hostname() == "":
+		return nil, errors.New("aplomb: New: the base URL names no host")
+	case u.RawQuery != "" || u.Fragment != "":
+		return nil, errors.New("aplomb: New: the base URL has a query or fragment: give parameters with Query, a key with APIKeyQuery")
+	}
+	return u, nil
+}
+
+// newClient builds a client; shared is the stack whose state it joins, nil for
+// state of its own.
+func newClient(cfg config, shared *stack) (*Client, error) {
+	if cfg.name == "" {
+		cfg.name = cfg.base.Host
+	}
+	s, err := newStack(cfg, shared)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{cfg: cfg, stack: s, http: &http.Client{Transport: s}}, nil
+}
+
+// With returns a client with opts laid over c's. It shares c's connections,
+// limiter, breaker and budget, unless opts name that struct.
+func (c *Client) With(opts ...Option) (*Client, error) {
+	cfg := c.cfg
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	return newClient(cfg, c.stack)
+}
+
+// Do sends req through the stack and keeps net/http's contract: a status other
+// than 2xx is a response with its body intact and a nil error, also after the
+// last retry. It is what generated clients ask for. A relative req.URL is
+// resolved against the base URL. The caller closes the response's body.
+//
+// Errors are [*CallError], without the URL that net/http would print.
+func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	own, err := callSettings(req.Context(), nil)
+	if err != nil {
+		closeBody(req)
+		return nil, err
+	}
+	call := c.stack.newCall(own, req.Method, routeOf(req.URL))
+	ctx := context.WithValue(req.Context(), callKey{}, call)
+	out := req.WithContext(ctx)
+	if out.URL != nil && out.URL.Host == "" {
+		out.URL = c.cfg.base.ResolveReference(out.URL)
+	}
+	call.begin(ctx)
+	resp, err := c.http.Do(out)
+	if err != nil {
+		err = call.fail(err)
+	}
+	call.done(ctx, err)
+	return resp, err
+}
+
+// HTTPClient returns an *http.Client over the same stack, for SDKs that take
+// one. It keeps net/http's contract as [Client.Do] does. Let the SDK have no
+// retries of its own, else attempts multiply. Its errors are net/http's
+// *url.Error, which print the request's URL.
+func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.stack} }
+
+// Transport returns the stack as a RoundTripper.
+func (c *Client) Transport() http.RoundTripper { return c.stack }
+
+// CloseIdleConnections closes the connections that are not in use.
+func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+
+// Wrap puts the behaviours that opts name around next, and no others, in the
+// one right order and sharing one verdict. It is how a behaviour is mounted
+// alone:
+//
+//	rt, err := aplomb.Wrap(http.DefaultTransport, aplomb.Retry{})
+//
+// An [Auth] among them needs its Origins, since there is no base URL.
+func Wrap(next http.RoundTripper, opts ...Option) (http.RoundTripper, error) {
+	if isNil(next) {
+		return nil, errors.New("aplomb: Wrap: nil http.RoundTripper")
+	}
+	cfg := config{transport: &givenTransport{next}}
+	if err := cfg.apply(opts); err != nil {
+		return nil, err
+	}
+	for _, auth := range cfg.auths {
+		if len(auth.Origins) == 0 {
+			return nil, errors.New("aplomb: Wrap: set Auth.Origins: without a base URL nothing else says where the credential may go")
+		}
+	}
+	return newStack(cfg, nil)
+}

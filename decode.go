@@ -1,0 +1,95 @@
+package aplomb
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// decode puts a successful answer's body into v, a *T.
+func (a *answer) decode(body []byte, v any) error {
+	switch v := v.(type) {
+	case *[]byte:
+		*v = body
+		return nil
+	case *struct{}:
+		return nil
+	case *json.RawMessage:
+		if a.empty(body) {
+			return nil
+		}
+		if !json.Valid(body) {
+			return a.decodeError(body, json.Unmarshal(body, new(any)))
+		}
+		*v = body
+		return nil
+	}
+	if a.empty(body) {
+		return nil
+	}
+	kind := mediaType(a.Header.Get("Content-Type"))
+	if kind == "text/html" || kind == "application/xhtml+xml" {
+		return a.decodeError(body, errNotJSON)
+	}
+	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), v); err != nil {
+		return a.decodeError(body, err)
+	}
+	return nil
+}
+
+// empty reports an answer that has no body by its status or method.
+func (a *answer) empty(body []byte) bool {
+	if len(body) > 0 {
+		return false
+	}
+	return a.StatusCode == http.StatusNoContent || a.StatusCode == http.StatusResetContent ||
+		a.StatusCode == http.StatusNotModified || a.call.method == http.MethodHead
+}
+
+var errNotJSON = errors.New("not JSON")
+
+func (a *answer) decodeError(body []byte, cause error) error {
+	kind := mediaType(a.Header.Get("Content-Type"))
+	e := &DecodeError{
+		Operation: a.call.operation, StatusCode: a.StatusCode, ContentType: kind, RequestID: a.RequestID,
+		Attempts: a.Attempts, Elapsed: time.Since(a.call.start), Err: cause, client: a.call.name(),
+	}
+	wrong, typed := errors.AsType[*json.UnmarshalTypeError](cause)
+	switch {
+	case len(body) == 0:
+		e.text = fmt.Sprintf("expected JSON, got an empty body, status %d", a.StatusCode)
+		e.Hint = "call with T = struct{} where the API answers without a body"
+	case typed:
+		// The value itself may be private: name the field and the types only.
+		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(wrong.Field, "(the whole body)"), kindOf(wrong.Value), wrong.Type)
+		e.Hint = "the API changed, or the Go type does not fit it"
+	case strings.Contains(kind, "html") || body[0] == '<':
+		e.text = fmt.Sprintf("expected JSON, got %s (%s), status %d", orDefault(kind, "a page"), excerpt(body), a.StatusCode)
+		e.Hint = "a proxy or login page is answering"
+	case kind != "" && !strings.Contains(kind, "json"):
+		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)
+	default:
+		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.StatusCode, redact.Text(cause.Error(), 120))
+	}
+	return e
+}
+
+// kindOf drops the number that encoding/json appends to "number".
+func kindOf(value string) string {
+	kind, _, _ := strings.Cut(value, " ")
+	return kind
+}
+
+// excerpt is the heading of a page, or its first words.
+func excerpt(body []byte) string {
+	if heading := htmlHeading(body); heading != "" {
+		return `"<h1>` + redact.Text(heading, 80) + `"`
+	}
+	return `"` + redact.Text(strings.TrimSpace(string(body[:min(len(body), 200)])), 60) + `"`
+}

@@ -1,0 +1,53 @@
+// Package aplomb calls HTTP APIs and keeps its composure when they do not:
+// when they throttle, hang, lose the answer to a charge they made, rotate keys,
+// or answer 200 with a login page.
+//
+// A [Client] is one *http.Client with a stack of behaviours inside:
+//
+//	c, err := aplomb.New("https://api.acme.example", aplomb.Bearer(aplomb.Env("ACME_TOKEN")))
+//	...
+//	order, err := aplomb.Get[Order](ctx, c, "/v1/orders/{id}", aplomb.Path("id", id))
+//
+// That is already safe for production: [New] without options has timeouts, retries
+// that never send an unsafe request twice, a circuit breaker per host, pacing by
+// the server's rate-limit headers, bounded bodies and errors without secrets.
+// Options change it ([Option] lists them all).
+//
+// # Two doors
+//
+// Typed calls, [Get], [Post], [Call] and the iterators [Items], [Pages] and
+// [Follow], decode the answer and return an [*APIError] for a status that is not
+// a success. [Client.Do], [Client.HTTPClient] and [Client.Transport] keep
+// net/http's contract, in which any answer is a response and a nil error; they
+// put the same stack under an official SDK or a generated client:
+//
+//	sc := stripe.NewClient(key, stripe.WithBackends(stripe.NewBackends(c.HTTPClient())))
+//	gql := genqlient.NewClient(endpoint, c)
+//
+// # The stack
+//
+//	call     Hooks.CallStart ... CallDone
+//	         total deadline
+//	         PerCall middlewares
+//	         idempotency key (minted once)
+//	         retry + budget ------------------------------------------+
+//	attempt    breaker check (fail fast, before any queue)            |
+//	           limiter wait, then quota gate                          |  every wait: ctx-aware,
+//	           breaker admit (probe lease)                            |  never past the deadline,
+//	           PerAttempt middlewares                                 |  an event while it waits
+//	           auth: attach or sign, last, only to allowed origins    |
+//	           attempt timeout (after the credential is at hand)      |
+//	           log + hooks (sees what is sent, redacted)              |
+//	           base transport ----------------------------------------+
+//
+// Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
+// log and hooks; a [Judge] refines it where an API has its own signs.
+// [Wrap] mounts any of the behaviours alone, around any RoundTripper.
+//
+// # Errors
+//
+// An [*APIError] is the server's word, a [*CallError] ours: no connection, no
+// time, an open circuit, a quota that would not free up in time. A [*DecodeError]
+// is an answer that is not what was asked for. Each prints as one line that
+// holds no secret and ends with what to try next.
+package aplomb

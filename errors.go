@@ -1,0 +1,430 @@
+package aplomb
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// The sentinels, for errors.Is.
+var (
+	// ErrCircuitOpen means that the host's circuit breaker let nothing through.
+	ErrCircuitOpen = fmt.Errorf("aplomb: %w", gobreaker.ErrOpenState)
+	// ErrRateLimited means that the call was not sent, since a quota or rate
+	// would have held it past its deadline; or that the server answered 429.
+	ErrRateLimited = errors.New("aplomb: rate limited")
+	// ErrTooLarge means that a response body was larger than MaxBody.
+	ErrTooLarge = errors.New("aplomb: response body too large")
+	// ErrTruncated means that a list ended before the total it had announced.
+	ErrTruncated = errors.New("aplomb: list truncated")
+	// ErrCursorStuck means that a list's next page was one already seen.
+	ErrCursorStuck = errors.New("aplomb: the same page again")
+)
+
+// APIError is an answer with a status outside [Expect]: the server said so.
+// Error is one safe line; everything else is in the fields. The body and the
+// headers are never printed, not even by %#v or JSON.
+type APIError struct {
+	StatusCode int
+	// Operation is the method and path template, or what [Operation] said.
+	Operation string
+	// Code and Message are the server's own, read from RFC 9457 problem details
+	// and the common JSON, XML, HTML and text shapes. Message is scrubbed of the
+	// request's credentials.
+	Code, Message string
+	// RequestID is the server's name for the request.
+	RequestID string
+	Header    http.Header
+	// Body is the answer as it came, up to 1 MiB.
+	Body []byte
+	// RetryAfter is how long the server asked to wait; 0 if it did not.
+	RetryAfter time.Duration
+	// Attempts counts the requests sent, Elapsed the time they and the waits took.
+	Attempts int
+	Elapsed  time.Duration
+	// Hint is what to try next; "" when there is nothing to say.
+	Hint string
+
+	client string
+}
+
+// Error is one line: client, operation, status, the server's code and message,
+// request id, attempts, time and hint.
+func (e *APIError) Error() string {
+	line := e.client + ": " + e.Operation + ": " + strconv.Itoa(e.StatusCode)
+	if e.Code != "" {
+		line += " " + quoteless(e.Code, 60)
+	}
+	if e.Message != "" {
+		line += " " + quoteMessage(e.Message)
+	} else if e.Code == "" {
+		line += " " + http.StatusText(e.StatusCode)
+	}
+	return line + spent(e.RequestID, e.Attempts, e.Elapsed) + hint(e.Hint)
+}
+
+// Is makes errors.Is(err, ErrRateLimited) true of a 429.
+func (e *APIError) Is(target error) bool {
+	return target == ErrRateLimited && e.StatusCode == http.StatusTooManyRequests
+}
+
+// Format prints the line for every verb, so that no dump shows the body.
+func (e *APIError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+
+// LogValue is what slog prints.
+func (e *APIError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
+// MarshalJSON gives the safe fields.
+func (e *APIError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"operation": e.Operation, "status": e.StatusCode, "code": e.Code, "message": e.Message,
+		"request_id": e.RequestID, "attempts": e.Attempts, "error": e.Error(),
+	})
+}
+
+// CallError is a call that got no answer to speak of: we say so, not the
+// server. errors.Is and errors.As find the cause: [ErrCircuitOpen],
+// [ErrRateLimited], [ErrTooLarge], context.DeadlineExceeded, a *net.OpError.
+type CallError struct {
+	// Operation is the method and path template, or what [Operation] said.
+	Operation string
+	Host      string
+	// Attempts counts the requests sent, Elapsed the time they and the waits took.
+	Attempts int
+	Elapsed  time.Duration
+	// ReadyAt is when a request would be let through; zero when unknown.
+	ReadyAt time.Time
+	// Hint is what to try next; "" when there is nothing to say.
+	Hint string
+	// Err is the cause.
+	Err error
+
+	client, text string
+}
+
+// Error is one line: client, operation, what happened, attempts, time and hint.
+func (e *CallError) Error() string {
+	return e.client + ": " + e.Operation + ": " + e.text + spent("", e.Attempts, e.Elapsed) + hint(e.Hint)
+}
+
+// Unwrap returns the cause.
+func (e *CallError) Unwrap() error { return e.Err }
+
+// Timeout reports whether time ran out, as net.Error has it.
+func (e *CallError) Timeout() bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](e.Err)
+	return errors.Is(e.Err, context.DeadlineExceeded) || ok && t.Timeout()
+}
+
+// Temporary is there for net.Error, which asks for it; see Timeout.
+func (e *CallError) Temporary() bool { return e.Timeout() }
+
+// Format prints the line for every verb.
+func (e *CallError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+
+// LogValue is what slog prints.
+func (e *CallError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
+// DecodeError is an answer of an expected status whose body is not what the
+// call asked for.
+type DecodeError struct {
+	Operation  string
+	StatusCode int
+	// ContentType is the answer's media type.
+	ContentType string
+	RequestID   string
+	Attempts    int
+	Elapsed     time.Duration
+	// Hint is what to try next; "" when there is nothing to say.
+	Hint string
+	// Err is the decoder's error.
+	Err error
+
+	client, text string
+}
+
+// Error is one line.
+func (e *DecodeError) Error() string {
+	return e.client + ": " + e.Operation + ": " + e.text + spent(e.RequestID, e.Attempts, e.Elapsed) + hint(e.Hint)
+}
+
+// Unwrap returns the decoder's error.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Format prints the line for every verb.
+func (e *DecodeError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+
+// LogValue is what slog prints.
+func (e *DecodeError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
+// StatusCode is the HTTP status behind err, 0 when there was no answer.
+func StatusCode(err error) int {
+	if e, ok := errors.AsType[*APIError](err); ok {
+		return e.StatusCode
+	}
+	if e, ok := errors.AsType[*DecodeError](err); ok {
+		return e.StatusCode
+	}
+	return 0
+}
+
+// ErrorDecoder is a [RequestOption]: it turns an answer with a status outside
+// [Expect] into the API's own error, which should wrap e so that errors.As
+// finds both. It may correct e's Code and Message instead, and returns nil to
+// leave the error to the next decoder. Decoders are asked newest first.
+type ErrorDecoder func(e *APIError) error
+
+func (d ErrorDecoder) applyClient(c *config) error { return d.applyCall(&c.settings) }
+func (d ErrorDecoder) applyCall(s *settings) error {
+	s.decoders = append(s.decoders[:len(s.decoders):len(s.decoders)], d)
+	return nil
+}
+
+// apiError makes the error of an answer with an unexpected status.
+func (c *call) apiError(resp *http.Response, body []byte) error {
+	e := &APIError{
+		StatusCode: resp.StatusCode, Operation: c.operation, RequestID: requestID(resp.Header),
+		Header: resp.Header, Body: body, RetryAfter: c.last.Verdict.Wait,
+		Attempts: c.sent, Elapsed: time.Since(c.start), client: c.name(),
+	}
+	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
+	secrets := secretsOf(c.last.sent)
+	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
+	e.Hint = c.hintFor(e)
+	for i := len(c.decoders) - 1; i >= 0; i-- {
+		if err := c.decoders[i](e); err != nil {
+			return err
+		}
+	}
+	return e
+}
+
+// hintFor says what the caller can do about e.
+func (c *call) hintFor(e *APIError) string {
+	switch {
+	case e.StatusCode == http.StatusUnauthorized:
+		return c.credentialHint()
+	case e.StatusCode == http.StatusNotFound && e.Message == "":
+		return "the URL was " + redact.URL(c.last.Request.URL)
+	case c.stopped != "":
+		return c.stopped
+	case e.RetryAfter > 0:
+		return "the server asks to wait " + brief(e.RetryAfter)
+	}
+	return ""
+}
+
+func (c *call) credentialHint() string {
+	if len(c.auths) == 0 {
+		if c.last.Request.Header.Get("Authorization") != "" {
+			return ""
+		}
+		return "no credential was sent: add Bearer, Basic, APIKey or OAuth2"
+	}
+	if len(c.authsFor(c.last.Request)) == 0 {
+		return "no credential was sent: " + originOf(c.last.Request.URL).String() + " is not among its origins"
+	}
+	if d, ok := c.auths[0].source.(described); ok {
+		return d.describe()
+	}
+	return ""
+}
+
+// fail makes the error of a call without an answer.
+func (c *call) fail(err error) error {
+	err = withoutURL(err)
+	if done, ok := errors.AsType[*CallError](err); ok {
+		return done
+	}
+	e := &CallError{Operation: c.operation, Host: c.host(), Attempts: c.sent, Elapsed: time.Since(c.start), Err: err,
+		ReadyAt: c.readyAt, Hint: c.stopped, client: c.name()}
+	if r, ok := errors.AsType[*refusal](err); ok && !r.readyAt.IsZero() {
+		e.ReadyAt = r.readyAt
+		e.Hint = "the next request is let through in " + brief(max(0, time.Until(r.readyAt)))
+	}
+	var sent *http.Request
+	if c.last != nil {
+		sent = c.last.sent
+	}
+	e.text = safeText(err, secretsOf(sent))
+	if e.Hint == "" {
+		e.Hint = causeHint(err)
+	}
+	return e
+}
+
+// invalid makes the error of a call that could not be built.
+func (c *call) invalid(err error) error {
+	return &CallError{Operation: c.operation, Host: c.host(), Err: err, client: c.name(), text: safeText(err, nil)}
+}
+
+// causeHint explains failures that puzzle newcomers.
+func causeHint(err error) string {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "certificate signed by unknown authority"):
+		return "a proxy may be in between; set SSL_CERT_FILE to its CA"
+	case strings.Contains(text, "first record does not look like a TLS handshake"):
+		return "the server speaks plain http on this port"
+	case errors.Is(err, ErrTooLarge):
+		return "raise MaxBody, or stream the answer with Client.Do"
+	}
+	return ""
+}
+
+func (c *call) name() string {
+	if c.stack.cfg.name != "" {
+		return c.stack.cfg.name
+	}
+	return "aplomb"
+}
+
+// safeText is an error's text without what a secret might stand in.
+func safeText(err error, secrets []string) string {
+	if e, ok := errors.AsType[*timeoutError](err); ok && errors.Is(err, errTotalTimeout) {
+		return e.Error()
+	}
+	return redact.Text(err.Error(), 400, secrets...)
+}
+
+// secretsOf lists what the request carried that is not known to be harmless,
+// to be taken out of messages that quote it.
+func secretsOf(r *http.Request) []string {
+	if r == nil {
+		return nil
+	}
+	var secrets []string
+	for name, values := range r.Header {
+		for _, v := range values {
+			if redact.Header(name, v) == v {
+				continue
+			}
+			secrets = append(secrets, v)
+			if scheme, rest, ok := strings.Cut(v, " "); ok {
+				secrets = append(secrets, rest)
+				if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
+					user, password, _ := strings.Cut(string(raw), ":")
+					secrets = append(secrets, string(raw), user, password)
+				}
+			}
+		}
+	}
+	if r.URL.User != nil {
+		password, _ := r.URL.User.Password()
+		secrets = append(secrets, r.URL.User.Username(), password)
+	}
+	for name, values := range r.URL.Query() {
+		if redact.SecretField(name) {
+			secrets = append(secrets, values...)
+		}
+	}
+	return append(secrets, bodySecrets(r)...)
+}
+
+// outcomeOf names how a call ended, for metrics.
+func outcomeOf(c *call, status int, err error) string {
+	_, decoding := errors.AsType[*DecodeError](err)
+	switch {
+	case decoding:
+		return "decode_error"
+	case errors.Is(err, ErrCircuitOpen):
+		return "breaker_open"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
+		return "rate_limited"
+	case status >= 500:
+		return "server_error"
+	case status >= 400:
+		return "client_error"
+	case err == nil:
+		return "ok"
+	}
+	if e, ok := errors.AsType[*CallError](c.fail(err)); ok && e.Timeout() {
+		return "timeout"
+	}
+	return "network"
+}
+
+const maxMessage = 200
+
+func quoteMessage(s string) string {
+	if s == "" {
+		return ""
+	}
+	return `"` + strings.ReplaceAll(redact.Text(s, maxMessage), `"`, "'") + `"`
+}
+
+func quoteless(s string, limit int) string { return redact.Text(s, limit) }
+
+// spent is " (request req_1, 2 attempts, 41ms)".
+func spent(requestID string, attempts int, elapsed time.Duration) string {
+	var parts []string
+	if requestID != "" {
+		parts = append(parts, "request "+quoteless(requestID, 80))
+	}
+	switch attempts {
+	case 0:
+		parts = append(parts, "not sent")
+	case 1:
+		parts = append(parts, "1 attempt")
+	default:
+		parts = append(parts, strconv.Itoa(attempts)+" attempts")
+	}
+	return " (" + strings.Join(append(parts, brief(elapsed)), ", ") + ")"
+}
+
+func hint(s string) string {
+	if s == "" {
+		return ""
+	}
+	return ". Hint: " + s
+}
+
+// brief prints d with about three digits.
+func brief(d time.Duration) string {
+	for _, unit := range [...]time.Duration{time.Hour, time.Minute, time.Second, time.Millisecond, time.Microsecond} {
+		if d >= unit || -d >= unit {
+			if unit >= time.Minute {
+				return d.Round(time.Second).String()
+			}
+			return d.Round(unit / 10).String()
+		}
+	}
+	return d.String()
+}
+
+func formatLine(f fmt.State, verb rune, line string) {
+	if verb == 'q' {
+		line = strconv.Quote(line)
+	}
+	_, _ = io.WriteString(f, line)
+}
+
+// requestIDHeaders are where servers put their name for a request.
+var requestIDHeaders = []string{"Request-Id", "X-Request-Id", "X-Github-Request-Id", "X-Amzn-Requestid", "X-Amz-Request-Id",
+	"X-Ms-Request-Id", "X-Correlation-Id", "X-Trace-Id", "Cf-Ray"}
+
+func requestID(h http.Header) string {
+	for _, name := range requestIDHeaders {
+		if v := h[name]; len(v) > 0 && v[0] != "" {
+			return v[0]
+		}
+	}
+	return ""
+}

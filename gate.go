@@ -1,0 +1,180 @@
+package aplomb
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/header"
+)
+
+// gate is one quota: closed until a moment, and spaced while it recovers or
+// runs low. Its quota's lock guards it.
+type gate struct {
+	name string
+
+	closedUntil time.Time
+	closedAt    time.Time     // when the last 429 was processed
+	streak      int           // 429s in a row that named no time
+	last        time.Time     // the latest slot given out
+	interval    time.Duration // between slots while recovering from a 429; 0 means free
+
+	limit     int64
+	remaining int64 // by the server's word less what was sent since; -1 unknown
+	resetAt   time.Time
+	inFlight  int64
+
+	successes   int // since rateFrom, to know the pace before a 429
+	rateFrom    time.Time
+	successRate float64 // per second
+}
+
+// After a 429 slots are given out at half the pace that had succeeded before,
+// within these bounds; each success shortens the interval.
+const (
+	slowest  = time.Second
+	quickest = time.Millisecond
+	unknown  = 50 * time.Millisecond
+	speedUp  = 0.9
+	// Without a time from the server, a gate closes for this, doubled with each 429 in a row.
+	closeBase = time.Second
+	closeMax  = 20 * time.Second
+)
+
+func (g *gate) String() string {
+	if g.name == "" {
+		return "the server's rate limit"
+	}
+	return "the server's rate limit " + g.name
+}
+
+// opens is when the gate is passed at the earliest, pacing apart.
+func (g *gate) opens(now time.Time) time.Time {
+	g.forgetStale(now)
+	at := later(now, g.closedUntil)
+	if g.remaining == 0 {
+		at = later(at, g.resetAt)
+	}
+	return at
+}
+
+// forgetStale drops numbers of a window that is over, and paces the start of
+// the next one where the last had been used up.
+func (g *gate) forgetStale(now time.Time) {
+	if g.remaining < 0 || now.Before(g.resetAt) {
+		return
+	}
+	if g.remaining == 0 && g.interval == 0 {
+		g.interval = g.recovery()
+	}
+	g.remaining = -1
+}
+
+// next is the slot that a request may have, at the gate's present pace.
+func (g *gate) next(now, latest time.Time, headroom float64) time.Time {
+	at := g.opens(now)
+	if at.After(now) && g.interval == 0 {
+		g.interval = g.recovery()
+	}
+	if g.interval > 0 && !g.last.IsZero() {
+		at = later(at, g.last.Add(g.interval))
+	}
+	if paced := g.spread(now, headroom); paced.After(at) && !paced.After(latest) {
+		at = paced // pacing never refuses what the quota still holds
+	}
+	return at
+}
+
+// spread is the next moment at which what is left lasts until the reset, once
+// no more than the headroom is left.
+func (g *gate) spread(now time.Time, headroom float64) time.Time {
+	if g.remaining <= 0 || g.limit <= 0 || float64(g.remaining) > headroom*float64(g.limit) {
+		return now
+	}
+	step := g.resetAt.Sub(now) / time.Duration(g.remaining+1)
+	return later(now, later(g.last, now.Add(-step)).Add(step))
+}
+
+func (g *gate) book(at time.Time) {
+	g.last = later(g.last, at)
+	g.inFlight++
+	if g.remaining > 0 {
+		g.remaining--
+	}
+}
+
+// state takes the server's numbers. Answers arrive out of order and others are
+// still under way, so within one window the lower number holds.
+func (g *gate) state(l header.Limit, now time.Time) {
+	if l.Limit >= 0 {
+		g.limit = l.Limit
+	}
+	if l.Remaining < 0 || l.Reset < 0 {
+		return
+	}
+	resetAt := now.Add(l.Reset)
+	left := max(0, l.Remaining-g.inFlight)
+	if l.Remaining > 0 {
+		left = max(1, left) // only the server's own zero closes the gate
+	}
+	sameWindow := g.remaining >= 0 && resetAt.Sub(g.resetAt).Abs() < 2*time.Second
+	if sameWindow {
+		left = min(left, g.remaining)
+	}
+	g.remaining, g.resetAt = left, resetAt
+}
+
+// throttled closes the gate after a 429 for a request sent at sentAt.
+func (g *gate) throttled(sentAt, now time.Time, asked time.Duration) {
+	fresh := sentAt.After(g.closedAt)
+	switch {
+	case asked > 0:
+	case fresh:
+		asked = time.Duration((0.5 + rand.Float64()/2) * float64(min(closeBase<<min(g.streak, 10), closeMax)))
+		g.streak++
+	default:
+		return // it was under way when the gate closed
+	}
+	g.closedUntil = later(g.closedUntil, now.Add(asked))
+	g.closedAt = now
+	if fresh {
+		g.interval = min(max(2*g.interval, g.recovery()), slowest)
+	}
+	g.successes, g.rateFrom, g.last = 0, now, time.Time{}
+	if g.last.Before(g.closedUntil) {
+		g.last = g.closedUntil.Add(-g.interval) // so that the first slot is the reopening itself
+	}
+}
+
+// recovery is the interval to reopen with.
+func (g *gate) recovery() time.Duration {
+	if g.successRate <= 0 {
+		return unknown
+	}
+	return min(max(time.Duration(2*float64(time.Second)/g.successRate), quickest), slowest)
+}
+
+// succeeded speeds a recovering gate up and measures the pace of a free one.
+func (g *gate) succeeded(now time.Time) {
+	g.streak = 0
+	if g.interval > 0 {
+		if g.interval = time.Duration(float64(g.interval) * speedUp); g.interval < quickest {
+			g.interval = 0
+		}
+	}
+	if g.rateFrom.IsZero() {
+		g.rateFrom = now
+	}
+	g.successes++
+	if since := now.Sub(g.rateFrom); since >= time.Second {
+		g.successRate = float64(g.successes) / since.Seconds()
+		g.successes, g.rateFrom = 0, now
+	}
+}
+
+func (g *gate) event(a *Attempt, now time.Time) QuotaEvent {
+	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.limit, Remaining: g.remaining, ClosedUntil: g.closedUntil}
+	if now.Before(g.resetAt) {
+		e.ResetAt = g.resetAt
+	}
+	return e
+}

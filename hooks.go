@@ -1,0 +1,301 @@
+package aplomb
+
+import (
+	"context"
+	"time"
+)
+
+// Hooks is an [Option]: functions called when something happens, for metrics,
+// traces and tests. Any may be nil. They run on the call's own goroutine, so
+// they should be quick; several Hooks add up, in order. No event holds a
+// secret, and Operation has few values.
+type Hooks struct {
+	// CallStart and CallDone frame a logical call. Under [Client.HTTPClient]
+	// each redirect hop is a call of its own.
+	CallStart func(context.Context, CallEvent)
+	CallDone  func(context.Context, CallEvent)
+	// AttemptStart and AttemptDone frame each request sent. AttemptDone comes
+	// when the verdict is sealed.
+	AttemptStart func(context.Context, AttemptEvent)
+	AttemptDone  func(context.Context, AttemptEvent)
+	// BodyFailed reports a response body that broke off after its verdict, on
+	// the net/http doors.
+	BodyFailed func(context.Context, AttemptEvent)
+	// WaitStart and WaitDone frame every wait.
+	WaitStart func(context.Context, WaitEvent)
+	WaitDone  func(context.Context, WaitEvent)
+	// Breaker reports a circuit breaker's transition.
+	Breaker func(BreakerEvent)
+	// Quota reports what a server said of its quota.
+	Quota func(context.Context, QuotaEvent)
+	// Deprecated reports a Deprecation or Sunset header, once per operation.
+	Deprecated func(context.Context, DeprecationEvent)
+}
+
+func (h Hooks) applyClient(c *config) error {
+	c.hooks = append(c.hooks[:len(c.hooks):len(c.hooks)], h)
+	return nil
+}
+
+// CallEvent is a logical call, begun or done.
+type CallEvent struct {
+	Client, Operation, Method, Host string
+	Start                           time.Time
+	// The rest is known when the call is done.
+	Elapsed time.Duration
+	// Waited is the part of Elapsed spent in backoff, limiter and gate.
+	Waited   time.Duration
+	Attempts int
+	// Status is the last response's, 0 without one.
+	Status int
+	// Outcome is "ok", "client_error", "server_error", "rate_limited",
+	// "timeout", "network", "breaker_open", "canceled" or "decode_error".
+	Outcome string
+	Err     error
+}
+
+// AttemptEvent is one request, about to be sent or answered.
+type AttemptEvent struct {
+	Client, Operation, Method, Host string
+	// Number counts the call's attempts from 1.
+	Number int
+	Start  time.Time
+	// The rest is known when the attempt is done.
+	Elapsed time.Duration
+	Status  int
+	Verdict Verdict
+	// Probe says that this attempt tested whether a broken circuit can close.
+	Probe bool
+	Err   error
+}
+
+// WaitCause is what a call waits for.
+type WaitCause string
+
+// The causes of waits.
+const (
+	CauseBackoff WaitCause = "backoff" // before a retry, Retry-After included
+	CauseLimiter WaitCause = "limiter" // a told rate
+	CauseQuota   WaitCause = "quota"   // a closed or paced quota
+)
+
+// WaitEvent is a wait, begun or ended.
+type WaitEvent struct {
+	Client, Operation string
+	Cause             WaitCause
+	Start             time.Time
+	// Duration is how long it will take; in WaitDone, how long it took.
+	Duration time.Duration
+}
+
+// BreakerEvent is a transition of a circuit breaker.
+type BreakerEvent struct {
+	Client string
+	// Key is what the breaker guards: an origin unless Breaker.Key says otherwise.
+	Key string
+	// From and To are "closed", "open" or "half-open".
+	From, To string
+	At       time.Time
+	// ReadyAt is when an open breaker sends its probe.
+	ReadyAt time.Time
+	// Failed of Completed attempts were counted when it tripped.
+	Failed, Completed int
+}
+
+// QuotaEvent is what a server said of one quota.
+type QuotaEvent struct {
+	Client, Operation string
+	// Name is the server's name for the quota, "" if it gave none.
+	Name string
+	// Limit and Remaining are units per window; Remaining is -1 when unknown.
+	Limit, Remaining int64
+	// ResetAt is zero when unknown.
+	ResetAt time.Time
+	// ClosedUntil is in the future while no request is let through.
+	ClosedUntil time.Time
+}
+
+// DeprecationEvent is a server's announcement that an operation goes away.
+type DeprecationEvent struct {
+	Client, Operation string
+	// Deprecated is since when it is deprecated (RFC 9745); zero when not stated.
+	Deprecated time.Time
+	// Sunset is when it stops answering (RFC 8594); zero when not stated.
+	Sunset time.Time
+	// Link points to what the server says about it.
+	Link string
+}
+
+// watchers tells hooks and log of what happens. Without either, no event is
+// even built (law 14).
+type watchers struct {
+	client string
+	hooks  []Hooks
+	log    *logger
+}
+
+func newWatchers(cfg config) watchers {
+	return watchers{client: cfg.name, hooks: cfg.hooks, log: newLogger(cfg)}
+}
+
+// begin and done frame the logical call.
+func (c *call) begin(ctx context.Context) {
+	w := c.stack.watch
+	if len(w.hooks) == 0 {
+		return
+	}
+	e := c.event()
+	for _, h := range w.hooks {
+		if h.CallStart != nil {
+			h.CallStart(ctx, e)
+		}
+	}
+}
+
+func (c *call) done(ctx context.Context, err error) {
+	w := c.stack.watch
+	if len(w.hooks) == 0 {
+		return
+	}
+	e := c.event()
+	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.sent, err
+	if c.last != nil && c.last.Response != nil {
+		e.Status = c.last.Response.StatusCode
+	}
+	e.Outcome = outcomeOf(c, e.Status, err)
+	for _, h := range w.hooks {
+		if h.CallDone != nil {
+			h.CallDone(ctx, e)
+		}
+	}
+}
+
+func (c *call) event() CallEvent {
+	return CallEvent{Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.start}
+}
+
+// host is where the call goes, its own server's before anything was sent.
+func (c *call) host() string {
+	if c.last != nil {
+		return c.last.Request.URL.Host
+	}
+	if c.stack.cfg.base != nil {
+		return c.stack.cfg.base.Host
+	}
+	return ""
+}
+
+func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
+	e := AttemptEvent{
+		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
+		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.Err,
+		Probe: a.permit != nil && a.permit.probe,
+	}
+	if a.Response != nil {
+		e.Status = a.Response.StatusCode
+	}
+	return e
+}
+
+func (w *watchers) attemptStart(a *Attempt) {
+	for _, h := range w.hooks {
+		if h.AttemptStart != nil {
+			h.AttemptStart(a.ctx, w.attemptEvent(a))
+		}
+	}
+}
+
+// attemptDone tells of an attempt that was made; one refused before is told of
+// by its call.
+func (w *watchers) attemptDone(a *Attempt) {
+	if a.start.IsZero() {
+		return
+	}
+	for _, h := range w.hooks {
+		if h.AttemptDone != nil {
+			h.AttemptDone(a.ctx, w.attemptEvent(a))
+		}
+	}
+	w.log.attempt(a)
+}
+
+func (w *watchers) bodyFailed(a *Attempt, err error) {
+	for _, h := range w.hooks {
+		if h.BodyFailed != nil {
+			e := w.attemptEvent(a)
+			e.Err = err
+			h.BodyFailed(a.ctx, e)
+		}
+	}
+}
+
+func (w *watchers) breaker(e BreakerEvent) {
+	e.Client = w.client
+	for _, h := range w.hooks {
+		if h.Breaker != nil {
+			h.Breaker(e)
+		}
+	}
+	w.log.breaker(e)
+}
+
+func (w *watchers) quota(ctx context.Context, e QuotaEvent) {
+	e.Client = w.client
+	for _, h := range w.hooks {
+		if h.Quota != nil {
+			h.Quota(ctx, e)
+		}
+	}
+}
+
+func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {
+	e.Client = w.client
+	for _, h := range w.hooks {
+		if h.Deprecated != nil {
+			h.Deprecated(ctx, e)
+		}
+	}
+	w.log.deprecated(ctx, e)
+}
+
+// A wait is one wait of a call, from startWait to end.
+type wait struct {
+	call  *call
+	ctx   context.Context
+	event WaitEvent
+}
+
+func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) *wait {
+	w := &wait{c, ctx, WaitEvent{Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
+	for _, h := range c.stack.watch.hooks {
+		if h.WaitStart != nil {
+			h.WaitStart(ctx, w.event)
+		}
+	}
+	c.stack.watch.log.wait(ctx, w.event)
+	return w
+}
+
+func (w *wait) end() {
+	w.event.Duration = time.Since(w.event.Start)
+	w.call.waited += w.event.Duration
+	for _, h := range w.call.stack.watch.hooks {
+		if h.WaitDone != nil {
+			h.WaitDone(w.ctx, w.event)
+		}
+	}
+}
+
+// sleep waits for d or for the context, whichever ends first.
+func (c *call) sleep(ctx context.Context, cause WaitCause, d time.Duration) error {
+	w := c.startWait(ctx, cause, d)
+	defer w.end()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return &refusal{why: "ended while waiting for the " + string(cause), err: context.Cause(ctx)}
+	}
+}

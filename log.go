@@ -1,0 +1,212 @@
+package aplomb
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/header"
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// Logging is an [Option]: a line per attempt and wait at debug level, broken
+// circuits at warn, and a warning, once per operation, when the server
+// announces its end by a Deprecation (RFC 9745) or Sunset (RFC 8594) header.
+//
+// Everything is redacted by allow-list (law 5): a header, query parameter or
+// body field that is not known to be harmless shows as "[redacted]".
+type Logging struct {
+	// Logger takes the lines. Default: slog.Default().
+	Logger *slog.Logger
+	// Bodies adds request and response bodies, redacted, up to 2 KiB each.
+	// Streams and bodies that cannot be read twice are left out.
+	Bodies bool
+	// Fields are further body fields that may be shown.
+	Fields []string
+}
+
+func (l Logging) applyClient(c *config) error {
+	c.logging = &l
+	return nil
+}
+
+const maxLoggedBody = 2 << 10
+
+// logger writes redacted lines; a nil one writes none.
+type logger struct {
+	Logging
+	client string
+}
+
+func newLogger(cfg config) *logger {
+	if cfg.logging == nil {
+		return nil
+	}
+	l := &logger{Logging: *cfg.logging, client: cfg.name}
+	if l.Logger == nil {
+		l.Logger = slog.Default()
+	}
+	return l
+}
+
+func (l *logger) enabled(ctx context.Context, level slog.Level) bool {
+	return l != nil && l.Logger.Enabled(ctx, level)
+}
+
+func (l *logger) attempt(a *Attempt) {
+	if !l.enabled(a.ctx, slog.LevelDebug) {
+		return
+	}
+	sent := a.sent
+	if sent == nil {
+		sent = a.Request
+	}
+	attrs := []slog.Attr{
+		slog.String("client", l.client), slog.String("operation", a.Operation), slog.Int("attempt", a.Number),
+		slog.String("method", sent.Method), slog.String("url", redact.URL(sent.URL)),
+		slog.Any("request_header", headerGroup(sent.Header)),
+	}
+	if body := l.requestBody(sent); body != "" {
+		attrs = append(attrs, slog.String("request_body", body))
+	}
+	if a.Response != nil {
+		attrs = append(attrs, slog.Int("status", a.Response.StatusCode), slog.Any("response_header", headerGroup(a.Response.Header)))
+		if body := l.responseBody(a); body != "" {
+			attrs = append(attrs, slog.String("response_body", body))
+		}
+	}
+	attrs = append(attrs, slog.String("outcome", a.Verdict.Outcome.String()), slog.Duration("elapsed", a.elapsed))
+	if a.Err != nil {
+		attrs = append(attrs, slog.String("error", safeText(a.Err, secretsOf(sent))))
+	}
+	l.Logger.LogAttrs(a.ctx, slog.LevelDebug, "aplomb: attempt", attrs...)
+}
+
+func headerGroup(h http.Header) slog.Value {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	attrs := make([]slog.Attr, 0, len(names))
+	for _, name := range names {
+		for _, v := range h[name] {
+			attrs = append(attrs, slog.String(name, redact.Header(name, v)))
+		}
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// requestBody opens the body anew: the one that was sent is gone.
+func (l *logger) requestBody(r *http.Request) string {
+	if !l.Bodies || r.GetBody == nil || r.ContentLength <= 0 || r.ContentLength > maxErrorBody {
+		return ""
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(body, maxErrorBody))
+	if err != nil {
+		return ""
+	}
+	return redact.Body(r.Header.Get("Content-Type"), raw, maxLoggedBody, l.Fields...)
+}
+
+// responseBody shows what a typed call read; the net/http doors stream.
+func (l *logger) responseBody(a *Attempt) string {
+	if !l.Bodies || len(a.body) == 0 || len(a.body) > maxErrorBody {
+		return ""
+	}
+	return redact.Body(a.Response.Header.Get("Content-Type"), a.body, maxLoggedBody, l.Fields...)
+}
+
+func (l *logger) wait(ctx context.Context, e WaitEvent) {
+	if !l.enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	l.Logger.LogAttrs(ctx, slog.LevelDebug, "aplomb: waiting", slog.String("client", l.client),
+		slog.String("operation", e.Operation), slog.String("cause", string(e.Cause)), slog.Duration("for", e.Duration))
+}
+
+func (l *logger) breaker(e BreakerEvent) {
+	ctx := context.Background()
+	level := slog.LevelInfo
+	if e.To == "open" {
+		level = slog.LevelWarn
+	}
+	if !l.enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("client", l.client), slog.String("key", e.Key), slog.String("from", e.From), slog.String("to", e.To)}
+	if e.To == "open" {
+		attrs = append(attrs, slog.Int("failed", e.Failed), slog.Int("completed", e.Completed), slog.Time("probe_at", e.ReadyAt))
+	}
+	l.Logger.LogAttrs(ctx, level, "aplomb: circuit "+e.To, attrs...)
+}
+
+func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {
+	if !l.enabled(ctx, slog.LevelWarn) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("client", l.client), slog.String("operation", e.Operation)}
+	if !e.Deprecated.IsZero() {
+		attrs = append(attrs, slog.String("deprecated", e.Deprecated.Format(time.DateOnly)))
+	}
+	if !e.Sunset.IsZero() {
+		attrs = append(attrs, slog.String("sunset", e.Sunset.Format(time.DateOnly)))
+	}
+	if e.Link != "" {
+		attrs = append(attrs, slog.String("link", e.Link))
+	}
+	l.Logger.LogAttrs(ctx, slog.LevelWarn, "aplomb: the server deprecates this operation", attrs...)
+}
+
+// notices remembers, per operation, what was warned of.
+type notices struct{ seen *keyed[*notice] }
+
+// notice is the last warning of one operation; a server that moves its date
+// is worth another.
+type notice struct {
+	mu   sync.Mutex
+	last DeprecationEvent
+}
+
+func newNotices() *notices {
+	return &notices{newKeyed(maxKeys, func(string) *notice { return &notice{} })}
+}
+
+func (n *notice) first(e DeprecationEvent) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.last == e {
+		return false
+	}
+	n.last = e
+	return true
+}
+
+// look warns of a Deprecation or Sunset header.
+func (n *notices) look(a *Attempt, w *watchers) {
+	if a.Response == nil || len(w.hooks) == 0 && w.log == nil {
+		return
+	}
+	h := a.Response.Header
+	since, deprecated := header.Deprecation(h)
+	sunset, ends := header.Sunset(h)
+	if !deprecated && !ends {
+		return
+	}
+	e := DeprecationEvent{Operation: a.Operation, Deprecated: since, Sunset: sunset}
+	if link := header.DeprecationLink(h); link != "" {
+		e.Link = redact.Text(link, 200)
+	}
+	if n.seen.get(a.Operation).first(e) {
+		w.deprecated(a.ctx, e)
+	}
+}

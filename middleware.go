@@ -1,0 +1,62 @@
+package aplomb
+
+import (
+	"errors"
+	"net/http"
+)
+
+// Middleware wraps a RoundTripper. It must keep net/http's contract: clone a
+// request before changing it, close the request's body on every path, return a
+// response or an error but not both, and honour the request's context.
+//
+// An existing transport fits in a line:
+//
+//	aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+//		return otelhttp.NewTransport(next)
+//	})
+type Middleware func(next http.RoundTripper) http.RoundTripper
+
+// RoundTripFunc is an ordinary function as an http.RoundTripper, to write a
+// [Middleware] with.
+type RoundTripFunc func(*http.Request) (*http.Response, error)
+
+// RoundTrip calls f.
+func (f RoundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// PerCall places mw around the whole call: it sees one request however often
+// it is retried, and the last response. The first given is the outermost.
+func PerCall(mw ...Middleware) Option {
+	return clientOption(func(c *config) error {
+		for _, m := range mw {
+			if m == nil {
+				return errors.New("aplomb: PerCall: nil Middleware")
+			}
+		}
+		c.perCall = append(c.perCall[:len(c.perCall):len(c.perCall)], mw...)
+		return nil
+	})
+}
+
+// PerAttempt places mw around each attempt, after every wait and before the
+// credential is attached. The first given is the outermost.
+func PerAttempt(mw ...Middleware) Option {
+	return clientOption(func(c *config) error {
+		for _, m := range mw {
+			if m == nil {
+				return errors.New("aplomb: PerAttempt: nil Middleware")
+			}
+		}
+		c.perAttempt = append(c.perAttempt[:len(c.perAttempt):len(c.perAttempt)], mw...)
+		return nil
+	})
+}
+
+// chain wraps rt in mw, the first outermost.
+func chain(rt http.RoundTripper, mw []Middleware) (http.RoundTripper, error) {
+	for i := len(mw) - 1; i >= 0; i-- {
+		if rt = mw[i](rt); isNil(rt) {
+			return nil, errors.New("aplomb: a Middleware returned a nil http.RoundTripper")
+		}
+	}
+	return rt, nil
+}

@@ -1,0 +1,326 @@
+package aplomb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"net/http"
+	"slices"
+	"strconv"
+)
+
+// Page is one page of a list.
+type Page[T any] struct {
+	Items []T
+	// Cursor names this page: give it to [Resume] to start here again. It is ""
+	// for the first page of a list that has no name for it.
+	Cursor string
+	// Response is what [Capture] would tell of it.
+	Response Response
+}
+
+// Items ranges over a list's items, page after page, as far as the caller
+// goes: leaving the loop sends nothing more.
+//
+//	for order, err := range aplomb.Items[Order](ctx, c, "/v1/orders", aplomb.ByLink{}) {
+//		if err != nil {
+//			return err
+//		}
+//		...
+//	}
+//
+// An error is yielded once and ends the loop, after the items before it. A list
+// that ends short of the total it announced is [ErrTruncated], a page that comes
+// twice [ErrCursorStuck]. Ranging again starts again. A [Timeout] and the
+// default one hold for each page.
+func Items[T any](ctx context.Context, c *Client, path string, by Pager, opts ...RequestOption) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for page, err := range Pages[T](ctx, c, path, by, opts...) {
+			for _, item := range page.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+		}
+	}
+}
+
+// Pages ranges over a list's pages. See [Items]. A page that came before an
+// error it caused, such as [ErrTruncated], is yielded with it.
+func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ...RequestOption) iter.Seq2[Page[T], error] {
+	return func(yield func(Page[T], error) bool) {
+		l, err := newLister(ctx, c, path, by, opts)
+		if err != nil {
+			yield(Page[T]{}, err)
+			return
+		}
+		each(ctx, l.prefetch, func(ctx context.Context) (Page[T], bool, error) { return fetchPage[T](ctx, l) }, yield)
+	}
+}
+
+// Follow ranges over the pages of an API that no [Pager] fits. P is the page as
+// the API sends it, decoded once; next makes of it the options of the next
+// request, laid over opts, and nil to end.
+//
+//	next := func(p Page, _ aplomb.Response) ([]aplomb.RequestOption, error) {
+//		if p.Done {
+//			return nil, nil
+//		}
+//		return []aplomb.RequestOption{aplomb.JSON(Search{After: p.Last})}, nil
+//	}
+func Follow[P any](ctx context.Context, c *Client, method, path string, next func(P, Response) ([]RequestOption, error), opts ...RequestOption) iter.Seq2[P, error] {
+	return func(yield func(P, error) bool) {
+		var zero P
+		if next == nil {
+			yield(zero, errors.New("aplomb: Follow: next is nil"))
+			return
+		}
+		own, err := callSettings(ctx, opts)
+		if err != nil {
+			yield(zero, err)
+			return
+		}
+		f := follower[P]{c: c, method: method, path: path, next: next, opts: opts}
+		each(ctx, own.prefetch, f.fetch, yield)
+	}
+}
+
+type follower[P any] struct {
+	c            *Client
+	method, path string
+	next         func(P, Response) ([]RequestOption, error)
+	opts, onward []RequestOption
+	cycle        cycle
+}
+
+func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
+	var resp Response
+	opts := slices.Concat(f.opts, f.onward, []RequestOption{Capture(&resp), listing})
+	if p, err = Call[P](ctx, f.c, f.method, f.path, opts...); err != nil {
+		return p, false, err
+	}
+	if f.onward, err = f.next(p, resp); err != nil || f.onward == nil {
+		return p, false, err
+	}
+	mark, err := fingerprint(f.onward)
+	if err != nil {
+		return p, false, err
+	}
+	if f.cycle.seen(mark) {
+		return p, false, fmt.Errorf("%s: %s: %w", f.c.cfg.name, f.method+" "+f.path, ErrCursorStuck)
+	}
+	return p, true, nil
+}
+
+// fingerprint tells requests apart by what their options say.
+func fingerprint(opts []RequestOption) (string, error) {
+	var s settings
+	if err := s.apply(opts); err != nil {
+		return "", err
+	}
+	mark := fmt.Sprint(s.target, s.query, s.path, s.header)
+	if s.payload != nil && s.payload.size >= 0 {
+		body, err := s.payload.open()
+		if err != nil {
+			return "", err
+		}
+		raw, err := readUpTo(body, 1<<20, s.payload.size)
+		_ = body.Close()
+		if err != nil {
+			return "", err
+		}
+		mark += string(raw)
+	}
+	return mark, nil
+}
+
+// listing marks the calls that an iterator makes.
+var listing RequestOption = &requestOption{set: func(s *settings) error { s.listing = true; return nil }}
+
+// each yields what fetch returns until it says there is no more. With ahead
+// the next fetch runs while the caller works; it is cancelled and waited for
+// when the caller leaves.
+func each[P any](ctx context.Context, ahead bool, fetch func(context.Context) (P, bool, error), yield func(P, error) bool) {
+	if !ahead {
+		for more := true; more; {
+			p, again, err := fetch(ctx)
+			if !yield(p, err) || err != nil {
+				return
+			}
+			more = again
+		}
+		return
+	}
+	type result struct {
+		p    P
+		more bool
+		err  error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	start := func() chan result {
+		done := make(chan result, 1)
+		go func() {
+			p, more, err := fetch(ctx)
+			done <- result{p, more, err}
+		}()
+		return done
+	}
+	pending := start()
+	defer func() {
+		cancel()
+		if pending != nil {
+			<-pending
+		}
+	}()
+	for pending != nil {
+		r := <-pending
+		pending = nil
+		if r.more && r.err == nil {
+			pending = start()
+		}
+		if !yield(r.p, r.err) || r.err != nil {
+			return
+		}
+	}
+}
+
+// lister is the state of one range over a list.
+type lister struct {
+	client   *Client
+	path     string
+	by       Pager
+	opts     []RequestOption
+	prefetch bool
+	position
+	resumed bool
+	cycle   cycle
+	seen    int64
+	total   int64 // the smallest total stated; -1 none
+	digest  uint64
+	seed    maphash.Seed
+}
+
+// position is where a lister stands: the name of the page to fetch.
+type position struct {
+	cursor string
+	page   int
+	offset int64
+}
+
+func newLister(ctx context.Context, c *Client, path string, by Pager, opts []RequestOption) (*lister, error) {
+	if c == nil {
+		return nil, errors.New("aplomb: nil *Client: make one with aplomb.New")
+	}
+	if isNil(by) {
+		return nil, errors.New("aplomb: no Pager: say how the list is paged, such as ByLink{}")
+	}
+	own, err := callSettings(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	l := &lister{client: c, path: path, by: by, opts: opts, prefetch: own.prefetch, total: -1, seed: maphash.MakeSeed()}
+	l.resumed = own.resume != ""
+	l.position, err = by.start(own.resume)
+	return l, err
+}
+
+// fetchPage fetches the page at l's position and moves it on.
+func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, err error) {
+	env := &envelope{}
+	opts := slices.Concat(l.opts, l.by.request(l.position), []RequestOption{listing})
+	err = l.client.exchange(ctx, http.MethodGet, l.path, opts, func(a *answer, body []byte) error {
+		env.answer, env.body = a, body
+		if err := env.items(l.by.list(), &page.Items); err != nil {
+			return a.decodeError(body, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return page, false, err
+	}
+	page.Cursor, page.Response = l.by.name(l.position), env.answer.Response
+	more, err = l.advance(env, len(page.Items))
+	return page, more, err
+}
+
+// advance decides whether another page follows, and checks that the list kept
+// its word.
+func (l *lister) advance(env *envelope, n int) (more bool, err error) {
+	l.seen += int64(n)
+	rules := l.by.list()
+	if count, ok := env.number(rules.count); ok && int64(n) < count {
+		return false, l.truncated("the page holds %d items and says %d", int64(n), count)
+	}
+	if total, ok := env.total(rules.total); ok && (l.total < 0 || total < l.total) {
+		l.total = total // a list that shrinks meanwhile is not truncated
+	}
+	next, more, err := l.by.next(env, l.position, n, l.seen)
+	if err != nil {
+		return false, fmt.Errorf("%s: GET %s: %w", l.client.cfg.name, l.path, err)
+	}
+	if !more {
+		if l.total > l.seen && !l.resumed {
+			return false, l.truncated("the list ended after %d items of %d", l.seen, l.total)
+		}
+		return false, nil
+	}
+	if l.cycle.seen(next.cursor+" "+strconv.Itoa(next.page)+" "+strconv.FormatInt(next.offset, 10)) || l.repeated(env, n) {
+		return false, fmt.Errorf("%s: GET %s: %w after %d items", l.client.cfg.name, l.path, ErrCursorStuck, l.seen)
+	}
+	l.position = next
+	return true, nil
+}
+
+func (l *lister) truncated(format string, got, want int64) error {
+	return fmt.Errorf("%s: GET %s: %w: "+format, l.client.cfg.name, l.path, ErrTruncated, got, want)
+}
+
+// repeated reports a counted page that equals the one before: the server
+// ignores the page number and would do so for ever.
+func (l *lister) repeated(env *envelope, n int) bool {
+	if _, counted := l.by.(counted); !counted || n == 0 {
+		return false
+	}
+	digest := maphash.Bytes(l.seed, env.raw)
+	same := digest == l.digest
+	l.digest = digest
+	return same
+}
+
+// cycle finds a repetition in a sequence in constant memory (R. P. Brent, "An
+// improved Monte Carlo factorization algorithm", 1980): it compares with one
+// kept element, replaced at powers of two, so a loop of any length is found
+// within twice its length.
+type cycle struct {
+	kept  string
+	set   bool
+	steps int
+	power int
+}
+
+func (c *cycle) seen(v string) bool {
+	if c.set && v == c.kept {
+		return true
+	}
+	if c.steps == c.power {
+		c.kept, c.set, c.steps, c.power = v, true, 0, max(1, 2*c.power)
+	}
+	c.steps++
+	return false
+}
+
+// envelope is a page's body, read only as deep as it is asked.
+type envelope struct {
+	answer *answer
+	body   []byte
+	raw    json.RawMessage // the items
+	top    map[string]json.RawMessage
+}

@@ -1,0 +1,369 @@
+package aplomb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+)
+
+// Retry is a [RequestOption]: how a failed attempt is repeated. Retry{} is what
+// every [New] client has; see [NoRetry].
+//
+// Repeated are 408, 429, 500, 502, 503, 504 and connection failures; 425 and a
+// renewable 401 once. A request is sent twice only if its method is idempotent
+// (RFC 9110, section 9.2.2), it is [Safe], it carries an idempotency key, or
+// the server provably did nothing with it: 429, or no connection (law 1). When
+// no attempt is left, or the next would come after the deadline, the last
+// response is returned as it is.
+type Retry struct {
+	// Attempts counts all sendings, the first included. Default 4.
+	Attempts int
+	// Base is the first backoff, doubled each time, with full jitter. Default 200 ms.
+	Base time.Duration
+	// ThrottleBase is Base after a 429 that names no time. Default 1 s.
+	ThrottleBase time.Duration
+	// Max caps the backoff before jitter. Default 20 s.
+	Max time.Duration
+	// MaxRetryAfter is the longest wait a server may ask for; a longer one ends
+	// the call at once with the response. Default 60 s.
+	MaxRetryAfter time.Duration
+	// Budget is how many retries a success pays for, over a reserve of 10; one
+	// more is granted each 10 s. It belongs to the client: a Retry for one call
+	// leaves it alone. Default 0.1.
+	Budget float64
+}
+
+func (r Retry) applyClient(c *config) error { return r.applyCall(&c.settings) }
+
+func (r Retry) applyCall(s *settings) error {
+	switch {
+	case r.Attempts < 0:
+		return fmt.Errorf("aplomb: Retry.Attempts: %d is negative; zero means 4, and NoRetry() switches retries off", r.Attempts)
+	case r.Base < 0 || r.ThrottleBase < 0 || r.Max < 0 || r.MaxRetryAfter < 0:
+		return errors.New("aplomb: Retry: a negative duration; zero means the default")
+	case r.Budget < 0 || r.Budget > 1:
+		return fmt.Errorf("aplomb: Retry.Budget: %v is not between 0 and 1; zero means 0.1", r.Budget)
+	}
+	s.retry, s.noRetry = &r, false
+	return nil
+}
+
+// NoRetry sends a request once. A renewable credential refused with 401 is
+// still replaced once, which is no retry of a failure.
+func NoRetry() RequestOption {
+	return &requestOption{set: func(s *settings) error { s.retry, s.noRetry = nil, true; return nil }}
+}
+
+func (r Retry) withDefaults() Retry {
+	r.Attempts = orDefault(r.Attempts, 4)
+	r.Base = orDefault(r.Base, 200*time.Millisecond)
+	r.ThrottleBase = orDefault(r.ThrottleBase, time.Second)
+	r.Max = orDefault(r.Max, 20*time.Second)
+	r.MaxRetryAfter = orDefault(r.MaxRetryAfter, 60*time.Second)
+	r.Budget = orDefault(r.Budget, 0.1)
+	return r
+}
+
+// retrying drives the attempts of a call. The first is sent straight away;
+// only its failure brings in go-retryablehttp, as loop and timer: the failure
+// is replayed to it as its own attempt 0. Success so costs nothing, and every
+// decision stays here.
+type retrying struct {
+	next    http.RoundTripper // one attempt
+	budgets *keyed[*budget]
+	random  func() float64
+}
+
+func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := callFrom(r.Context())
+	l := loop{t: t, call: c, orig: r}
+	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
+		l.once = &onceBody{ReadCloser: r.Body}
+		own := *r
+		own.Body = l.once
+		l.orig = &own
+		defer func() { _ = l.once.finish() }()
+	}
+	resp, err := t.next.RoundTrip(l.orig)
+	if !l.again() {
+		return resp, err
+	}
+	slow := l // a copy on the heap, so that success allocates nothing
+	return slow.run(resp, err)
+}
+
+// loop is the state of one call's attempts from the first failure on.
+type loop struct {
+	t    *retrying
+	call *call
+	orig *http.Request
+	once *onceBody
+	wait time.Duration
+	cost float64 // taken from the budget for the attempt to come
+	last *Attempt
+	err  error // why the next attempt could not be prepared
+	wake *wait // the backoff under way, nil outside one
+}
+
+// run hands the first failure to the engine and lets it drive the rest.
+func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
+	ctx := l.orig.Context()
+	primed := true
+	engine := retryablehttp.Client{
+		// A transport without CloseIdleConnections, or the engine would drop
+		// everybody's connections on any failure; and no redirects, which are
+		// http.Client's business above us.
+		HTTPClient: &http.Client{
+			Transport:     &replay{next: l.t.next, resp: resp, err: err},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		RetryMax: 1 << 20, // again counts, per call and across redirects
+		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
+			if primed {
+				primed = false
+				return true, nil
+			}
+			return l.again(), nil
+		},
+		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
+			l.wake = l.call.startWait(ctx, CauseBackoff, l.wait)
+			return l.wait
+		},
+		PrepareRetry: l.rearm,
+		ErrorHandler: func(_ *http.Response, err error, _ int) (*http.Response, error) { return nil, err },
+	}
+	r := l.orig.Clone(ctx)
+	r.RequestURI, r.Body, r.GetBody = "", nil, nil // the engine sees no body; rearm puts it on
+	resp, err = engine.Do(&retryablehttp.Request{Request: r})
+	switch {
+	case l.err != nil:
+		return nil, l.err
+	case l.wake != nil:
+		l.wake.end()
+		return nil, fmt.Errorf("%w (while waiting to retry after %w)", context.Cause(ctx), l.last.failure())
+	default:
+		return resp, withoutURL(err)
+	}
+}
+
+// replay gives the stored first result to the engine, then sends for real.
+type replay struct {
+	next http.RoundTripper
+	resp *http.Response
+	err  error
+	used bool
+}
+
+func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !p.used {
+		p.used = true
+		return p.resp, p.err
+	}
+	return p.next.RoundTrip(r)
+}
+
+// withoutURL drops the url.Error around err, whose text is the whole URL.
+func withoutURL(err error) error {
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		return ue.Err
+	}
+	return err
+}
+
+// rearm makes the request of the next attempt: the original's headers, which
+// no earlier attempt has touched, and a body opened anew.
+func (l *loop) rearm(r *http.Request) error {
+	l.wake.end()
+	l.wake = nil
+	r.Header = l.orig.Header.Clone()
+	r.GetBody = l.orig.GetBody
+	r.ContentLength = l.orig.ContentLength
+	r.Body = l.orig.Body
+	if l.orig.GetBody == nil {
+		return nil
+	}
+	body, err := l.orig.GetBody()
+	if err != nil {
+		l.err = fmt.Errorf("open the request body again: %w", err)
+		return l.err
+	}
+	r.Body = body
+	return nil
+}
+
+// again decides, after each attempt, whether to make another, and if so takes
+// its price, fixes the wait and releases the failed response. What it refuses
+// is left as it is: response and error are the caller's.
+func (l *loop) again() bool {
+	c := l.call
+	a := c.last
+	if a == nil || a == l.last {
+		return false // refused before there was an attempt
+	}
+	l.last = a
+	budget := l.t.budgets.get(originKey(a.Request))
+	if a.Verdict.Outcome == OutcomeOK {
+		budget.success(l.cost, c.retry.Budget)
+		return false
+	}
+	if !l.worthwhile(a) || !l.allowed(a) {
+		return false
+	}
+	wait, ok := l.backoff(a)
+	if !ok {
+		return false
+	}
+	cost := retryCost(a)
+	if !budget.spend(cost) {
+		return c.stop("the retry budget is spent")
+	}
+	l.wait, l.cost = wait, cost
+	if once(a) {
+		c.once(a)
+	}
+	if a.Response != nil {
+		drain(a.Response)
+	}
+	return true
+}
+
+// worthwhile asks the verdict, the number of attempts and the breaker.
+func (l *loop) worthwhile(a *Attempt) bool {
+	c, v := l.call, a.Verdict
+	switch {
+	case v.Resend == ResendNo, v.Resend == ResendDefault && v.Outcome != OutcomeFault && v.Outcome != OutcomeThrottled:
+		return false
+	case once(a):
+		return true
+	case c.retry == nil || c.sent >= c.retry.Attempts:
+		return false
+	case a.permit != nil && a.permit.probe, !a.breaker.closed():
+		return c.stop("the circuit is open")
+	}
+	return true
+}
+
+// once reports the two repetitions that are no retry of a failure: a renewed
+// credential after 401, and 425. Each happens once a call.
+func once(a *Attempt) bool {
+	if a.Response == nil || a.Verdict.Resend != ResendUnprocessed {
+		return false
+	}
+	return a.Response.StatusCode == http.StatusUnauthorized || a.Response.StatusCode == http.StatusTooEarly
+}
+
+// allowed is law 1.
+func (l *loop) allowed(a *Attempt) bool {
+	c := l.call
+	if a.Verdict.Resend != ResendUnprocessed && !c.safe && !safeMethod(l.orig.Method) && c.key == "" {
+		return c.stop("a " + l.orig.Method + " without an idempotency key is not sent twice: the first may have taken effect")
+	}
+	// A one-shot body is whole only if no transport ever got hold of it: one
+	// that answered early may still be reading it.
+	if l.once != nil && (l.once.touched.Load() || !provablyUnsent(a.Err)) {
+		return c.stop("the request body cannot be read again: give Body an opener, or set GetBody")
+	}
+	return true
+}
+
+// backoff is the wait before the next attempt; false if it would be too long.
+func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
+	c := l.call
+	if once(a) {
+		return 0, true
+	}
+	var wait time.Duration
+	switch asked := a.Verdict.Wait; {
+	case asked > c.retry.MaxRetryAfter:
+		c.readyAt = time.Now().Add(asked)
+		return 0, c.stop(fmt.Sprintf("the server asked to wait %s, more than the %s allowed", brief(asked), brief(c.retry.MaxRetryAfter)))
+	case asked > 0:
+		// Jitter is only added: a server's time is a minimum.
+		wait = asked + time.Duration(l.t.random()*float64(min(asked/10, 5*time.Second)))
+	default:
+		base := c.retry.Base
+		if a.Verdict.Outcome == OutcomeThrottled {
+			base = c.retry.ThrottleBase
+		}
+		wait = time.Duration(l.t.random() * float64(min(base<<min(c.sent-1, 30), c.retry.Max)))
+	}
+	if until, ok := a.ctx.Deadline(); ok && time.Now().Add(wait).After(until) {
+		c.readyAt = time.Now().Add(wait)
+		return 0, c.stop(fmt.Sprintf("not waiting %s because the context ends in %s", brief(wait), brief(time.Until(until))))
+	}
+	return wait, true
+}
+
+func retryCost(a *Attempt) float64 {
+	switch {
+	case once(a):
+		return 0
+	case a.Verdict.Outcome == OutcomeThrottled:
+		return 0.5
+	default:
+		return 1
+	}
+}
+
+const (
+	drainBytes = 64 << 10
+	drainTime  = 50 * time.Millisecond
+)
+
+// drain reads what is left of a failed response, so that its connection can be
+// used again, but neither much nor for long: a body that stalls is cheaper
+// closed than waited for.
+func drain(resp *http.Response) {
+	body := resp.Body
+	resp.Body = http.NoBody
+	timer := time.AfterFunc(drainTime, func() { _ = body.Close() })
+	_, _ = io.CopyN(io.Discard, body, drainBytes)
+	timer.Stop()
+	_ = body.Close()
+}
+
+// budget pays for retries, so that an outage is not answered with a multiple
+// of the load. It is fed by successes, never by requests: fed by requests it
+// keeps a collapsed server down.
+type budget struct {
+	mu     sync.Mutex
+	tokens float64
+	at     time.Time
+}
+
+const (
+	budgetReserve = 10
+	budgetTrickle = 10 * time.Second
+)
+
+func newBudget(string) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
+
+func (b *budget) spend(cost float64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.tokens = min(b.tokens+float64(now.Sub(b.at))/float64(budgetTrickle), budgetReserve)
+	b.at = now
+	if b.tokens < cost {
+		return false
+	}
+	b.tokens -= cost
+	return true
+}
+
+// success earns, and gives back what the successful retry had cost.
+func (b *budget) success(cost, earn float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tokens = min(b.tokens+earn+cost, budgetReserve)
+}
+
+func defaultRandom() float64 { return rand.Float64() }

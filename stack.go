@@ -1,0 +1,282 @@
+package aplomb
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// stack is the whole of aplomb as one http.RoundTripper, so that an
+// *http.Client, an SDK and a generated client all get all of it. doc.go draws
+// its order; newStack is the only place that knows it.
+type stack struct {
+	cfg     config
+	home    origin
+	budget  float64 // what a success earns
+	watch   watchers
+	perCall http.RoundTripper // PerCall middlewares, then keyed
+	attempt http.RoundTripper // PerAttempt middlewares, auth, timeouts, base
+	base    http.RoundTripper
+
+	// Shared by With, unless it names the struct.
+	breakers *breakers
+	limits   *limits
+	budgets  *keyed[*budget]
+	notices  *notices
+}
+
+func newStack(cfg config, shared *stack) (*stack, error) {
+	s := &stack{cfg: cfg, budget: 0.1}
+	if cfg.base != nil {
+		s.home = originOf(cfg.base)
+	}
+	if cfg.retry != nil {
+		s.budget = cfg.retry.withDefaults().Budget
+	}
+	s.watch = newWatchers(cfg)
+	if err := s.share(shared); err != nil {
+		return nil, err
+	}
+	sender := http.RoundTripper(s.base)
+	if cfg.timeouts != nil {
+		t := cfg.timeouts
+		sender = &timed{next: sender, header: orDefault(t.ResponseHeader, 30*time.Second), idleRead: orDefault(t.IdleRead, 30*time.Second)}
+	}
+	var err error
+	if s.attempt, err = chain(&authorised{sender}, cfg.perAttempt); err != nil {
+		return nil, err
+	}
+	retry := &retrying{next: RoundTripFunc(s.try), budgets: s.budgets, random: defaultRandom}
+	s.perCall, err = chain(&keyedRequest{retry}, cfg.perCall)
+	return s, err
+}
+
+// share takes over the state of the stack that With was called on, or makes
+// its own where the settings differ.
+func (s *stack) share(from *stack) error {
+	if from == nil {
+		from = &stack{notices: newNotices(), budgets: newKeyed(maxKeys, newBudget)}
+	}
+	s.notices, s.budgets = from.notices, from.budgets
+	s.breakers, s.limits, s.base = from.breakers, from.limits, from.base
+	if s.cfg.breaker != from.cfg.breaker {
+		s.breakers = newBreakers(s.cfg.breaker, s.watch.breaker)
+	}
+	if s.cfg.rateLimit != from.cfg.rateLimit {
+		s.limits = newLimits(s.cfg.rateLimit)
+	}
+	if s.cfg.retry != nil && from.cfg.retry != nil && s.cfg.retry != from.cfg.retry {
+		s.budgets = newKeyed(maxKeys, newBudget)
+	}
+	if s.base != nil && s.cfg.transport == from.cfg.transport && s.cfg.timeouts == from.cfg.timeouts {
+		return nil
+	}
+	if s.cfg.timeouts == nil { // Wrap: the transport as it is
+		s.base = s.cfg.transport.RoundTripper
+		return nil
+	}
+	var err error
+	s.base, err = s.cfg.baseTransport()
+	return err
+}
+
+// RoundTrip sends one request: a whole typed call's, or one hop of it.
+func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
+	c, owner, err := s.callOf(r)
+	if err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	ctx := r.Context()
+	if callFrom(ctx) != c {
+		ctx = context.WithValue(ctx, callKey{}, c)
+	}
+	cancel := func() {}
+	if !c.typed {
+		ctx, cancel = c.bound(ctx)
+	}
+	if owner {
+		c.begin(ctx)
+	}
+	resp, err := s.hop(c, r, ctx)
+	if owner {
+		c.done(ctx, err)
+	}
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	resp.Request = r.WithContext(ctx) // the next hop finds its call here
+	if !c.typed && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &callBody{ReadCloser: resp.Body, attempt: c.last, end: cancel}
+	}
+	return resp, nil
+}
+
+// callOf finds the logical call that r belongs to: begun by Call or Do and
+// entering the stack now, an earlier hop's, or a new one, of which RoundTrip is
+// then the owner.
+func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
+	if r.Response != nil && r.Response.Request != nil {
+		if c := callFrom(r.Response.Request.Context()); c != nil && c.stack == s {
+			c.hops++
+			return c, callFrom(r.Context()) != c, nil
+		}
+	}
+	if c := callFrom(r.Context()); c != nil && c.stack == s && !c.started.Swap(true) {
+		return c, false, nil
+	}
+	own, err := callSettings(r.Context(), nil)
+	if err != nil {
+		return nil, false, err
+	}
+	c = s.newCall(own, r.Method, routeOf(r.URL))
+	c.started.Store(true)
+	return c, true, nil
+}
+
+// hop sends one request of the call with the headers it may carry.
+func (s *stack) hop(c *call, r *http.Request, ctx context.Context) (*http.Response, error) {
+	if r.URL == nil {
+		closeBody(r)
+		return nil, errors.New("aplomb: the request has no URL")
+	}
+	out := r.WithContext(ctx)
+	if c.hops > 0 {
+		kept, err := c.redirectPolicy(r)
+		if err != nil {
+			closeBody(r)
+			return nil, err
+		}
+		out.Header = kept
+	} else {
+		c.origin = originOf(r.URL)
+		out.Header = r.Header.Clone()
+	}
+	if out.Header == nil {
+		out.Header = http.Header{}
+	}
+	s.defaults(c, out)
+	return s.perCall.RoundTrip(out)
+}
+
+// defaults lays the context's headers and query over a request that did not
+// come from a typed call, and the client's under any that goes home.
+func (s *stack) defaults(c *call, out *http.Request) {
+	to := originOf(out.URL)
+	if !c.typed && to == c.origin {
+		for _, h := range c.header {
+			setOrDelete(out.Header, h)
+		}
+		if len(c.query) > 0 {
+			u := *out.URL
+			setQuery(&u, c.query)
+			out.URL = &u
+		}
+	}
+	if to != s.home {
+		return
+	}
+	for _, h := range s.cfg.header {
+		if _, own := out.Header[h.name]; !own && !c.removed(h.name) {
+			setOrDelete(out.Header, h)
+		}
+	}
+}
+
+// removed reports a header that the call or its context took out.
+func (c *call) removed(name string) bool {
+	v, ok := lastField(c.header, name)
+	return ok && v == ""
+}
+
+// keyedRequest puts the call's idempotency key on the request, once for all
+// attempts, and on every hop that stays at home.
+type keyedRequest struct{ next http.RoundTripper }
+
+func (k *keyedRequest) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := callFrom(r.Context())
+	if c == nil {
+		return k.next.RoundTrip(r)
+	}
+	if to := originOf(r.URL); to != c.origin {
+		return k.next.RoundTrip(r)
+	}
+	if safeMethod(r.Method) && r.Method != c.method {
+		return k.next.RoundTrip(r) // a redirect turned it into a GET
+	}
+	if name, key := c.keyFor(r); key != "" && r.Header.Get(name) != key {
+		own := *r
+		own.Header = r.Header.Clone()
+		own.Header.Set(name, key)
+		r = &own
+	}
+	return k.next.RoundTrip(r)
+}
+
+// callBody is the body of a response given to net/http's door. A failure of it
+// comes after the verdict; it is counted, and never retried.
+type callBody struct {
+	io.ReadCloser
+	attempt *Attempt
+	end     func()
+	once    sync.Once
+}
+
+func (b *callBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.once.Do(func() {
+			if err != io.EOF {
+				b.attempt.bodyFailed(err)
+			}
+			b.attempt.cancel(nil)
+			b.end()
+		})
+	}
+	return n, err
+}
+
+func (b *callBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.once.Do(func() { b.attempt.cancel(nil); b.end() })
+	return err
+}
+
+func keyOr(key, def func(*http.Request) string) func(*http.Request) string {
+	if key != nil {
+		return key
+	}
+	return def
+}
+
+func originKey(r *http.Request) string { return originOf(r.URL).String() }
+
+// routeOf names a request that has no path template: its path, with segments
+// that look like values, and so might be secrets or without bound, made {}.
+func routeOf(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	segments := strings.Split(u.Path, "/")
+	for i, s := range segments {
+		if looksLikeValue(s) {
+			segments[i] = "{}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// looksLikeValue reports a segment with a digit, other than a version such as
+// v1, and one too long for a name.
+func looksLikeValue(s string) bool {
+	if len(s) > 1 && len(s) <= 4 && s[0] == 'v' && strings.Trim(s[1:], "0123456789") == "" {
+		return false
+	}
+	return len(s) > 30 || strings.ContainsAny(s, "0123456789@=%")
+}

@@ -1,0 +1,219 @@
+package aplomb
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// Timeouts is an [Option]: the bounds below the whole-call [Timeout]. A zero
+// field is its default, so Timeouts{} is what every [New] client has.
+type Timeouts struct {
+	// Connect bounds the dialling of a connection, DNS included. Default 5 s.
+	Connect time.Duration
+	// TLS bounds the TLS handshake. Default 5 s.
+	TLS time.Duration
+	// ResponseHeader bounds the wait from the request's last byte to the end
+	// of the response header. Default 30 s.
+	ResponseHeader time.Duration
+	// IdleRead bounds the silence between two reads of a response body, so a
+	// stream may last for hours but not hang. Default 30 s.
+	IdleRead time.Duration
+	// IdleConn is how long an unused connection is kept. Default 90 s.
+	IdleConn time.Duration
+}
+
+const (
+	defaultTotal          = 60 * time.Second
+	defaultMaxBody        = 32 << 20
+	maxResponseHeader     = 1 << 20
+	maxErrorBody          = 1 << 20
+	defaultIdleConns      = 100
+	defaultIdleConnsAHost = 64 // net/http keeps 2, which makes 64 callers of one API dial for ever
+)
+
+func (t Timeouts) applyClient(c *config) error {
+	for _, d := range []struct {
+		name string
+		d    time.Duration
+	}{{"Connect", t.Connect}, {"TLS", t.TLS}, {"ResponseHeader", t.ResponseHeader}, {"IdleRead", t.IdleRead}, {"IdleConn", t.IdleConn}} {
+		if d.d < 0 {
+			return fmt.Errorf("aplomb: Timeouts.%s: %v is negative; zero means the default", d.name, d.d)
+		}
+	}
+	c.timeouts = &t
+	return nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// baseTransport is what the stack ends in.
+func (c *config) baseTransport() (http.RoundTripper, error) {
+	var t Timeouts
+	if c.timeouts != nil {
+		t = *c.timeouts
+	}
+	if c.transport == nil {
+		return t.overlay(&http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}), nil
+	}
+	switch rt := c.transport.RoundTripper.(type) {
+	case *http.Transport:
+		return t.overlay(rt.Clone()), nil
+	default:
+		if t.Connect != 0 || t.TLS != 0 || t.IdleConn != 0 {
+			return nil, fmt.Errorf("aplomb: Timeouts: Connect, TLS and IdleConn cannot take effect on a %T: "+
+				"set them there, or give Transport an *http.Transport", rt)
+		}
+		return rt, nil
+	}
+}
+
+// overlay sets t on a transport of our own.
+func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
+	rt.DialContext = boundDial(rt.DialContext, orDefault(t.Connect, 5*time.Second))
+	if rt.DialTLSContext != nil {
+		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
+	}
+	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
+	rt.ResponseHeaderTimeout = 0 // ours, which covers any transport (see headerTimer)
+	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
+	rt.MaxResponseHeaderBytes = maxResponseHeader
+	rt.MaxIdleConns = orDefault(rt.MaxIdleConns, defaultIdleConns)
+	rt.MaxIdleConnsPerHost = orDefault(rt.MaxIdleConnsPerHost, defaultIdleConnsAHost)
+	rt.ExpectContinueTimeout = orDefault(rt.ExpectContinueTimeout, time.Second)
+	if rt.TLSClientConfig == nil {
+		rt.TLSClientConfig = &tls.Config{}
+	}
+	rt.TLSClientConfig.MinVersion = max(rt.TLSClientConfig.MinVersion, tls.VersionTLS12)
+	return rt
+}
+
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// boundDial limits dial to d and marks its failures, which prove that nothing
+// of the request was sent.
+func boundDial(dial dialFunc, d time.Duration) dialFunc {
+	if dial == nil {
+		dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
+	}
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		cause := &timeoutError{what: "connect", after: d}
+		dctx, cancel := context.WithTimeoutCause(ctx, d, cause)
+		defer cancel()
+		conn, err := dial(dctx, network, addr)
+		if err == nil {
+			return conn, nil
+		}
+		if ctx.Err() == nil && dctx.Err() != nil {
+			err = &net.OpError{Op: "dial", Net: network, Addr: dialAddr{network, addr}, Err: cause}
+		}
+		return nil, &dialError{err}
+	}
+}
+
+type dialAddr struct{ network, address string }
+
+func (a dialAddr) Network() string { return a.network }
+func (a dialAddr) String() string  { return a.address }
+
+// dialError marks a failure before the request left.
+type dialError struct{ err error }
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// timeoutError is one of aplomb's own timeouts running out.
+type timeoutError struct {
+	what  string
+	after time.Duration
+}
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("%s timeout after %s", e.what, brief(e.after))
+}
+func (e *timeoutError) Timeout() bool   { return true }
+func (e *timeoutError) Temporary() bool { return true }
+func (e *timeoutError) Is(target error) bool {
+	return target == context.DeadlineExceeded || target == errTotalTimeout && e.what == "total"
+}
+
+// errTotalTimeout matches the timeout of a whole call, as opposed to a
+// deadline that the caller set.
+var errTotalTimeout = errors.New("total timeout")
+
+// timed sends r on next and gives up when the response header takes too long.
+// It sits below auth, so that fetching a token costs an attempt no time.
+type timed struct {
+	next     http.RoundTripper
+	header   time.Duration
+	idleRead time.Duration
+}
+
+func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
+	a := attemptFrom(r.Context())
+	if a == nil {
+		return t.next.RoundTrip(r)
+	}
+	timer := time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
+	resp, err := t.next.RoundTrip(r)
+	timer.Stop()
+	if err != nil {
+		return nil, ownCause(r.Context(), err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &idleBody{body: resp.Body, ctx: r.Context(), cancel: a.cancel, after: t.idleRead}
+	}
+	return resp, nil
+}
+
+// ownCause names the timeout behind a cancelled attempt, where there is one.
+func ownCause(ctx context.Context, err error) error {
+	if cause, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
+		return cause
+	}
+	return err
+}
+
+// idleBody ends a response whose body falls silent.
+type idleBody struct {
+	body   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	after  time.Duration
+	timer  atomic.Pointer[time.Timer]
+}
+
+func (b *idleBody) Read(p []byte) (int, error) {
+	timer := b.timer.Load()
+	if timer == nil {
+		timer = time.AfterFunc(b.after, func() { b.cancel(&timeoutError{"idle read", b.after}) })
+		b.timer.Store(timer)
+	} else {
+		timer.Reset(b.after)
+	}
+	n, err := b.body.Read(p)
+	timer.Stop()
+	if err != nil && err != io.EOF {
+		err = ownCause(b.ctx, err)
+	}
+	return n, err
+}
+
+func (b *idleBody) Close() error {
+	if timer := b.timer.Load(); timer != nil {
+		timer.Stop()
+	}
+	return b.body.Close()
+}
