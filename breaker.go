@@ -70,7 +70,7 @@ func (b *Breaker) withDefaults() Breaker {
 // breakers holds a breaker per key.
 type breakers struct {
 	key   func(*http.Request) string
-	byKey *keyed[*breaker]
+	byKey *keyed[string, *breaker]
 }
 
 func newBreakers(b *Breaker, emit func(BreakerEvent)) *breakers {

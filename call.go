@@ -106,11 +106,6 @@ func (s *stack) newCall(own settings, method, path string) *call {
 	if c.operation == "" {
 		c.operation = method + " " + path
 	}
-	if c.retry != nil {
-		r := c.retry.withDefaults()
-		r.Budget = s.budget
-		c.retry = &r
-	}
 	for _, auth := range c.auths {
 		for _, text := range auth.Origins {
 			if o, err := parseOrigin(text); err == nil {

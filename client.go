@@ -32,8 +32,10 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := config{base: base, breaker: &Breaker{}, rateLimit: &RateLimit{}, timeouts: &Timeouts{}}
-	cfg.retry = &Retry{}
+	cfg := config{base: base}
+	if err := cfg.apply([]Option{Retry{}, Breaker{}, RateLimit{}, Timeouts{}}); err != nil {
+		return nil, err
+	}
 	if auth, ok := userinfoAuth(base); ok {
 		cfg.auths = []Auth{auth}
 		base.User = nil

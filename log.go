@@ -168,7 +168,7 @@ func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {
 }
 
 // notices remembers, per operation, what was warned of.
-type notices struct{ seen *keyed[*notice] }
+type notices struct{ seen *keyed[string, *notice] }
 
 // notice is the last warning of one operation; a server that moves its date
 // is worth another.

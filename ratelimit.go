@@ -67,7 +67,7 @@ func NoRateLimit() Option {
 type limits struct {
 	cfg   RateLimit
 	key   func(*http.Request) string
-	byKey *keyed[*limit]
+	byKey *keyed[string, *limit]
 }
 
 // limit is the state of one key.

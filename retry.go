@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
@@ -52,6 +51,7 @@ func (r Retry) applyCall(s *settings) error {
 	case r.Budget < 0 || r.Budget > 1:
 		return fmt.Errorf("aplomb: Retry.Budget: %v is not between 0 and 1; zero means 0.1", r.Budget)
 	}
+	r = r.withDefaults()
 	s.retry, s.noRetry = &r, false
 	return nil
 }
@@ -78,7 +78,7 @@ func (r Retry) withDefaults() Retry {
 // decision stays here.
 type retrying struct {
 	next    http.RoundTripper // one attempt
-	budgets *keyed[*budget]
+	budgets *keyed[origin, *budget]
 	random  func() float64
 }
 
@@ -209,9 +209,10 @@ func (l *loop) again() bool {
 		return false // refused before there was an attempt
 	}
 	l.last = a
-	budget := l.t.budgets.get(originKey(a.Request))
 	if a.Verdict.Outcome == OutcomeOK {
-		budget.success(l.cost, c.retry.Budget)
+		if c.retry != nil {
+			l.budget(a).success(l.cost, c.stack.budget)
+		}
 		return false
 	}
 	if !l.worthwhile(a) || !l.allowed(a) {
@@ -222,7 +223,7 @@ func (l *loop) again() bool {
 		return false
 	}
 	cost := retryCost(a)
-	if !budget.spend(cost) {
+	if cost > 0 && !l.budget(a).spend(cost) {
 		return c.stop("the retry budget is spent")
 	}
 	l.wait, l.cost = wait, cost
@@ -234,6 +235,9 @@ func (l *loop) again() bool {
 	}
 	return true
 }
+
+// budget is the one that pays for requests to a's origin.
+func (l *loop) budget(a *Attempt) *budget { return l.t.budgets.get(originOf(a.Request.URL)) }
 
 // worthwhile asks the verdict, the number of attempts and the breaker.
 func (l *loop) worthwhile(a *Attempt) bool {
@@ -344,7 +348,7 @@ const (
 	budgetTrickle = 10 * time.Second
 )
 
-func newBudget(string) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
+func newBudget(origin) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
 
 func (b *budget) spend(cost float64) bool {
 	b.mu.Lock()
@@ -365,5 +369,3 @@ func (b *budget) success(cost, earn float64) {
 	defer b.mu.Unlock()
 	b.tokens = min(b.tokens+earn+cost, budgetReserve)
 }
-
-func defaultRandom() float64 { return rand.Float64() }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,11 +23,12 @@ type stack struct {
 	perCall http.RoundTripper // PerCall middlewares, then keyed
 	attempt http.RoundTripper // PerAttempt middlewares, auth, timeouts, base
 	base    http.RoundTripper
+	retry   *retrying
 
 	// Shared by With, unless it names the struct.
 	breakers *breakers
 	limits   *limits
-	budgets  *keyed[*budget]
+	budgets  *keyed[origin, *budget]
 	notices  *notices
 }
 
@@ -36,7 +38,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 		s.home = originOf(cfg.base)
 	}
 	if cfg.retry != nil {
-		s.budget = cfg.retry.withDefaults().Budget
+		s.budget = cfg.retry.Budget
 	}
 	s.watch = newWatchers(cfg)
 	if err := s.share(shared); err != nil {
@@ -51,8 +53,8 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	if s.attempt, err = chain(&authorised{sender}, cfg.perAttempt); err != nil {
 		return nil, err
 	}
-	retry := &retrying{next: RoundTripFunc(s.try), budgets: s.budgets, random: defaultRandom}
-	s.perCall, err = chain(&keyedRequest{retry}, cfg.perCall)
+	s.retry = &retrying{next: RoundTripFunc(s.try), budgets: s.budgets, random: rand.Float64}
+	s.perCall, err = chain(&keyedRequest{s.retry}, cfg.perCall)
 	return s, err
 }
 
@@ -83,6 +85,13 @@ func (s *stack) share(from *stack) error {
 	var err error
 	s.base, err = s.cfg.baseTransport()
 	return err
+}
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (s *stack) CloseIdleConnections() {
+	if base, ok := s.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // RoundTrip sends one request: a whole typed call's, or one hop of it.

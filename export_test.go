@@ -1,0 +1,8 @@
+package aplomb
+
+// SetRandom replaces the source of the backoff's jitter, so that a test can
+// name the exact schedule.
+func SetRandom(c *Client, f func() float64) { c.stack.retry.random = f }
+
+// KeyCount is how many hosts the client keeps a breaker for.
+func KeyCount(c *Client) int { return c.stack.breakers.byKey.len() }

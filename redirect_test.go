@@ -1,0 +1,182 @@
+package aplomb_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"golang.org/x/oauth2"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+const planted = "pl4nted-cr3dential"
+
+// attachments are all the ways to give a credential to a client or a call.
+var attachments = map[string]struct {
+	userinfo string
+	client   []aplomb.Option
+	call     []aplomb.RequestOption
+	query    string // on the address of Do
+	header   [2]string
+}{
+	"Bearer":         {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
+	"Basic":          {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
+	"APIKey":         {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
+	"APIKeyQuery":    {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
+	"OAuth2":         {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
+	"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
+	"userinfo":       {userinfo: "u:" + planted + "@"},
+	"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
+	"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
+	"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
+	"call Header":    {call: []aplomb.RequestOption{aplomb.Header("Authorization", "Bearer "+planted)}},
+	"call X-Header":  {call: []aplomb.RequestOption{aplomb.Header("Private-Token", planted)}},
+	"call Query":     {call: []aplomb.RequestOption{aplomb.Query("key", planted)}},
+	"call Auth":      {call: []aplomb.RequestOption{aplomb.Bearer(aplomb.Static(planted))}},
+	"own header":     {header: [2]string{"X-Api-Key", planted}},
+	"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
+	"own query":      {query: "?api_key=" + planted},
+	"IdempotencyKey": {call: []aplomb.RequestOption{aplomb.IdempotencyKey(planted)}},
+}
+
+var elsewhere = map[string]struct{ from, to string }{
+	"other host":    {"https://api.test", "https://evil.test"},
+	"other port":    {"https://api.test", "https://api.test:8443"},
+	"https to http": {"https://api.test", "http://api.test"},
+	"subdomain":     {"https://api.test", "https://sub.api.test"},
+	"http port":     {"http://api.test", "http://api.test:8080"},
+}
+
+// Law 4: a credential goes only to its allowed origins, at every hop.
+func TestLaw04_NoCredentialLeavesItsOrigin(t *testing.T) {
+	for target, where := range elsewhere {
+		for _, code := range []int{301, 302, 303, 307, 308} {
+			for name, how := range attachments {
+				t.Run(fmt.Sprintf("%s/%d/%s", target, code, name), func(t *testing.T) {
+					bubble(t, func(t *testing.T) {
+						foreign := script(ok)
+						n := aplombtest.NewNetwork(t)
+						n.Serve(where.from, script(status(code, "Location", where.to+"/landing")))
+						n.Serve(where.to, foreign)
+						base := strings.Replace(where.from, "://", "://"+how.userinfo, 1)
+						c := newClientAt(t, base, append([]aplomb.Option{aplomb.Transport(n.Transport())}, how.client...)...)
+						ctx := aplomb.NewContext(context.Background(), how.call...)
+						for _, send := range []func() error{
+							func() error { _, err := aplomb.Get[order](ctx, c, "/x"); return err },
+							func() error {
+								_, err := aplomb.Post[order](aplomb.NewContext(context.Background(), how.call...), c, "/x", aplomb.JSON(map[string]string{"secret": planted}))
+								return err
+							},
+							func() error { return doThrough(ctx, c.Do, where.from+"/x"+how.query, how.header) },
+							func() error { return doThrough(ctx, c.HTTPClient().Do, where.from+"/x"+how.query, how.header) },
+						} {
+							_ = send() // refused or followed, either is well
+						}
+						for i := range foreign.count() {
+							r := foreign.request(i)
+							seen := fmt.Sprint(r.Header, r.URL)
+							if user, password, ok := r.BasicAuth(); ok {
+								seen += user + password
+							}
+							assert.NotContains(t, seen, planted)
+							assert.Equal(t, r.ContentLength, 0, "a body crossed")
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func doThrough(ctx context.Context, do func(*http.Request) (*http.Response, error), url string, header [2]string) error {
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return err
+	}
+	if header[0] != "" {
+		req.Header.Set(header[0], header[1])
+	}
+	resp, err := do(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// The rule must not break what it protects: at home, credentials follow.
+func TestLaw04_CredentialFollowsAtHome(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(307, "Location", "/elsewhere"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(aplomb.Static(planted)), aplomb.Header("X-Version", "1"))
+		_, err := post(t, c)
+		assert.NoError(t, err)
+		r := h.request(1)
+		assert.Equal(t, r.Header.Get("Authorization"), "Bearer "+planted)
+		assert.Equal(t, r.Header.Get("X-Version"), "1")
+		assert.True(t, r.ContentLength > 0, "the body follows at home")
+		assert.Equal(t, r.Header.Get("Referer"), "")
+	})
+}
+
+func TestLaw04_AllowedOrigin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		files := script(ok)
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(status(307, "Location", "https://files.test/up")))
+		n.Serve("https://files.test", files)
+		auth := aplomb.Bearer(aplomb.Static(planted))
+		auth.Origins = []string{"https://files.test"}
+		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), auth)
+		_, err := post(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, files.request(0).Header.Get("Authorization"), "Bearer "+planted)
+		assert.True(t, files.request(0).ContentLength > 0)
+	})
+}
+
+// A next link is held to the same rule, loudly: ending would pass for the end.
+func TestLaw04_ForeignNextLinkIsAnError(t *testing.T) {
+	for name, by := range map[string]aplomb.Pager{"link": aplomb.ByLink{}, "url": aplomb.ByURL{}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				foreign := script(ok)
+				n := aplombtest.NewNetwork(t)
+				n.Serve("https://api.test", script(body(`{"items":[{"id":"1"}],"next":"https://evil.test/2"}`, "Link", `<https://evil.test/2>; rel="next"`)))
+				n.Serve("https://evil.test", foreign)
+				c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), aplomb.Bearer(aplomb.Static(planted)))
+				var got int
+				var last error
+				for _, err := range aplomb.Items[order](context.Background(), c, "/x", by) {
+					if err != nil {
+						last = err
+						break
+					}
+					got++
+				}
+				assert.Equal(t, got, 1)
+				assert.Contains(t, last.Error(), "the next page is on https://evil.test")
+				assert.Equal(t, foreign.count(), 0)
+			})
+		})
+	}
+}
+
+// A typed call to an address elsewhere gets neither credential nor defaults.
+func TestLaw04_ForeignURL(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		foreign := script(ok)
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(ok))
+		n.Serve("https://evil.test", foreign)
+		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), aplomb.Bearer(aplomb.Static(planted)),
+			aplomb.Header("X-Private", planted), aplomb.Query("k", planted))
+		_, err := aplomb.Get[order](context.Background(), c, "/x", aplomb.URL("https://evil.test/x"))
+		assert.NoError(t, err)
+		assert.NotContains(t, fmt.Sprint(foreign.request(0).Header, foreign.request(0).URL), planted)
+	})
+}
