@@ -59,7 +59,7 @@ func Pass() Fault { return Fault{} }
 // know that it was served. It is the fault idempotency keys exist for.
 func LostResponse() Fault {
 	return Fault{"LostResponse", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		record(next, r)
+		holdAnswer(next, r)
 		readBody(r)
 		drop(w)
 	}}
@@ -95,7 +95,7 @@ func Stall(d time.Duration) Fault {
 func StallBody(n int, d time.Duration) Fault {
 	return Fault{fmt.Sprintf("StallBody(%d, %v)", n, d), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		r = readBody(r)
-		answer := record(next, r)
+		answer := holdAnswer(next, r)
 		answer.header.Del("Content-Length")
 		n := max(0, min(n, answer.body.Len()))
 		answer.begin(w, n)
@@ -114,7 +114,7 @@ func StallBody(n int, d time.Duration) Fault {
 // byte is kept back; an empty body is announced as one of one byte.
 func TruncatedBody(n int) Fault {
 	return Fault{fmt.Sprintf("TruncatedBody(%d)", n), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		answer := record(next, r)
+		answer := holdAnswer(next, r)
 		readBody(r)
 		size := max(1, answer.body.Len())
 		answer.header.Set("Content-Length", strconv.Itoa(size))

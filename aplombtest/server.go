@@ -186,6 +186,7 @@ func (s *Server) connState(_ net.Conn, state http.ConnState) {
 		s.busy.add()
 	case http.StateHijacked, http.StateClosed:
 		s.busy.done()
+	default: // it goes on
 	}
 }
 

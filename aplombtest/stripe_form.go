@@ -66,21 +66,22 @@ func (f stripeForm) required(names ...string) *stripeError {
 	return nil
 }
 
-// integer returns the value of name within min and max, or or if not sent.
-func (f stripeForm) integer(name string, or, min, max int64) (int64, *stripeError) {
+// integer returns the value of name, or fallback if it was not sent; a value
+// outside least and most is an error.
+func (f stripeForm) integer(name string, fallback, least, most int64) (int64, *stripeError) {
 	if !f.has(name) {
-		return or, nil
+		return fallback, nil
 	}
 	text := f.get(name)
 	n, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case err != nil:
 		return 0, errInvalidInteger(name, "Invalid integer: "+text)
-	case n < min:
-		return 0, errInvalidInteger(name, "This value must be greater than or equal to "+strconv.FormatInt(min, 10)+".")
-	case n > max:
+	case n < least:
+		return 0, errInvalidInteger(name, "This value must be greater than or equal to "+strconv.FormatInt(least, 10)+".")
+	case n > most:
 		return 0, errInvalidInteger(name, "This value must be less than or equal to "+
-			strconv.FormatInt(max, 10)+" (it currently is '"+text+"').")
+			strconv.FormatInt(most, 10)+" (it currently is '"+text+"').")
 	}
 	return n, nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -302,8 +303,8 @@ func TestStripePagination(t *testing.T) {
 	want := api.SeedCharges(customer, 23)
 	api.SeedCharges("", 3)
 	newestFirst := make([]string, 0, len(want))
-	for i := len(want) - 1; i >= 0; i-- {
-		newestFirst = append(newestFirst, want[i])
+	for _, id := range slices.Backward(want) {
+		newestFirst = append(newestFirst, id)
 	}
 
 	forward, pages := []string{}, 0

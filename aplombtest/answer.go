@@ -6,43 +6,43 @@ import (
 	"net/http"
 )
 
-// recorded is an answer that a handler has given and nobody has sent yet.
-type recorded struct {
+// heldAnswer is an answer that a handler has given and nobody has sent yet.
+type heldAnswer struct {
 	header http.Header // what the handler holds; later changes to it are ours
 	sent   http.Header // as it was when the handler wrote
 	code   int
 	body   bytes.Buffer
 }
 
-// record runs h and keeps what it answers.
-func record(h http.Handler, r *http.Request) *recorded {
-	w := &recorded{header: http.Header{}}
+// holdAnswer runs h and keeps what it answers.
+func holdAnswer(h http.Handler, r *http.Request) *heldAnswer {
+	w := &heldAnswer{header: http.Header{}}
 	h.ServeHTTP(w, r)
 	w.WriteHeader(http.StatusOK) // if it has written nothing
 	w.header = w.sent
 	return w
 }
 
-func (w *recorded) Header() http.Header { return w.header }
+func (w *heldAnswer) Header() http.Header { return w.header }
 
 // WriteHeader keeps the first final status, as net/http does. Informational
 // ones (1xx) are let go: no fault is about them.
-func (w *recorded) WriteHeader(code int) {
+func (w *heldAnswer) WriteHeader(code int) {
 	if w.code == 0 && code >= http.StatusOK {
 		w.code, w.sent = code, w.header.Clone()
 	}
 }
 
-func (w *recorded) Write(p []byte) (int, error) {
+func (w *heldAnswer) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	return w.body.Write(p)
 }
 
 // Flush makes a handler believe that it streams.
-func (w *recorded) Flush() { w.WriteHeader(http.StatusOK) }
+func (w *heldAnswer) Flush() { w.WriteHeader(http.StatusOK) }
 
 // begin sends status, headers and the first n bytes of the body to the client.
-func (w *recorded) begin(to http.ResponseWriter, n int) {
+func (w *heldAnswer) begin(to http.ResponseWriter, n int) {
 	if w.header.Get("Content-Type") == "" && w.body.Len() > 0 {
 		w.header.Set("Content-Type", http.DetectContentType(w.body.Bytes()))
 	}
