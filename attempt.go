@@ -100,7 +100,7 @@ func (a *Attempt) readBody() error {
 	}
 	if int64(len(body)) > limit {
 		if hard {
-			return &bodyError{status: resp.StatusCode, read: len(body), err: fmt.Errorf("%w: more than MaxBody's %d bytes", ErrTooLarge, limit)}
+			return &tooLarge{resp.StatusCode, limit}
 		}
 		body = body[:limit]
 	}
@@ -158,6 +158,18 @@ func (e *bodyError) Error() string {
 }
 
 func (e *bodyError) Unwrap() error { return e.err }
+
+// tooLarge is a response body over MaxBody.
+type tooLarge struct {
+	status int
+	limit  int64
+}
+
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("status %d, the body is larger than MaxBody's %d bytes", e.status, e.limit)
+}
+
+func (e *tooLarge) Is(target error) bool { return target == ErrTooLarge }
 
 // bodyFailed counts a body that broke off after the verdict was sealed.
 func (a *Attempt) bodyFailed(err error) {

@@ -213,7 +213,8 @@ func (b *breaker) refuse(now time.Time) error {
 }
 
 func (b *breaker) refusal(why string, readyAt time.Time) error {
-	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why, readyAt: readyAt}
+	in := brief(max(0, time.Until(readyAt)))
+	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why + "; next probe in " + in, readyAt: readyAt}
 }
 
 // admit lets one attempt through, nil without a breaker. The permit must be

@@ -240,7 +240,7 @@ func (c *call) credentialHint() string {
 		return "no credential was sent: " + originOf(c.last.Request.URL).String() + " is not among its origins"
 	}
 	if d, ok := c.auths[0].source.(described); ok {
-		return d.describe()
+		return "the credential is " + d.describe()
 	}
 	return ""
 }
@@ -255,7 +255,7 @@ func (c *call) fail(err error) error {
 		ReadyAt: c.readyAt, Hint: c.stopped, client: c.name()}
 	if r, ok := errors.AsType[*refusal](err); ok && !r.readyAt.IsZero() {
 		e.ReadyAt = r.readyAt
-		e.Hint = "the next request is let through in " + brief(max(0, time.Until(r.readyAt)))
+		e.Hint = "raise the deadline, or come back at ReadyAt"
 	}
 	var sent *http.Request
 	if c.last != nil {

@@ -138,3 +138,9 @@ func post(t *testing.T, c *aplomb.Client, opts ...aplomb.RequestOption) (order, 
 	t.Helper()
 	return aplomb.Post[order](context.Background(), c, "/v1/orders", append(opts, aplomb.JSON(order{Amount: 25}))...)
 }
+
+// synctestRun is bubble for a test that must not run in parallel.
+func synctestRun(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}

@@ -256,18 +256,10 @@ func (q *quota) take(operation string, now, latest time.Time) (slot, string) {
 		if g == nil {
 			continue
 		}
-		if at := g.opens(now); at.After(latest) {
-			s.at = at
+		s.at = later(s.at, g.next(now, latest, q.headroom))
+		if s.at.After(latest) {
 			return s, g.String()
 		}
-	}
-	for _, g := range s.gates {
-		if g != nil {
-			s.at = later(s.at, g.next(now, latest, q.headroom))
-		}
-	}
-	if s.at.After(latest) {
-		return s, "the pace after a 429"
 	}
 	for _, g := range s.gates {
 		if g != nil {

@@ -180,3 +180,35 @@ func TestLaw04_ForeignURL(t *testing.T) {
 		assert.NotContains(t, fmt.Sprint(foreign.request(0).Header, foreign.request(0).URL), planted)
 	})
 }
+
+func TestLaw04_RefusedRedirects(t *testing.T) {
+	for name, tt := range map[string]struct {
+		from, to, why string
+		send          func(c *aplomb.Client) error
+	}{
+		"leaves https": {"https://api.test", "http://api.test", "leaves https", func(c *aplomb.Client) error {
+			_, err := aplomb.Get[order](context.Background(), c, "/x")
+			return err
+		}},
+		"takes a body": {"https://api.test", "https://evil.test", "request body", func(c *aplomb.Client) error {
+			_, err := aplomb.Call[order](context.Background(), c, "GET", "/x", aplomb.JSON(1))
+			return err
+		}},
+		"changes something": {"https://api.test", "https://evil.test", "a DELETE does not follow", func(c *aplomb.Client) error {
+			_, err := aplomb.Delete[order](context.Background(), c, "/x")
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				foreign := script(ok)
+				n := aplombtest.NewNetwork(t)
+				n.Serve(tt.from, script(status(307, "Location", tt.to+"/landing")))
+				n.Serve(tt.to, foreign)
+				err := tt.send(newClientAt(t, tt.from, aplomb.Transport(n.Transport())))
+				assert.Contains(t, fmt.Sprint(err), tt.why)
+				assert.Equal(t, foreign.count(), 0)
+			})
+		})
+	}
+}

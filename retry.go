@@ -178,12 +178,10 @@ func withoutURL(err error) error {
 	return err
 }
 
-// rearm makes the request of the next attempt: the original's headers, which
-// no earlier attempt has touched, and a body opened anew.
+// rearm gives the request of the next attempt a body opened anew.
 func (l *loop) rearm(r *http.Request) error {
 	l.wake.end()
 	l.wake = nil
-	r.Header = l.orig.Header.Clone()
 	r.GetBody = l.orig.GetBody
 	r.ContentLength = l.orig.ContentLength
 	r.Body = l.orig.Body
@@ -356,7 +354,7 @@ func (b *budget) spend(cost float64) bool {
 	now := time.Now()
 	b.tokens = min(b.tokens+float64(now.Sub(b.at))/float64(budgetTrickle), budgetReserve)
 	b.at = now
-	if b.tokens < cost {
+	if b.tokens+1e-9 < cost { // ten times 0.1 is a little less than 1
 		return false
 	}
 	b.tokens -= cost

@@ -94,7 +94,7 @@ func (e envSecret) check() error {
 	return err
 }
 
-func (e envSecret) describe() string { return string(e) + " is set" + length(os.Getenv(string(e))) }
+func (e envSecret) describe() string { return "the environment variable " + string(e) + length(os.Getenv(string(e))) }
 
 // File is a secret in a file, as container platforms mount them. It is read
 // again when the file's time or size changes; a trailing newline is trimmed.
@@ -149,7 +149,7 @@ func (f *fileSecret) check() error {
 	return err
 }
 
-func (f *fileSecret) describe() string { return "the secret comes from " + f.path }
+func (f *fileSecret) describe() string { return "the content of " + f.path }
 func (f *fileSecret) String() string   { return "File(" + f.path + ")" }
 func (f *fileSecret) GoString() string { return f.String() }
 
@@ -174,7 +174,7 @@ func (f secretFunc) check() error {
 	return nil
 }
 
-func (f secretFunc) describe() string { return "the secret comes from a SecretFunc" }
+func (f secretFunc) describe() string { return "what a SecretFunc returned" }
 
 // tidySecret names the slips that otherwise show as a puzzling 401.
 func tidySecret(where, value string) (Secret, error) {

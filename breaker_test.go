@@ -1,0 +1,301 @@
+package aplomb_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// host is a server whose health a test sets, behind a client whose breaker
+// events it keeps.
+type host struct {
+	*aplomb.Client
+	mu     sync.Mutex
+	answer http.HandlerFunc
+	hits   int
+	events []aplomb.BreakerEvent
+}
+
+func newHost(t *testing.T, opts ...aplomb.Option) *host {
+	h := &host{answer: ok}
+	s := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		h.hits++
+		answer := h.answer
+		h.mu.Unlock()
+		answer(w, r)
+	}))
+	h.Client = newClient(t, s, append([]aplomb.Option{aplomb.NoRetry(), aplomb.Hooks{Breaker: func(e aplomb.BreakerEvent) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.events = append(h.events, e)
+	}}}, opts...)...)
+	return h
+}
+
+func (h *host) set(answer http.HandlerFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = answer
+}
+
+func (h *host) get() error {
+	_, err := aplomb.Get[order](context.Background(), h.Client, "/x")
+	return err
+}
+
+// fail makes n calls that fail.
+func (h *host) fail(t *testing.T, n int) {
+	t.Helper()
+	h.set(status(503))
+	for range n {
+		if err := h.get(); aplomb.StatusCode(err) != 503 {
+			t.Fatalf("want 503, got %v", err)
+		}
+	}
+}
+
+func (h *host) last() aplomb.BreakerEvent { return h.events[len(h.events)-1] }
+
+func TestBreakerOpensAndCloses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		h.fail(t, 20)
+		assert.Equal(t, len(h.events), 1)
+		opened := h.last()
+		assert.Equal(t, opened.To, "open")
+		assert.Equal(t, [2]int{opened.Failed, opened.Completed}, [2]int{20, 20})
+		openFor := opened.ReadyAt.Sub(opened.At)
+		assert.True(t, openFor >= 800*time.Millisecond && openFor <= 1200*time.Millisecond, openFor)
+
+		err := h.get()
+		assert.ErrorIs(t, err, aplomb.ErrCircuitOpen)
+		assert.ErrorIs(t, err, gobreaker.ErrOpenState)
+		var ce *aplomb.CallError
+		assert.True(t, errors.As(err, &ce))
+		assert.Equal(t, ce.ReadyAt, opened.ReadyAt)
+		assert.Equal(t, ce.Attempts, 0)
+		assert.Equal(t, h.hits, 20)
+
+		time.Sleep(openFor)
+		h.set(ok)
+		assert.NoError(t, h.get())
+		assert.NoError(t, h.get())
+		assert.Equal(t, h.last().To, "closed")
+		assert.Equal(t, h.hits, 22)
+	})
+}
+
+// 19 failures, or less than half of the completed, keep it closed.
+func TestBreakerThreshold(t *testing.T) {
+	t.Run("minimum", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			h.fail(t, 19)
+			time.Sleep(11 * time.Second) // the window forgets
+			h.fail(t, 19)
+			assert.Equal(t, len(h.events), 0)
+			h.fail(t, 1)
+			assert.Equal(t, len(h.events), 1)
+		})
+	})
+	t.Run("rolling", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			h.fail(t, 10)
+			time.Sleep(9 * time.Second)
+			h.fail(t, 10) // across the edge of any fixed window
+			assert.Equal(t, len(h.events), 1)
+		})
+	})
+	t.Run("ratio", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			for range 30 {
+				assert.NoError(t, h.get())
+			}
+			h.fail(t, 29)
+			assert.Equal(t, len(h.events), 0)
+			h.fail(t, 1)
+			assert.Equal(t, len(h.events), 1)
+		})
+	})
+}
+
+// Law 9: attempts in flight do not dilute the ratio.
+func TestLaw09_HangingCallsDoNotHideFailures(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		h.set(fault(aplombtest.Stall(0)))
+		var hanging sync.WaitGroup
+		for range 100 {
+			hanging.Go(func() { _, _ = aplomb.Get[order](ctx, h.Client, "/x") })
+		}
+		synctest.Wait()
+		h.fail(t, 20)
+		assert.Equal(t, len(h.events), 1)
+		assert.Equal(t, h.last().To, "open")
+		cancel()
+		hanging.Wait()
+	})
+}
+
+// Law 9: a probe that never reports ends with its lease.
+func TestLaw09_ProbeHasALease(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, aplomb.Timeouts{ResponseHeader: time.Hour})
+		h.fail(t, 20)
+		time.Sleep(time.Until(h.last().ReadyAt))
+		h.set(fault(aplombtest.Stall(0)))
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Hour)
+		defer cancel()
+		started := time.Now()
+		var probe sync.WaitGroup
+		probe.Go(func() { _, _ = aplomb.Get[order](ctx, h.Client, "/x") })
+		synctest.Wait()
+		h.set(ok)
+		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen) // one probe at a time
+		time.Sleep(time.Until(started.Add(35*time.Second - 1)))
+		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen)
+		time.Sleep(1)
+		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen) // failed with the lease: open again
+		assert.Equal(t, h.last().To, "open")
+		assert.Equal(t, h.last().At, started.Add(35*time.Second))
+		time.Sleep(time.Until(h.last().ReadyAt))
+		assert.NoError(t, h.get())
+		assert.NoError(t, h.get())
+		cancel()
+		probe.Wait()
+	})
+}
+
+// Law 9: a throttled or cancelled probe neither opens nor closes it.
+func TestLaw09_NeutralProbeFreesTheSlot(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, aplomb.NoRateLimit())
+		h.fail(t, 20)
+		time.Sleep(time.Until(h.last().ReadyAt))
+		h.set(status(429))
+		assert.Equal(t, aplomb.StatusCode(h.get()), 429)
+		assert.Equal(t, h.last().To, "half-open")
+		h.set(ok)
+		assert.NoError(t, h.get())
+		assert.Equal(t, h.last().To, "closed")
+	})
+}
+
+// Only one of a thousand callers at the moment of reopening is the probe.
+func TestBreakerProbesOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		h.fail(t, 20)
+		time.Sleep(time.Until(h.last().ReadyAt))
+		h.set(fault(aplombtest.Stall(time.Second)))
+		var callers sync.WaitGroup
+		var mu sync.Mutex
+		refused := 0
+		for range 1000 {
+			callers.Go(func() {
+				if errors.Is(h.get(), aplomb.ErrCircuitOpen) {
+					mu.Lock()
+					defer mu.Unlock()
+					refused++
+				}
+			})
+		}
+		callers.Wait()
+		assert.Equal(t, refused, 999)
+		assert.Equal(t, h.hits, 21)
+	})
+}
+
+// The open time doubles with each failed probe, up to its cap, and is spread.
+func TestBreakerOpenTimeGrows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		h.fail(t, 20)
+		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second} {
+			e := h.last()
+			openFor := e.ReadyAt.Sub(e.At)
+			assert.True(t, openFor >= want*8/10 && openFor <= want*12/10, want, openFor)
+			time.Sleep(openFor)
+			h.fail(t, 1)
+		}
+		time.Sleep(time.Until(h.last().ReadyAt))
+		h.set(ok)
+		assert.NoError(t, h.get())
+		h.fail(t, 20)
+		e := h.last()
+		assert.True(t, e.ReadyAt.Sub(e.At) <= 1200*time.Millisecond, "a success starts the growth again")
+	})
+}
+
+// No retry is sent while the circuit is not closed: the probe is the only one.
+func TestBreakerStopsRetries(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, aplomb.Retry{})
+		h.set(status(503))
+		for range 20 {
+			_ = h.get()
+		}
+		assert.Equal(t, h.last().To, "open")
+		before := h.hits
+		time.Sleep(time.Until(h.last().ReadyAt))
+		assert.Equal(t, aplomb.StatusCode(h.get()), 503)
+		assert.Equal(t, h.hits, before+1)
+	})
+}
+
+// A hook may use the client: no lock is held while it runs.
+func TestBreakerHookMayCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var c *aplomb.Client
+		called := 0
+		hook := aplomb.Hooks{Breaker: func(aplomb.BreakerEvent) {
+			called++
+			_, _ = aplomb.Get[order](context.Background(), c, "/x")
+		}}
+		c = newClient(t, aplombtest.NewServer(t, script(status(503))), aplomb.NoRetry(), hook)
+		for range 20 {
+			_, _ = get(t, c)
+		}
+		assert.Equal(t, called, 1)
+	})
+}
+
+// One host's outage is not another's, unless Key says so.
+func TestBreakerKey(t *testing.T) {
+	for name, tt := range map[string]struct {
+		opts []aplomb.Option
+		want bool
+	}{
+		"per origin": {nil, true},
+		"one key":    {[]aplomb.Option{aplomb.Breaker{Key: func(*http.Request) string { return "all" }}}, false},
+		"off":        {[]aplomb.Option{aplomb.NoBreaker()}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				n := aplombtest.NewNetwork(t)
+				n.Serve("http://a.test", script(status(503)))
+				n.Serve("http://b.test", script(ok))
+				c := newClientAt(t, "http://a.test", append(tt.opts, aplomb.NoRetry(), aplomb.Transport(n.Transport()))...)
+				for range 20 {
+					_, _ = get(t, c)
+				}
+				_, err := aplomb.Get[order](context.Background(), c, "/x", aplomb.URL("http://b.test/x"))
+				assert.Equal(t, err == nil, tt.want)
+			})
+		})
+	}
+}

@@ -1,0 +1,346 @@
+package aplomb_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// fixedJitter makes every full jitter come out as f of its range.
+func fixedJitter(c *aplomb.Client, f float64) *aplomb.Client {
+	aplomb.SetRandom(c, func() float64 { return f })
+	return c
+}
+
+func TestRetrySchedule(t *testing.T) {
+	ms := time.Millisecond
+	for name, tt := range map[string]struct {
+		step http.HandlerFunc
+		opts []aplomb.Option
+		want []time.Duration
+	}{
+		"faults double from 200ms":   {step: status(503), want: []time.Duration{200 * ms, 400 * ms, 800 * ms}},
+		"throttles double from 1s":   {step: status(429), opts: []aplomb.Option{aplomb.NoRateLimit()}, want: []time.Duration{1000 * ms, 2000 * ms, 4000 * ms}},
+		"capped before jitter":       {step: status(500), opts: []aplomb.Option{aplomb.Retry{Base: 300 * ms, Max: 500 * ms}}, want: []time.Duration{300 * ms, 500 * ms, 500 * ms}},
+		"Retry-After plus a tenth":   {step: status(503, "Retry-After", "2"), opts: []aplomb.Option{aplomb.NoRateLimit()}, want: []time.Duration{2200 * ms, 2200 * ms, 2200 * ms}},
+		"Retry-After on a 500":       {step: status(500, "Retry-After", "1.5"), want: []time.Duration{1650 * ms, 1650 * ms, 1650 * ms}},
+		"retry-after-ms":             {step: status(503, "Retry-After-Ms", "40"), want: []time.Duration{44 * ms, 44 * ms, 44 * ms}},
+		"negative Retry-After":       {step: status(503, "Retry-After", "-5"), want: []time.Duration{200 * ms, 400 * ms, 800 * ms}},
+		"Retry-After in the past":    {step: status(503, "Retry-After", "Sat, 01 Jan 1990 00:00:00 GMT"), want: []time.Duration{200 * ms, 400 * ms, 800 * ms}},
+		"two attempts":               {step: status(503), opts: []aplomb.Option{aplomb.Retry{Attempts: 2}}, want: []time.Duration{200 * ms}},
+		"off":                        {step: status(503), opts: []aplomb.Option{aplomb.NoRetry()}},
+		"408":                        {step: status(408), want: []time.Duration{200 * ms, 400 * ms, 800 * ms}},
+		"425 once, at once":          {step: status(425), want: []time.Duration{0}},
+		"501 never":                  {step: status(501)},
+		"409 never":                  {step: status(409)},
+		"404 never":                  {step: status(404)},
+		"Retry-After above the most": {step: status(503, "Retry-After", "61")},
+		"Retry-After that overflows": {step: status(503, "Retry-After", "9223372036854775807")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := script(tt.step)
+				_, err := get(t, fixedJitter(newClient(t, aplombtest.NewServer(t, h), tt.opts...), 1))
+				assert.True(t, err != nil)
+				assert.Equal(t, h.gaps(), tt.want)
+			})
+		})
+	}
+}
+
+func TestRetryAfterDateUsesTheServersClock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(func(w http.ResponseWriter, r *http.Request) {
+			skewed := time.Now().Add(-10 * time.Minute)
+			w.Header().Set("Date", skewed.UTC().Format(http.TimeFormat))
+			w.Header().Set("Retry-After", skewed.Add(2*time.Second).UTC().Format(http.TimeFormat))
+			w.WriteHeader(503)
+		}, ok)
+		_, err := get(t, fixedJitter(newClient(t, aplombtest.NewServer(t, h)), 0))
+		assert.NoError(t, err)
+		assert.Equal(t, h.gaps(), []time.Duration{2 * time.Second})
+	})
+}
+
+// Pitfalls 4 and 5: the last response is the caller's, body and all.
+func TestRetryKeepsTheLastResponse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newClient(t, aplombtest.NewServer(t, script(status(503))))
+		for _, do := range []func(*http.Request) (*http.Response, error){c.Do, c.HTTPClient().Do} {
+			req, _ := http.NewRequest("GET", "http://api.test/x", nil)
+			resp, err := do(req)
+			assert.NoError(t, err)
+			raw, err := io.ReadAll(resp.Body)
+			assert.NoError(t, err)
+			assert.NoError(t, resp.Body.Close())
+			assert.Equal(t, resp.StatusCode, 503)
+			assert.Equal(t, string(raw), `{"error":{"message":"scripted 503"}}`)
+		}
+	})
+}
+
+// Pitfalls 6 and 7: failed attempts give their connection back, and nobody
+// else's is closed.
+func TestRetryReusesTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		long := func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(503)
+			_, _ = io.WriteString(w, strings.Repeat("x", 16<<10))
+		}
+		s := aplombtest.NewServer(t, script(long, long, ok))
+		_, err := get(t, newClient(t, s))
+		assert.NoError(t, err)
+		assert.Equal(t, s.Conns(), 1)
+	})
+}
+
+// Pitfall 8: an error's body that stalls does not hold up the retry.
+func TestRetryDrainIsBoundedInTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		stall := func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(503)
+			_, _ = io.WriteString(w, "x")
+			w.(http.Flusher).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(700 * time.Millisecond):
+			}
+		}
+		h := script(stall, ok)
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{Base: time.Millisecond}), 1)
+		req, _ := http.NewRequest("GET", "http://api.test/x", nil)
+		resp, err := c.Do(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, h.gaps(), []time.Duration{51 * time.Millisecond})
+	})
+}
+
+// Pitfall 9: a body with GetBody is not buffered.
+func TestRetryDoesNotBufferTheBody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var largest int
+		open := func() (io.ReadCloser, error) {
+			return io.NopCloser(&counting{left: 8 << 20, largest: &largest}), nil
+		}
+		discard := func(next http.HandlerFunc) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); next(w, r) }
+		}
+		h := script(discard(status(503)), discard(ok))
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, h)), "/x", aplomb.Body("application/octet-stream", open))
+		assert.NoError(t, err)
+		assert.True(t, largest <= 64<<10, largest)
+	})
+}
+
+type counting struct {
+	left    int
+	largest *int
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	*c.largest = max(*c.largest, len(p))
+	n := min(len(p), c.left)
+	c.left -= n
+	return n, nil
+}
+
+// Pitfalls 1 and 22: redirects are the outer client's, and errors are typed.
+func TestRetryLeavesRedirectsToTheClient(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503), status(302, "Location", "/y"), ok)
+		hc := newClient(t, aplombtest.NewServer(t, h)).HTTPClient()
+		hc.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		resp, err := hc.Get("http://api.test/x")
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, resp.StatusCode, 302)
+		assert.Equal(t, h.count(), 2)
+	})
+}
+
+// Pitfall 17: the cause of a cancel and the last failure are both told.
+func TestRetryTellsWhatItWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(fault(aplombtest.Reset()))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{Base: time.Minute}), 1)
+		ctx, cancel := context.WithCancelCause(context.Background())
+		stop := errors.New("user stop")
+		time.AfterFunc(time.Second, func() { cancel(stop) })
+		_, err := aplomb.Get[order](ctx, c, "/x")
+		assert.ErrorIs(t, err, stop)
+		assert.Contains(t, err.Error(), "user stop (while waiting to retry after ")
+		assert.Contains(t, err.Error(), "connection reset")
+	})
+}
+
+// Pitfall 19: what the next attempt would only repeat is not repeated.
+func TestRetryNever(t *testing.T) {
+	garbage := func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, _ := w.(http.Hijacker).Hijack()
+		_, _ = io.WriteString(conn, "SMTP ready\r\n\r\n")
+		_ = conn.Close()
+	}
+	t.Run("garbage", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := script(garbage)
+			_, err := get(t, newClient(t, aplombtest.NewServer(t, h)))
+			assert.Contains(t, err.Error(), "malformed HTTP")
+			assert.Equal(t, h.count(), 1)
+		})
+	})
+	for name, err := range map[string]error{
+		"unknown authority": &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}},
+		"token refused":     &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, ErrorCode: "invalid_grant"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				n := 0
+				c := newClientAt(t, "http://api.test", aplomb.Transport(aplomb.RoundTripFunc(func(*http.Request) (*http.Response, error) {
+					n++
+					return nil, err
+				})))
+				_, got := get(t, c)
+				assert.ErrorIs(t, got, err)
+				assert.Equal(t, n, 1)
+			})
+		})
+	}
+}
+
+// Pitfall 21: a request that came in by a server is sent on.
+func TestRetryUnderReverseProxy(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503), ok)
+		s := aplombtest.NewServer(t, h)
+		req, _ := http.NewRequest("GET", s.URL+"/x", nil)
+		req.RequestURI = "/x"
+		resp, err := newClient(t, s).Transport().RoundTrip(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, h.count(), 2)
+	})
+}
+
+func TestRetryBudget(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker()), 0)
+		for range 20 {
+			_, err := get(t, c)
+			assert.Equal(t, aplomb.StatusCode(err), 503)
+		}
+		assert.Equal(t, h.count(), 20+10, "ten retries are the reserve")
+		_, err := get(t, c)
+		assert.Contains(t, err.Error(), "the retry budget is spent")
+
+		// Ten successes pay for one retry, which gives its cost back if it succeeds.
+		h.steps = []http.HandlerFunc{ok}
+		h.seen = nil
+		for range 10 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		h.steps, h.seen = []http.HandlerFunc{status(503), ok}, nil
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		h.seen = nil
+		_, err = get(t, c)
+		assert.NoError(t, err)
+	})
+}
+
+// A Retry for one call leaves the client's budget alone.
+func TestRetryPerCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker()), 0)
+		for range 5 {
+			_, _ = get(t, c, aplomb.Retry{Attempts: 20})
+		}
+		assert.Equal(t, h.count(), 5+10)
+		h.seen = nil
+		_, _ = get(t, c, aplomb.NoRetry())
+		assert.Equal(t, h.count(), 1)
+	})
+}
+
+// A truncated answer is a fault like any other, and a late one is counted.
+func TestRetryTruncatedAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(fault(aplombtest.TruncatedBody(3)), ok)
+		var failed int
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{BodyFailed: func(context.Context, aplomb.AttemptEvent) { failed++ }})
+		v, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, v.ID, "o_1")
+		assert.Equal(t, h.count(), 2)
+
+		h.seen = nil
+		resp, err := c.HTTPClient().Get("http://api.test/x")
+		assert.NoError(t, err)
+		_, err = io.ReadAll(resp.Body)
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, h.count(), 1)
+		assert.Equal(t, failed, 1)
+	})
+}
+
+func TestRenewedCredentialIsTriedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		key := "old-key-1"
+		h := script(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") == "Bearer new-key-2" {
+				ok(w, r)
+				return
+			}
+			key = "new-key-2"
+			w.WriteHeader(401)
+		})
+		source := aplomb.SecretFunc(func(context.Context) (string, error) { return key, nil })
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(source), aplomb.NoRetry())
+		_, err := post(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.count(), 2)
+	})
+	t.Run("only when it changed", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := script(status(401))
+			_, err := post(t, newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(aplomb.Static("stale"))))
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			assert.Equal(t, h.count(), 1)
+		})
+	})
+}
+
+func TestWrapMountsABehaviourAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503), ok)
+		s := aplombtest.NewServer(t, h)
+		rt, err := aplomb.Wrap(s.Transport(), aplomb.Retry{})
+		assert.NoError(t, err)
+		resp, err := (&http.Client{Transport: rt}).Get(s.URL)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, fmt.Sprint(h.count(), resp.StatusCode), "2 200")
+	})
+	_, err := aplomb.Wrap(http.DefaultTransport, aplomb.Bearer(aplomb.Static("x")))
+	assert.Contains(t, err.Error(), "Origins")
+}
