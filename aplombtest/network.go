@@ -18,10 +18,9 @@ type Network struct {
 	tb     testing.TB
 	closed chan struct{}
 
-	mu         sync.Mutex
-	servers    map[string]*Server // by host:port
-	troubles   map[string]trouble // by host or host:port
-	transports []*http.Transport
+	mu       sync.Mutex
+	servers  map[string]*Server // by host:port
+	troubles map[string]trouble // by host or host:port
 }
 
 // trouble is what a dial meets instead of a server.
@@ -41,7 +40,7 @@ func NewNetwork(tb testing.TB) *Network {
 		servers:  map[string]*Server{},
 		troubles: map[string]trouble{},
 	}
-	tb.Cleanup(n.close)
+	tb.Cleanup(func() { close(n.closed) }) // after the servers: cleanups run last to first
 	return n
 }
 
@@ -72,13 +71,7 @@ func (n *Network) Serve(origin string, h http.Handler) *Server {
 // port and trusts their certificates; see [Server.Transport]. Any other address
 // fails like a closed port: a [*net.OpError] of a dial that wraps
 // [syscall.ECONNREFUSED].
-func (n *Network) Transport() *http.Transport {
-	t := newTransport(n.dial)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.transports = append(n.transports, t)
-	return t
-}
+func (n *Network) Transport() *http.Transport { return newTransport(n.dial) }
 
 // Client returns a new client on a Transport of its own, without a timeout.
 func (n *Network) Client() *http.Client { return &http.Client{Transport: n.Transport()} }
@@ -145,15 +138,4 @@ func (n *Network) at(host string) (servers []*Server) {
 		}
 	}
 	return servers
-}
-
-// close runs after the servers have closed, for cleanups run last to first; the
-// servers need not wait for it, only hanging dials do.
-func (n *Network) close() {
-	close(n.closed)
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, t := range n.transports {
-		t.CloseIdleConnections()
-	}
 }

@@ -35,9 +35,7 @@ type Server struct {
 	accepted atomic.Int64
 	closing  sync.Once
 
-	mu         sync.Mutex
-	transports []*http.Transport
-	client     *http.Client
+	client func() *http.Client
 }
 
 // NewServer starts a server for h at http://api.test. It closes itself when the
@@ -69,6 +67,7 @@ func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
 		stop:     stop,
 		served:   make(chan struct{}),
 	}
+	s.client = sync.OnceValue(func() *http.Client { return &http.Client{Transport: s.Transport()} })
 	s.busy.init()
 	s.server = &http.Server{
 		Handler:     s.counted(h),
@@ -92,32 +91,16 @@ func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
 
 // Transport returns a new transport that dials this server, whatever host is
 // asked for, and trusts its certificate. It is the caller's to change, except
-// for DialContext; its idle connections are closed with the server. Over TLS it
-// speaks HTTP/2; for HTTP/1.1 set its Protocols:
+// for DialContext; its connections are closed with the server. Over TLS it speaks
+// HTTP/2; for HTTP/1.1 set its Protocols:
 //
 //	transport.Protocols = new(http.Protocols)
 //	transport.Protocols.SetHTTP1(true)
-func (s *Server) Transport() *http.Transport {
-	return s.adopt(newTransport(s.listener.DialContext))
-}
+func (s *Server) Transport() *http.Transport { return newTransport(s.listener.DialContext) }
 
 // Client returns a client on a Transport of its own, the same client each
 // time, so that its connections are reused. It has no timeout.
-func (s *Server) Client() *http.Client {
-	s.mu.Lock()
-	client := s.client
-	s.mu.Unlock()
-	if client != nil {
-		return client
-	}
-	client = &http.Client{Transport: s.Transport()}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.client == nil {
-		s.client = client
-	}
-	return s.client
-}
+func (s *Server) Client() *http.Client { return s.client() }
 
 // Conns returns how many connections the server has accepted so far: for tests
 // of connection reuse.
@@ -129,12 +112,6 @@ func (s *Server) Conns() int { return int(s.accepted.Load()) }
 // Close waiting. Tests need not call it; a second call does nothing.
 func (s *Server) Close() {
 	s.closing.Do(func() {
-		s.mu.Lock()
-		transports := s.transports
-		s.mu.Unlock()
-		for _, t := range transports {
-			t.CloseIdleConnections()
-		}
 		s.stop()
 		s.listener.CloseConns() // first, lest TLS waits 5 s to say goodbye to a client that does not read
 		_ = s.server.Close()
@@ -154,14 +131,6 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		ForceAttemptHTTP2: true,
 		MaxIdleConns:      100,
 	}
-}
-
-// adopt has the idle connections of t closed with the server.
-func (s *Server) adopt(t *http.Transport) *http.Transport {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.transports = append(s.transports, t)
-	return t
 }
 
 // counted wraps h so that Close can wait for it. Over HTTP/2 a handler may

@@ -123,8 +123,8 @@ func (s *stream) closeReader() (already bool) {
 	return already
 }
 
-// reset drops what is under way and gives each side its error, unless that side
-// had closed by itself.
+// reset gives each side its error, before anything that is still under way,
+// unless that side had closed by itself.
 func (s *stream) reset(writeErr, readErr error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +134,6 @@ func (s *stream) reset(writeErr, readErr error) {
 	if s.readErr != net.ErrClosed {
 		s.readErr = readErr
 	}
-	s.buf = nil
 	s.readEnd.stop()
 	s.writeEnd.stop()
 	s.cond.Broadcast()
