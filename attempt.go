@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,10 +16,10 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	c := callFrom(r.Context())
 	if c == nil {
 		closeBody(r)
-		return nil, fmt.Errorf("aplomb: a PerCall middleware replaced the request's context: derive it from the one it was given")
+		return nil, errors.New("aplomb: a PerCall middleware replaced the request's context: derive it from the one it was given")
 	}
 	a := c.newAttempt(r)
-	a.breaker = s.breakers.of(r)
+	a.breaker = s.breakers.of(a)
 	if err := s.admit(a); err != nil {
 		closeBody(r)
 		a.Err = err
@@ -37,6 +38,9 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	if a.Err != nil {
 		a.Response = nil
 		a.cancel(nil)
+		if a.sent == nil && errors.Is(a.Err, errNoCredential) {
+			c.sent--
+		}
 	}
 	s.seal(a)
 	return a.Response, a.Err
@@ -100,7 +104,7 @@ func (a *Attempt) readBody() error {
 	}
 	if int64(len(body)) > limit {
 		if hard {
-			return &tooLarge{resp.StatusCode, limit}
+			return &tooLargeError{resp.StatusCode, limit}
 		}
 		body = body[:limit]
 	}
@@ -159,17 +163,17 @@ func (e *bodyError) Error() string {
 
 func (e *bodyError) Unwrap() error { return e.err }
 
-// tooLarge is a response body over MaxBody.
-type tooLarge struct {
+// tooLargeError is a response body over MaxBody.
+type tooLargeError struct {
 	status int
 	limit  int64
 }
 
-func (e *tooLarge) Error() string {
+func (e *tooLargeError) Error() string {
 	return fmt.Sprintf("status %d, the body is larger than MaxBody's %d bytes", e.status, e.limit)
 }
 
-func (e *tooLarge) Is(target error) bool { return target == ErrTooLarge }
+func (e *tooLargeError) Is(target error) bool { return target == ErrTooLarge }
 
 // bodyFailed counts a body that broke off after the verdict was sealed.
 func (a *Attempt) bodyFailed(err error) {

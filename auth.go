@@ -40,8 +40,9 @@ type AuthFunc func(r *http.Request) error
 func (f AuthFunc) applyClient(c *config) error { return Auth{Attach: f}.applyClient(c) }
 func (f AuthFunc) applyCall(s *settings) error { return Auth{Attach: f}.applyCall(s) }
 func (a Auth) applyClient(c *config) error     { return a.applyCall(&c.settings) }
-func (a Auth) Format(s fmt.State, _ rune)      { _, _ = io.WriteString(s, "aplomb.Auth([redacted])") }
-func (a Auth) String() string                  { return "aplomb.Auth([redacted])" }
+
+// Format prints, for every verb, no more than that it is a credential.
+func (a Auth) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.Auth([redacted])") }
 
 func (a Auth) applyCall(s *settings) error {
 	if a.Attach == nil {
@@ -57,7 +58,7 @@ func (a Auth) applyCall(s *settings) error {
 			return err
 		}
 	}
-	s.auths = append(s.auths[:len(s.auths):len(s.auths)], a)
+	s.auths = append(slices.Clip(s.auths), a)
 	s.noAuth = false
 	return nil
 }
@@ -108,7 +109,7 @@ func OAuth2(source oauth2.TokenSource) Auth {
 	return Auth{Attach: func(r *http.Request) error {
 		token, err := source.Token()
 		if err != nil {
-			return fmt.Errorf("oauth2 token: %w", tokenError(err))
+			return tokenError(err)
 		}
 		token.SetAuthHeader(r)
 		return nil
@@ -132,7 +133,7 @@ func (e *oauthError) Error() string {
 	if e.err.Response != nil {
 		status = e.err.Response.StatusCode
 	}
-	return strings.TrimSpace(fmt.Sprintf("status %d %s %s", status, e.err.ErrorCode, quoteMessage(e.err.ErrorDescription)))
+	return strings.TrimSpace(fmt.Sprintf("the OAuth 2.0 token endpoint answered %d %s %s", status, e.err.ErrorCode, quoteMessage(e.err.ErrorDescription)))
 }
 
 func (e *oauthError) Unwrap() error { return e.err }

@@ -79,16 +79,20 @@ func newBreakers(b *Breaker, emit func(BreakerEvent)) *breakers {
 	}
 	cfg := b.withDefaults()
 	return &breakers{
-		key:   keyOr(b.Key, originKey),
+		key:   b.Key,
 		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg, emit) }),
 	}
 }
 
-func (b *breakers) of(r *http.Request) *breaker {
-	if b == nil {
+func (b *breakers) of(a *Attempt) *breaker {
+	switch {
+	case b == nil:
 		return nil
+	case b.key != nil:
+		return b.byKey.get(b.key(a.Request))
+	default:
+		return b.byKey.get(a.originKey())
 	}
-	return b.byKey.get(b.key(r))
 }
 
 // breaker drives one gobreaker. gobreaker counts, over a rolling window, and
@@ -133,7 +137,7 @@ func newBreaker(key string, cfg Breaker, emit func(BreakerEvent)) *breaker {
 		Interval:      cfg.Window,
 		BucketPeriod:  time.Second,
 		Timeout:       time.Nanosecond,
-		IsExcluded:    func(err error) bool { return err == errNeutral },
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNeutral) },
 		ReadyToTrip:   b.readyToTrip,
 		OnStateChange: func(_ string, from, to gobreaker.State) { b.changed(from, to) },
 	})
@@ -156,6 +160,7 @@ func (b *breaker) changed(from, to gobreaker.State) {
 		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
 	case gobreaker.StateClosed:
 		b.openFor, b.openUntil = 0, time.Time{}
+	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
 	}
 	b.events = append(b.events, BreakerEvent{
 		Key: b.key, From: from.String(), To: to.String(), At: b.at, ReadyAt: b.openUntil,
@@ -169,8 +174,8 @@ func (b *breaker) unlock() {
 	events := b.events
 	b.events = nil
 	b.mu.Unlock()
-	for _, e := range events {
-		b.emit(e)
+	for i := range events {
+		b.emit(events[i])
 	}
 }
 
@@ -253,6 +258,7 @@ func (b *breaker) report(p *permit, o Outcome) {
 		result = errFailed
 	case OutcomeThrottled, OutcomeNeutral:
 		result = errNeutral
+	case OutcomeOK, OutcomeClientError: // an answer, even one that blames the request, speaks for the host
 	}
 	b.mu.Lock()
 	defer b.unlock()

@@ -89,6 +89,7 @@ type call struct {
 	allowed   []origin // further origins of its credentials
 
 	sent         int // attempts that reached the transport
+	resent       int // of them, retries
 	hops         int
 	last         *Attempt
 	early        bool // a 425 was repeated
@@ -175,20 +176,39 @@ func (c *Client) exchange(ctx context.Context, method, path string, opts []Reque
 		err = decode(ans, body)
 	}
 	call.done(ctx, err)
-	for _, r := range call.capture {
-		*r = ans.Response
-	}
 	return err
 }
 
 // callSettings are what the context and the call itself say.
 func callSettings(ctx context.Context, opts []RequestOption) (settings, error) {
 	var own settings
+	if ctx == nil {
+		return own, errors.New("aplomb: nil context.Context: pass context.Background()")
+	}
 	outer, _ := ctx.Value(contextKey{}).(*contextOptions)
 	if err := outer.applyTo(&own); err != nil {
 		return own, err
 	}
-	return own, own.apply(opts)
+	err := own.apply(opts)
+	return own, err
+}
+
+// foreignSettings are those of a request that net/http built: what would have
+// to change it, or belongs to decoding, cannot take effect there.
+func foreignSettings(ctx context.Context) (settings, error) {
+	own, err := callSettings(ctx, nil)
+	if err != nil {
+		return own, err
+	}
+	for name, given := range map[string]bool{
+		"JSON, Form or Body": own.payload != nil, "URL": own.target != "", "Path": own.path != nil, "Expect": own.expect != nil,
+		"MaxBody": own.maxBody != 0, "ErrorDecoder": own.decoders != nil, "Resume or Prefetch": own.resume != "" || own.prefetch,
+	} {
+		if given {
+			return own, fmt.Errorf("aplomb: %s in a NewContext has no effect on a request that an SDK or net/http builds: leave it out, or make a typed call", name)
+		}
+	}
+	return own, nil
 }
 
 // bound puts the total timeout on ctx: the caller's Timeout, else the
@@ -283,12 +303,7 @@ func fillPath(template string, own, defaults []field) (string, error) {
 		return "", fmt.Errorf("path %q: give query parameters with Query", template)
 	}
 	if strings.Contains(template, "://") {
-		return "", fmt.Errorf("path is an address: give it with URL")
-	}
-	for _, v := range own {
-		if !strings.Contains(template, "{"+v.name+"}") {
-			return "", fmt.Errorf("path %q has no {%s}", template, v.name)
-		}
+		return "", errors.New("path is an address: give it with URL")
 	}
 	values := slices.Concat(defaults, own)
 	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
@@ -298,6 +313,11 @@ func fillPath(template string, own, defaults []field) (string, error) {
 			return "", fmt.Errorf("path %q: %w", template, err)
 		}
 		segments[i] = filled
+	}
+	for _, v := range own {
+		if !strings.Contains(template, "{"+v.name+"}") {
+			return "", fmt.Errorf("path %q has no {%s}", template, v.name)
+		}
 	}
 	return "/" + strings.Join(segments, "/"), nil
 }
@@ -327,13 +347,13 @@ func fillSegment(segment string, values []field) (string, error) {
 	if s := out.String(); s != "." && s != ".." {
 		return s, nil
 	}
-	return "", errors.New("a segment would be . or ..")
+	return "", errors.New("a segment would be \".\" or \"..\"")
 }
 
 func lastField(fields []field, name string) (string, bool) {
-	for i := len(fields) - 1; i >= 0; i-- {
-		if fields[i].name == name {
-			return fields[i].value, true
+	for _, field := range slices.Backward(fields) {
+		if field.name == name {
+			return field.value, true
 		}
 	}
 	return "", false
@@ -355,19 +375,25 @@ func (c *call) run(client *http.Client, req *http.Request) (*answer, []byte, err
 		if resp != nil {
 			closeResponse(resp)
 		}
-		ans.Attempts, ans.Elapsed = c.sent, time.Since(c.start)
 		return ans, nil, c.fail(err)
 	}
 	body, _ := io.ReadAll(resp.Body) // in memory already, see readBody
 	closeResponse(resp)
-	ans.Response = Response{
-		StatusCode: resp.StatusCode, Header: resp.Header, RequestID: requestID(resp.Header),
-		Attempts: c.sent, Elapsed: time.Since(c.start), url: resp.Request.URL,
-	}
+	ans.Response = c.response()
 	if !c.expects(resp.StatusCode) {
 		return ans, nil, c.apiError(resp, body)
 	}
 	return ans, body, nil
+}
+
+// response is what is known of the call's last response.
+func (c *call) response() Response {
+	r := Response{Attempts: c.sent, Elapsed: time.Since(c.start)}
+	if c.last != nil && c.last.Response != nil {
+		resp := c.last.Response
+		r.StatusCode, r.Header, r.RequestID, r.url = resp.StatusCode, resp.Header, requestID(resp.Header), c.last.Request.URL
+	}
+	return r
 }
 
 func (c *call) expects(status int) bool {

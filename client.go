@@ -91,7 +91,10 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 //
 // Errors are [*CallError], without the URL that net/http would print.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
-	own, err := callSettings(req.Context(), nil)
+	if req == nil || req.URL == nil {
+		return nil, errors.New("aplomb: Do: the request is nil or has no URL")
+	}
+	own, err := foreignSettings(req.Context())
 	if err != nil {
 		closeBody(req)
 		return nil, err
@@ -99,7 +102,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	call := c.stack.newCall(own, req.Method, routeOf(req.URL))
 	ctx := context.WithValue(req.Context(), callKey{}, call)
 	out := req.WithContext(ctx)
-	if out.URL != nil && out.URL.Host == "" {
+	if out.URL.Host == "" {
 		out.URL = c.cfg.base.ResolveReference(out.URL)
 	}
 	call.begin(ctx)

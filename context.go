@@ -2,7 +2,7 @@ package aplomb
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync/atomic"
 )
 
@@ -41,7 +41,7 @@ func (o *contextOptions) applyTo(s *settings) error {
 		return err
 	}
 	if own.key != "" && o.keyUsed.Swap(true) {
-		return fmt.Errorf("aplomb: the IdempotencyKey in this context was used by an earlier call: " +
+		return errors.New("aplomb: the IdempotencyKey in this context was used by an earlier call: " +
 			"make a NewContext for each call, or pass the key to the call itself")
 	}
 	return s.apply(o.opts)

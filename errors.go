@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -191,7 +192,7 @@ type ErrorDecoder func(e *APIError) error
 
 func (d ErrorDecoder) applyClient(c *config) error { return d.applyCall(&c.settings) }
 func (d ErrorDecoder) applyCall(s *settings) error {
-	s.decoders = append(s.decoders[:len(s.decoders):len(s.decoders)], d)
+	s.decoders = append(slices.Clip(s.decoders), d)
 	return nil
 }
 
@@ -203,11 +204,11 @@ func (c *call) apiError(resp *http.Response, body []byte) error {
 		Attempts: c.sent, Elapsed: time.Since(c.start), client: c.name(),
 	}
 	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
-	secrets := secretsOf(c.last.sent)
+	secrets := secretsOf(c.last)
 	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
 	e.Hint = c.hintFor(e)
-	for i := len(c.decoders) - 1; i >= 0; i-- {
-		if err := c.decoders[i](e); err != nil {
+	for _, v := range slices.Backward(c.decoders) {
+		if err := v(e); err != nil {
 			return err
 		}
 	}
@@ -257,11 +258,7 @@ func (c *call) fail(err error) error {
 		e.ReadyAt = r.readyAt
 		e.Hint = "raise the deadline, or come back at ReadyAt"
 	}
-	var sent *http.Request
-	if c.last != nil {
-		sent = c.last.sent
-	}
-	e.text = safeText(err, secretsOf(sent))
+	e.text = safeText(err, secretsOf(c.last))
 	if e.Hint == "" {
 		e.Hint = causeHint(err)
 	}
@@ -304,10 +301,11 @@ func safeText(err error, secrets []string) string {
 
 // secretsOf lists what the request carried that is not known to be harmless,
 // to be taken out of messages that quote it.
-func secretsOf(r *http.Request) []string {
-	if r == nil {
+func secretsOf(a *Attempt) []string {
+	if a == nil {
 		return nil
 	}
+	r := a.carried()
 	var secrets []string
 	for name, values := range r.Header {
 		for _, v := range values {
@@ -328,8 +326,9 @@ func secretsOf(r *http.Request) []string {
 		password, _ := r.URL.User.Password()
 		secrets = append(secrets, r.URL.User.Username(), password)
 	}
+	without := a.Request.URL.Query()
 	for name, values := range r.URL.Query() {
-		if redact.SecretField(name) {
+		if redact.SecretField(name) || !without.Has(name) { // the latter is the credential's own
 			secrets = append(secrets, values...)
 		}
 	}

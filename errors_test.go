@@ -26,11 +26,6 @@ func page(code int, contentType, text string, headers ...string) http.HandlerFun
 	}
 }
 
-// slowly answers after 41 ms, so that the lines have a time to show.
-func slowly(h http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { time.Sleep(41 * time.Millisecond); h(w, r) }
-}
-
 const key = "sk_test_0123456789abcdef"
 
 // failures are the six of which every peer prints something useless or secret.

@@ -144,3 +144,14 @@ func synctestRun(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
 }
+
+// bubbleCase is a bubble as a subtest.
+func bubbleCase(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { bubble(t, f) })
+}
+
+// slowly answers after 41 ms, so that the lines have a time to show.
+func slowly(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { time.Sleep(41 * time.Millisecond); h(w, r) }
+}

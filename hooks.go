@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -33,7 +34,7 @@ type Hooks struct {
 }
 
 func (h Hooks) applyClient(c *config) error {
-	c.hooks = append(c.hooks[:len(c.hooks):len(c.hooks)], h)
+	c.hooks = append(slices.Clip(c.hooks), h)
 	return nil
 }
 
@@ -153,6 +154,9 @@ func (c *call) begin(ctx context.Context) {
 }
 
 func (c *call) done(ctx context.Context, err error) {
+	for _, r := range c.capture {
+		*r = c.response()
+	}
 	w := c.stack.watch
 	if len(w.hooks) == 0 {
 		return

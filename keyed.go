@@ -1,9 +1,6 @@
 package aplomb
 
-import (
-	"container/list"
-	"sync"
-)
+import "sync"
 
 // maxKeys bounds how many hosts or quotas a client keeps state for; the least
 // recently used is forgotten (law 7).
@@ -11,41 +8,60 @@ const maxKeys = 4096
 
 // keyed is a bounded map from a key to its state, made on first use.
 type keyed[K comparable, V any] struct {
-	make func(key K) V
-	max  int
+	create func(key K) V
+	limit  int
 
-	mu     sync.Mutex
-	byKey  map[K]*list.Element
-	recent list.List // of *keyedEntry[K, V], most recent first
+	mu    sync.Mutex
+	byKey map[K]*keyedEntry[K, V]
+	ring  keyedEntry[K, V] // ring.next is the most recent, ring.prev the least
 }
 
 type keyedEntry[K comparable, V any] struct {
-	key   K
-	value V
+	key        K
+	value      V
+	prev, next *keyedEntry[K, V]
 }
 
-func newKeyed[K comparable, V any](limit int, make func(key K) V) *keyed[K, V] {
-	return &keyed[K, V]{make: make, max: limit, byKey: map[K]*list.Element{}}
+func newKeyed[K comparable, V any](limit int, create func(key K) V) *keyed[K, V] {
+	k := &keyed[K, V]{create: create, limit: limit, byKey: map[K]*keyedEntry[K, V]{}}
+	k.ring.prev, k.ring.next = &k.ring, &k.ring
+	return k
 }
 
 func (k *keyed[K, V]) get(key K) V {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e, ok := k.byKey[key]; ok {
-		k.recent.MoveToFront(e)
-		return e.Value.(*keyedEntry[K, V]).value
+	e, ok := k.byKey[key]
+	switch {
+	case !ok:
+		e = &keyedEntry[K, V]{key: key, value: k.create(key)}
+		k.byKey[key] = e
+	case k.ring.next == e:
+		return e.value
+	default:
+		e.unlink()
 	}
-	entry := &keyedEntry[K, V]{key, k.make(key)}
-	k.byKey[key] = k.recent.PushFront(entry)
-	if k.recent.Len() > k.max {
-		oldest := k.recent.Remove(k.recent.Back()).(*keyedEntry[K, V])
+	e.link(&k.ring)
+	if len(k.byKey) > k.limit {
+		oldest := k.ring.prev
+		oldest.unlink()
 		delete(k.byKey, oldest.key)
 	}
-	return entry.value
+	return e.value
 }
 
 func (k *keyed[K, V]) len() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.recent.Len()
+	return len(k.byKey)
+}
+
+// link puts e after at.
+func (e *keyedEntry[K, V]) link(at *keyedEntry[K, V]) {
+	e.prev, e.next = at, at.next
+	e.prev.next, e.next.prev = e, e
+}
+
+func (e *keyedEntry[K, V]) unlink() {
+	e.prev.next, e.next.prev = e.next, e.prev
 }

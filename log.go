@@ -61,10 +61,7 @@ func (l *logger) attempt(a *Attempt) {
 	if !l.enabled(a.ctx, slog.LevelDebug) {
 		return
 	}
-	sent := a.sent
-	if sent == nil {
-		sent = a.Request
-	}
+	sent := a.carried()
 	attrs := []slog.Attr{
 		slog.String("client", l.client), slog.String("operation", a.Operation), slog.Int("attempt", a.Number),
 		slog.String("method", sent.Method), slog.String("url", redact.URL(sent.URL)),
@@ -81,7 +78,7 @@ func (l *logger) attempt(a *Attempt) {
 	}
 	attrs = append(attrs, slog.String("outcome", a.Verdict.Outcome.String()), slog.Duration("elapsed", a.elapsed))
 	if a.Err != nil {
-		attrs = append(attrs, slog.String("error", safeText(a.Err, secretsOf(sent))))
+		attrs = append(attrs, slog.String("error", safeText(a.Err, secretsOf(a))))
 	}
 	l.Logger.LogAttrs(a.ctx, slog.LevelDebug, "aplomb: attempt", attrs...)
 }

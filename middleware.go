@@ -3,6 +3,7 @@ package aplomb
 import (
 	"errors"
 	"net/http"
+	"slices"
 )
 
 // Middleware wraps a RoundTripper. It must keep net/http's contract: clone a
@@ -32,7 +33,7 @@ func PerCall(mw ...Middleware) Option {
 				return errors.New("aplomb: PerCall: nil Middleware")
 			}
 		}
-		c.perCall = append(c.perCall[:len(c.perCall):len(c.perCall)], mw...)
+		c.perCall = append(slices.Clip(c.perCall), mw...)
 		return nil
 	})
 }
@@ -46,15 +47,15 @@ func PerAttempt(mw ...Middleware) Option {
 				return errors.New("aplomb: PerAttempt: nil Middleware")
 			}
 		}
-		c.perAttempt = append(c.perAttempt[:len(c.perAttempt):len(c.perAttempt)], mw...)
+		c.perAttempt = append(slices.Clip(c.perAttempt), mw...)
 		return nil
 	})
 }
 
 // chain wraps rt in mw, the first outermost.
 func chain(rt http.RoundTripper, mw []Middleware) (http.RoundTripper, error) {
-	for i := len(mw) - 1; i >= 0; i-- {
-		if rt = mw[i](rt); isNil(rt) {
+	for _, m := range slices.Backward(mw) {
+		if rt = m(rt); isNil(rt) {
 			return nil, errors.New("aplomb: a Middleware returned a nil http.RoundTripper")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -188,7 +189,7 @@ func Header(name, value string) RequestOption {
 		if strings.ContainsAny(value, "\r\n\x00") {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
-		s.header = append(s.header[:len(s.header):len(s.header)], field{http.CanonicalHeaderKey(name), value})
+		s.header = append(slices.Clip(s.header), field{http.CanonicalHeaderKey(name), value})
 		return nil
 	}}
 }
@@ -200,7 +201,7 @@ func Query(name string, values ...string) RequestOption {
 		if name == "" {
 			return errors.New("aplomb: Query: the parameter has no name")
 		}
-		s.query = append(s.query[:len(s.query):len(s.query)], param{name, values})
+		s.query = append(slices.Clip(s.query), param{name, values})
 		return nil
 	}}
 }
@@ -209,7 +210,7 @@ func Query(name string, values ...string) RequestOption {
 // one segment: a slash in it does not make two.
 func Path(name, value string) RequestOption {
 	return &requestOption{set: func(s *settings) error {
-		s.path = append(s.path[:len(s.path):len(s.path)], field{name, value})
+		s.path = append(slices.Clip(s.path), field{name, value})
 		return nil
 	}}
 }
@@ -262,13 +263,14 @@ func Safe() RequestOption {
 }
 
 // Capture stores what is known of the response in *r, on success and on
-// failure. It is filled once, when the typed call returns.
+// failure. It is filled when a typed call returns; by way of [NewContext] also
+// when a request of an SDK has its response headers.
 func Capture(r *Response) RequestOption {
 	return &requestOption{callOnly: "Capture", set: func(s *settings) error {
 		if r == nil {
 			return errors.New("aplomb: Capture: nil *Response")
 		}
-		s.capture = append(s.capture[:len(s.capture):len(s.capture)], r)
+		s.capture = append(slices.Clip(s.capture), r)
 		return nil
 	}}
 }

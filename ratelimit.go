@@ -66,7 +66,7 @@ func NoRateLimit() Option {
 // limits holds a told limiter and the learned quotas per key.
 type limits struct {
 	cfg   RateLimit
-	key   func(*http.Request) string
+	seed  maphash.Seed
 	byKey *keyed[string, *limit]
 }
 
@@ -84,22 +84,22 @@ func newLimits(l *RateLimit) *limits {
 	cfg.Headroom = orDefault(cfg.Headroom, 0.1)
 	cfg.MaxWait = orDefault(cfg.MaxWait, 60*time.Second)
 	cfg.Burst = orDefault(cfg.Burst, max(1, int(cfg.PerSecond)))
-	return &limits{cfg: cfg, key: keyOr(cfg.Key, quotaKey()), byKey: newKeyed(maxKeys, func(string) *limit {
+	return &limits{cfg: cfg, seed: maphash.MakeSeed(), byKey: newKeyed(maxKeys, func(string) *limit {
 		return &limit{told: newTold(cfg), quota: newQuota(cfg.Headroom)}
 	})}
 }
 
-// quotaKey tells apart the credentials that requests bring themselves, by a
-// hash that cannot be turned back.
-func quotaKey() func(*http.Request) string {
-	seed := maphash.MakeSeed()
-	return func(r *http.Request) string {
-		credential := r.Header.Get("Authorization")
-		if credential == "" {
-			return originKey(r)
-		}
-		return originKey(r) + " " + strconv.FormatUint(maphash.String(seed, credential), 36)
+// key tells apart the credentials that requests bring themselves, by a hash
+// that cannot be turned back.
+func (l *limits) key(a *Attempt) string {
+	if l.cfg.Key != nil {
+		return l.cfg.Key(a.Request)
 	}
+	credential := a.Request.Header.Get("Authorization")
+	if credential == "" {
+		return a.originKey()
+	}
+	return a.originKey() + " " + strconv.FormatUint(maphash.String(l.seed, credential), 36)
 }
 
 // admission is what an attempt holds of its quota.
@@ -115,7 +115,7 @@ func (l *limits) wait(a *Attempt) error {
 	if l == nil {
 		return nil
 	}
-	limit := l.byKey.get(l.key(a.Request))
+	limit := l.byKey.get(l.key(a))
 	a.admission.limit = limit
 	if err := limit.told.wait(a, l.latest(a)); err != nil {
 		return err
@@ -315,8 +315,7 @@ func (q *quota) observe(a *Attempt) {
 		return
 	}
 	stated := header.Limits(a.Response.Header, now)
-	throttled := a.Verdict.Outcome == OutcomeThrottled
-	if len(stated) == 0 && !throttled && len(q.gates) == 0 {
+	if len(stated) == 0 && !closes(a) && len(q.gates) == 0 {
 		q.mu.Unlock()
 		return
 	}
@@ -349,7 +348,7 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) []QuotaE
 		}
 	}
 	switch {
-	case a.Verdict.Outcome == OutcomeThrottled:
+	case closes(a):
 		if g := q.gate(tightest); g != nil {
 			g.throttled(a.start, now, a.Verdict.Wait)
 			events = append(events, g.event(a, now))
@@ -365,6 +364,12 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) []QuotaE
 		}
 	}
 	return events
+}
+
+// closes reports an answer that closes the gate: a throttle, and a 503 that
+// says how long the service will be away (RFC 9110, section 10.2.3).
+func closes(a *Attempt) bool {
+	return a.Verdict.Outcome == OutcomeThrottled || a.Response.StatusCode == http.StatusServiceUnavailable && a.Verdict.Wait > 0
 }
 
 // gate returns the named gate, making it while there is room.

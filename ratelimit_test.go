@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,7 +100,7 @@ func (w *window) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if now := time.Now(); w.start.IsZero() || now.Sub(w.start) >= w.length {
 		w.start, w.used = now, 0
 	}
-	reset := w.start.Add(w.length).Sub(time.Now())
+	reset := time.Until(w.start.Add(w.length))
 	if w.used >= w.limit {
 		w.denied++
 		w.state(rw.Header(), w.limit, 0, reset)
@@ -114,20 +115,20 @@ func (w *window) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 var statements = map[string]func(h http.Header, limit, remaining int, reset time.Duration){
 	"delta": func(h http.Header, limit, remaining int, reset time.Duration) {
-		h.Set("X-RateLimit-Limit", fmt.Sprint(limit))
-		h.Set("X-RateLimit-Remaining", fmt.Sprint(remaining))
-		h.Set("X-RateLimit-Reset", fmt.Sprintf("%.3f", (reset+time.Millisecond).Seconds()))
+		h.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(remaining))
+		h.Set("X-Ratelimit-Reset", fmt.Sprintf("%.3f", (reset+time.Millisecond).Seconds()))
 	},
 	"epoch on a skewed clock": func(h http.Header, limit, remaining int, reset time.Duration) {
 		skewed := time.Now().Add(-7 * time.Minute)
 		h.Set("Date", skewed.UTC().Format(http.TimeFormat))
-		h.Set("X-RateLimit-Limit", fmt.Sprint(limit))
-		h.Set("X-RateLimit-Remaining", fmt.Sprint(remaining))
-		h.Set("X-RateLimit-Reset", fmt.Sprint(skewed.Add(reset).Unix()+1))
+		h.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(remaining))
+		h.Set("X-Ratelimit-Reset", strconv.FormatInt(skewed.Add(reset).Unix()+1, 10))
 	},
 	"IETF fields": func(h http.Header, limit, remaining int, reset time.Duration) {
-		h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%d;w=60`, limit))
-		h.Set("RateLimit", fmt.Sprintf(`"default";r=%d;t=%d`, remaining, int(reset.Seconds())+1))
+		h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%d;w=60`, limit))
+		h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, remaining, int(reset.Seconds())+1))
 	},
 }
 

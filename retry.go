@@ -23,7 +23,8 @@ import (
 // no attempt is left, or the next would come after the deadline, the last
 // response is returned as it is.
 type Retry struct {
-	// Attempts counts all sendings, the first included. Default 4.
+	// Attempts counts all sendings, the first included; following a redirect
+	// is none. Default 4.
 	Attempts int
 	// Base is the first backoff, doubled each time, with full jitter. Default 200 ms.
 	Base time.Duration
@@ -227,6 +228,8 @@ func (l *loop) again() bool {
 	l.wait, l.cost = wait, cost
 	if once(a) {
 		c.once(a)
+	} else {
+		c.resent++
 	}
 	if a.Response != nil {
 		drain(a.Response)
@@ -245,7 +248,7 @@ func (l *loop) worthwhile(a *Attempt) bool {
 		return false
 	case once(a):
 		return true
-	case c.retry == nil || c.sent >= c.retry.Attempts:
+	case c.retry == nil || c.resent >= c.retry.Attempts-1:
 		return false
 	case a.permit != nil && a.permit.probe, !a.breaker.closed():
 		return c.stop("the circuit is open")
@@ -295,7 +298,7 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 		if a.Verdict.Outcome == OutcomeThrottled {
 			base = c.retry.ThrottleBase
 		}
-		wait = time.Duration(l.t.random() * float64(min(base<<min(c.sent-1, 30), c.retry.Max)))
+		wait = time.Duration(l.t.random() * float64(min(base<<min(c.resent, 30), c.retry.Max)))
 	}
 	if until, ok := a.ctx.Deadline(); ok && time.Now().Add(wait).After(until) {
 		c.readyAt = time.Now().Add(wait)

@@ -341,6 +341,6 @@ func TestWrapMountsABehaviourAlone(t *testing.T) {
 		assert.NoError(t, resp.Body.Close())
 		assert.Equal(t, fmt.Sprint(h.count(), resp.StatusCode), "2 200")
 	})
-	_, err := aplomb.Wrap(http.DefaultTransport, aplomb.Bearer(aplomb.Static("x")))
+	_, err := aplomb.Wrap(&http.Transport{}, aplomb.Bearer(aplomb.Static("x")))
 	assert.Contains(t, err.Error(), "Origins")
 }

@@ -94,7 +94,9 @@ func (e envSecret) check() error {
 	return err
 }
 
-func (e envSecret) describe() string { return "the environment variable " + string(e) + length(os.Getenv(string(e))) }
+func (e envSecret) describe() string {
+	return "the environment variable " + string(e) + length(os.Getenv(string(e)))
+}
 
 // File is a secret in a file, as container platforms mount them. It is read
 // again when the file's time or size changes; a trailing newline is trimmed.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 type stack struct {
 	cfg     config
 	home    origin
+	homeKey string
 	budget  float64 // what a success earns
 	watch   watchers
 	perCall http.RoundTripper // PerCall middlewares, then keyed
@@ -36,6 +38,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	s := &stack{cfg: cfg, budget: 0.1}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
+		s.homeKey = s.home.String()
 	}
 	if cfg.retry != nil {
 		s.budget = cfg.retry.Budget
@@ -44,7 +47,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	if err := s.share(shared); err != nil {
 		return nil, err
 	}
-	sender := http.RoundTripper(s.base)
+	sender := s.base
 	if cfg.timeouts != nil {
 		t := cfg.timeouts
 		sender = &timed{next: sender, header: orDefault(t.ResponseHeader, 30*time.Second), idleRead: orDefault(t.IdleRead, 30*time.Second)}
@@ -112,7 +115,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	if owner {
 		c.begin(ctx)
 	}
-	resp, err := s.hop(c, r, ctx)
+	resp, err := s.hop(ctx, c, r)
 	if owner {
 		c.done(ctx, err)
 	}
@@ -140,7 +143,7 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	if c := callFrom(r.Context()); c != nil && c.stack == s && !c.started.Swap(true) {
 		return c, false, nil
 	}
-	own, err := callSettings(r.Context(), nil)
+	own, err := foreignSettings(r.Context())
 	if err != nil {
 		return nil, false, err
 	}
@@ -150,7 +153,7 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 }
 
 // hop sends one request of the call with the headers it may carry.
-func (s *stack) hop(c *call, r *http.Request, ctx context.Context) (*http.Response, error) {
+func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Response, error) {
 	if r.URL == nil {
 		closeBody(r)
 		return nil, errors.New("aplomb: the request has no URL")
@@ -191,11 +194,26 @@ func (s *stack) defaults(c *call, out *http.Request) {
 	if to != s.home {
 		return
 	}
+	if !c.typed && c.hops == 0 {
+		defaultQuery(out, s.cfg.query)
+	}
 	for _, h := range s.cfg.header {
 		if _, own := out.Header[h.name]; !own && !c.removed(h.name) {
 			setOrDelete(out.Header, h)
 		}
 	}
+}
+
+// defaultQuery adds the client's parameters that the request has none of.
+func defaultQuery(out *http.Request, params []param) {
+	if len(params) == 0 {
+		return
+	}
+	u := *out.URL
+	present := u.Query()
+	params = slices.DeleteFunc(slices.Clone(params), func(p param) bool { return present.Has(p.name) })
+	setQuery(&u, params)
+	out.URL = &u
 }
 
 // removed reports a header that the call or its context took out.
@@ -257,14 +275,14 @@ func (b *callBody) Close() error {
 	return err
 }
 
-func keyOr(key, def func(*http.Request) string) func(*http.Request) string {
-	if key != nil {
-		return key
+// originKey is the default key of breakers and quotas.
+func (a *Attempt) originKey() string {
+	o := originOf(a.Request.URL)
+	if s := a.call.stack; o == s.home {
+		return s.homeKey // made once
 	}
-	return def
+	return o.String()
 }
-
-func originKey(r *http.Request) string { return originOf(r.URL).String() }
 
 // routeOf names a request that has no path template: its path, with segments
 // that look like values, and so might be secrets or without bound, made {}.

@@ -205,7 +205,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.body.Read(p)
 	timer.Stop()
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = ownCause(b.ctx, err)
 	}
 	return n, err

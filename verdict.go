@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,7 +74,7 @@ type Judge func(a *Attempt) Verdict
 
 func (j Judge) applyClient(c *config) error { return j.applyCall(&c.settings) }
 func (j Judge) applyCall(s *settings) error {
-	s.judges = append(s.judges[:len(s.judges):len(s.judges)], j)
+	s.judges = append(slices.Clip(s.judges), j)
 	return nil
 }
 
@@ -97,7 +98,6 @@ type Attempt struct {
 	ctx     context.Context
 	start   time.Time
 	elapsed time.Duration
-	waited  time.Duration
 	cancel  context.CancelCauseFunc
 	// sent is the request given to the base transport, credential included.
 	sent *http.Request
@@ -126,6 +126,14 @@ func (a *Attempt) Peek(limit int) ([]byte, error) {
 	}
 	a.Response.Body = &peeked{io.MultiReader(bytes.NewReader(head), rest), a.Response.Body}
 	return head, err
+}
+
+// carried is the request as it left: with the credential, once it had one.
+func (a *Attempt) carried() *http.Request {
+	if a.sent != nil {
+		return a.sent
+	}
+	return a.Request
 }
 
 type peeked struct {

@@ -1,0 +1,200 @@
+package aplomb_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+func TestHooks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log []string
+		say := func(format string, args ...any) { log = append(log, fmt.Sprintf(format, args...)) }
+		hooks := aplomb.Hooks{
+			CallStart: func(_ context.Context, e aplomb.CallEvent) { say("call %s %s %s", e.Client, e.Operation, e.Host) },
+			CallDone: func(_ context.Context, e aplomb.CallEvent) {
+				say("done %s %d attempts=%d waited=%v elapsed=%v", e.Outcome, e.Status, e.Attempts, e.Waited, e.Elapsed)
+			},
+			AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { say("attempt %d", e.Number) },
+			AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
+				say("answer %d %d %s", e.Number, e.Status, e.Verdict.Outcome)
+			},
+			WaitStart: func(_ context.Context, e aplomb.WaitEvent) { say("wait %s %v", e.Cause, e.Duration) },
+			Quota:     func(_ context.Context, e aplomb.QuotaEvent) { say("quota %d/%d", e.Remaining, e.Limit) },
+		}
+		h := script(status(503), body(order{}, "X-RateLimit-Limit", "100", "X-RateLimit-Remaining", "80", "X-RateLimit-Reset", "60"))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), hooks), 1)
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, log, []string{
+			"call test GET /v1/orders/{id} api.test", "attempt 1", "answer 1 503 fault", "wait backoff 200ms",
+			"attempt 2", "quota 80/100", "answer 2 200 ok", "done ok 200 attempts=2 waited=200ms elapsed=200ms",
+		})
+	})
+}
+
+// How a call ended has few names, for metrics.
+func TestCallOutcomes(t *testing.T) {
+	for want, step := range map[string]http.HandlerFunc{
+		"ok": ok, "client_error": status(404), "server_error": status(500), "rate_limited": status(429),
+		"network": fault(aplombtest.Reset()), "decode_error": page(200, "text/html", "<h1>x</h1>"), "timeout": fault(aplombtest.Stall(0)),
+		"canceled": fault(aplombtest.Stall(0)),
+	} {
+		bubbleCase(t, want, func(t *testing.T) {
+			var got string
+			c := newClient(t, aplombtest.NewServer(t, script(step)), aplomb.NoRetry(), aplomb.Hooks{CallDone: func(_ context.Context, e aplomb.CallEvent) { got = e.Outcome }})
+			ctx, cancel := context.WithCancel(context.Background())
+			if want == "canceled" {
+				time.AfterFunc(time.Second, cancel)
+			}
+			defer cancel()
+			_, _ = aplomb.Get[order](ctx, c, "/x")
+			assert.Equal(t, got, want)
+		})
+	}
+}
+
+// A Sunset header warns once per operation, and again when the date moves.
+func TestDeprecationWarnsOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var out bytes.Buffer
+		var events []aplomb.DeprecationEvent
+		old := body(order{}, "Deprecation", "@1767225600", "Sunset", "Wed, 01 Jul 2026 00:00:00 GMT", "Link", `<https://api.test/migrate>; rel="deprecation"`)
+		h := script(old, old, old, body(order{}, "Sunset", "Thu, 31 Dec 2026 00:00:00 GMT"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Logging{Logger: slog.New(slog.NewJSONHandler(&out, nil))},
+			aplomb.Hooks{Deprecated: func(_ context.Context, e aplomb.DeprecationEvent) { events = append(events, e) }})
+		_, _ = get(t, c)
+		_, _ = get(t, c)
+		_, _ = aplomb.Get[order](context.Background(), c, "/other")
+		_, _ = get(t, c)
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		assert.Equal(t, len(lines), 3)
+		var first map[string]any
+		assert.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
+		assert.Equal(t, fmt.Sprint(first["level"], first["operation"], first["deprecated"], first["sunset"], first["link"]),
+			"WARNGET /v1/orders/{id}2026-01-012026-07-01https://api.test/migrate")
+		assert.Equal(t, len(events), 3)
+		assert.Equal(t, events[2].Sunset.Format(time.DateOnly), "2026-12-31")
+	})
+}
+
+// A judge refines the verdict that everything else reads.
+func TestJudge(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		limited := body(`{"errors":[{"type":"RATE_LIMITED"}]}`)
+		h := script(limited, limited, ok)
+		judge := aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict {
+			v := a.Verdict
+			if head, _ := a.Peek(1000); bytes.Contains(head, []byte("RATE_LIMITED")) {
+				v = aplomb.Verdict{Outcome: aplomb.OutcomeThrottled, Resend: aplomb.ResendUnprocessed, Wait: 7 * time.Second, Code: "RATE_LIMITED"}
+			}
+			return v
+		})
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), judge), 0)
+		_, err := post(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.gaps(), []time.Duration{7 * time.Second, 7 * time.Second})
+	})
+}
+
+// Peek leaves the body as it was, and a stream alone.
+func TestPeek(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var heads []string
+		judge := aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict {
+			head, err := a.Peek(4)
+			heads = append(heads, fmt.Sprint(string(head), err))
+			return a.Verdict
+		})
+		h := script(page(200, "text/plain", "0123456789"), page(200, "text/event-stream", "data: x\n\n"), page(200, "text/plain", "01"))
+		c := newClient(t, aplombtest.NewServer(t, h), judge, judge)
+		for _, want := range []string{"0123456789", "data: x\n\n", "01"} {
+			resp, err := c.HTTPClient().Get("http://api.test/")
+			assert.NoError(t, err)
+			raw, err := io.ReadAll(resp.Body)
+			assert.NoError(t, err)
+			assert.NoError(t, resp.Body.Close())
+			assert.Equal(t, string(raw), want)
+		}
+		assert.Equal(t, heads, []string{"0123<nil>", "0123<nil>", "<nil>", "<nil>", "01<nil>", "01<nil>"})
+	})
+}
+
+// PerCall sees one request, PerAttempt each; the first given is outermost, and
+// the credential comes after both.
+func TestMiddlewares(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var log []string
+		note := func(name string) aplomb.Middleware {
+			return func(next http.RoundTripper) http.RoundTripper {
+				return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+					log = append(log, name+" "+r.Header.Get("Idempotency-Key")+r.Header.Get("Authorization"))
+					return next.RoundTrip(r)
+				})
+			}
+		}
+		h := script(status(503), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.PerCall(note("call1"), note("call2")), aplomb.PerAttempt(note("attempt1")),
+			aplomb.PerAttempt(note("attempt2")), aplomb.Bearer(aplomb.Static("token")))
+		_, err := post(t, c, aplomb.IdempotencyKey("k"))
+		assert.NoError(t, err)
+		assert.Equal(t, log, []string{"call1 ", "call2 ", "attempt1 k", "attempt2 k", "attempt1 k", "attempt2 k"})
+		assert.Equal(t, h.request(0).Header.Get("Authorization"), "Bearer token")
+	})
+}
+
+func TestSecretSources(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	assert.NoError(t, os.WriteFile(path, []byte("first\n"), 0o600))
+	t.Setenv("APLOMB_TEST_TOKEN", "from-env")
+	ctx := context.Background()
+	reveal := func(s aplomb.SecretSource) string {
+		v, err := s.Secret(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		return v.Reveal()
+	}
+	file := aplomb.File(path)
+	assert.Equal(t, reveal(file), "first")
+	assert.NoError(t, os.WriteFile(path, []byte("second one\r\n"), 0o600))
+	assert.Equal(t, reveal(file), "second one")
+	assert.NoError(t, os.Remove(path))
+	assert.Equal(t, reveal(file), "second one") // a rotation under way
+	assert.Equal(t, reveal(aplomb.Env("APLOMB_TEST_TOKEN")), "from-env")
+	assert.Equal(t, reveal(aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") })), "secret function: vault is sealed")
+}
+
+// A credential that cannot be had is the call's error: nothing is sent.
+func TestCredentialFailure(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		refused := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte("client_secret=s3cret"), ErrorCode: "invalid_grant", ErrorDescription: "expired"}
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.OAuth2(failingSource{refused}))
+		_, err := get(t, c)
+		assert.Contains(t, err.Error(), `the OAuth 2.0 token endpoint answered 400 invalid_grant "expired" (not sent, 0s)`)
+		assert.NotContains(t, err.Error(), "s3cret")
+		assert.ErrorIs(t, err, refused)
+		assert.Equal(t, h.count(), 0)
+	})
+}
+
+type failingSource struct{ err error }
+
+func (f failingSource) Token() (*oauth2.Token, error) { return nil, f.err }
