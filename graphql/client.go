@@ -1,0 +1,85 @@
+package graphql
+
+import (
+	"errors"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Vars are the values of a document's variables by name, without the dollar
+// sign. A nil value is sent as null, one that is not there not at all.
+type Vars map[string]any
+
+// Client calls one GraphQL endpoint. [New] makes it; it is safe for concurrent
+// use. [Execute] and [Nodes] take it.
+type Client struct {
+	api  *aplomb.Client
+	opts []aplomb.RequestOption
+}
+
+// New returns a client that posts to c's base URL. The options go before those
+// of each call; where the endpoint is not the base URL, because c serves a REST
+// API too, say so here, and both share c's limits and breaker:
+//
+//	gh := graphql.New(api, aplomb.URL("/graphql"))
+func New(c *aplomb.Client, opts ...aplomb.RequestOption) *Client {
+	return &Client{api: c, opts: append([]aplomb.RequestOption(nil), opts...)}
+}
+
+// API is the client underneath.
+func (c *Client) API() *aplomb.Client { return c.api }
+
+// Preset has an [aplomb.Client] read the rate limits that GraphQL servers state
+// in a 200 answer: give it to [aplomb.New] where the client goes under a
+// generated one, such as genqlient's. [New] needs no Preset.
+//
+// An answer without data and with an error RATE_LIMITED or RATE_LIMIT (GitHub)
+// or THROTTLED (Shopify) counts as a 429: its Retry-After, X-RateLimit-Reset or
+// query cost says how long to wait, every caller waits with it, and what the
+// server refused before it began is sent again. See
+// https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
+// and https://shopify.dev/docs/api/usage/limits.
+func Preset() aplomb.Option { return aplomb.Judge(judge) }
+
+// OperationName says which of a document's several operations to execute. It is
+// given to [Execute] or [Nodes] directly.
+func OperationName(name string) aplomb.RequestOption {
+	return own("OperationName", func(p *plan) error {
+		if name == "" {
+			return errors.New("graphql: OperationName: the name is empty")
+		}
+		p.request.OperationName = name
+		return nil
+	})
+}
+
+// At says which connection [Nodes] pages through, such as "user.repositories",
+// where an answer has several. It is given to Nodes directly.
+func At(path string) aplomb.RequestOption {
+	return own("At", func(p *plan) error {
+		if path == "" {
+			return errors.New("graphql: At: the path is empty")
+		}
+		p.at = path
+		return nil
+	})
+}
+
+// An option of this package is an aplomb.RequestOption by what it embeds, which
+// the root never gets to see from Execute and Nodes. Elsewhere, as in
+// aplomb.CallOptions, it would have no effect, so there it is an error.
+type option struct {
+	aplomb.RequestOption
+	apply func(*plan) error
+}
+
+func own(name string, apply func(*plan) error) aplomb.RequestOption {
+	return option{aplomb.JSON(misplaced(name)), apply}
+}
+
+// misplaced is a body that cannot be encoded, and says why.
+type misplaced string
+
+func (m misplaced) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("graphql: " + string(m) + " must be given to graphql.Execute or graphql.Nodes itself")
+}

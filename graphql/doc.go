@@ -1,0 +1,40 @@
+// Package graphql calls GraphQL APIs through an aplomb client.
+//
+// A GraphQL server says everything with 200 OK: here is your data, here is half
+// of it, your quota is spent, your query has a typo. A client that looks at the
+// status sees success four times; one that looks for errors throws away the
+// half that came. And since all of it is POST, no ordinary retry dares to send
+// a plain question again.
+//
+// Here the body is read before the verdict. A spent quota waits like a 429 and
+// closes the same gate; a query is repeated after a failure and a mutation is
+// not; data and error come back together.
+//
+//	api, err := aplomb.New("https://api.github.com/graphql", aplomb.Bearer(aplomb.Env("GITHUB_TOKEN")))
+//	...
+//	gh := graphql.New(api)
+//	viewer, err := graphql.Execute[Viewer](ctx, gh, `{ viewer { login } }`, nil)
+//
+// Lists are ranges. [Nodes] finds the connection in the answer and asks for page
+// after page; the document declares the variable $cursor (or $after) and selects
+// pageInfo:
+//
+//	const repos = `query Repos($owner: String!, $cursor: String) { user(login: $owner) {
+//	  repositories(first: 100, after: $cursor) {
+//	    pageInfo { hasNextPage endCursor } nodes { name stargazerCount } } } }`
+//
+//	for repo, err := range graphql.Nodes[Repo](ctx, gh, repos, graphql.Vars{"owner": "octocat"}) {
+//		if err != nil {
+//			return err
+//		}
+//		fmt.Println(repo.Name, repo.StargazerCount)
+//	}
+//
+// There is no schema, no code to generate and no query builder: documents are
+// text, sent byte for byte, and answers are decoded by encoding/json into your
+// types.
+//
+// An answer with errors is a [*ResponseError], whose Unwrap lets errors.As reach
+// each [*Error]. What is not GraphQL, such as a proxy's 502, is an
+// [*aplomb.APIError] as everywhere in aplomb. No error holds a variable.
+package graphql

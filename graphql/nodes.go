@@ -1,0 +1,195 @@
+package graphql
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Nodes ranges over the nodes of a connection, page after page, as far as the
+// caller goes: leaving the loop sends nothing more
+// (https://relay.dev/graphql/connections.htm).
+//
+// The document declares a variable $cursor, or $after, passes it as the
+// connection's after argument, and selects pageInfo { hasNextPage endCursor }
+// beside nodes or edges { node }. The connection is found by that: it is the
+// outermost object of the data with pageInfo and one of these; where there are
+// several, [At] says which. A value for the variable in vars is where the range
+// begins.
+//
+// An error is yielded once and ends the range, after the nodes that came with
+// it; see [Execute] for its types. A node that is null, most often since an
+// error has its path, is left out, unless N is a pointer: then it is nil. A
+// cursor that does not move is [aplomb.ErrCursorStuck]. aplomb.Prefetch fetches
+// the next page meanwhile. Ranging again starts again.
+func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.RequestOption) iter.Seq2[N, error] {
+	return func(yield func(N, error) bool) {
+		var none N
+		w, err := newWalk[N](c, query, vars, opts)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for p, err := range aplomb.Follow(ctx, w.plan.api, http.MethodPost, "", w.next, w.options()...) {
+			if p != nil {
+				for _, node := range p.nodes {
+					if !yield(node, nil) {
+						return
+					}
+				}
+			}
+			if err != nil {
+				yield(none, err)
+				return
+			}
+		}
+	}
+}
+
+// page is one answer and, once walk.next has read it, its nodes.
+type page[N any] struct {
+	answer[json.RawMessage]
+	nodes []N
+}
+
+// walk is the state of one range.
+type walk[N any] struct {
+	trip
+	variable string
+	cursor   string
+	path     []string // to the connection; nil until the first page
+	seen     int
+}
+
+func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.RequestOption) (*walk[N], error) {
+	p, err := c.plan(query, vars, opts)
+	if err != nil {
+		return nil, err
+	}
+	w := &walk[N]{trip: trip{plan: p}}
+	for _, name := range []string{"cursor", "after"} {
+		if p.operation.declares(name) {
+			w.variable = name
+			w.cursor, _ = vars[name].(string)
+			return w, nil
+		}
+	}
+	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after) and pass it as the connection's after argument", safe(p.label()))
+}
+
+func (w *walk[N]) options() []aplomb.RequestOption {
+	var bad answer[json.RawMessage]
+	return w.plan.options(&w.trip, refused(&w.trip, &bad))
+}
+
+// next reads a page's nodes into it and says how to ask for the one after it.
+func (w *walk[N]) next(p *page[N], r aplomb.Response) ([]aplomb.RequestOption, error) {
+	w.response = r
+	if p == nil {
+		return nil, w.failure(nil, false, nil)
+	}
+	failure := w.failure(p.Errors, p.Data != nil, p.Extensions)
+	if p.Data == nil {
+		return nil, failure
+	}
+	conn, err := w.connection(*p.Data)
+	if err == nil {
+		p.nodes, err = nodesOf[N](conn)
+		w.seen += len(p.nodes)
+	}
+	switch {
+	case failure != nil: // the server's word first: what is missing is missing because of it
+		return nil, failure
+	case err != nil:
+		return nil, &refusal{w.place() + err.Error(), err}
+	case !*conn.info.HasNextPage:
+		return nil, nil
+	case conn.info.EndCursor == "":
+		return nil, &refusal{w.place() + "hasNextPage is true, but there is no endCursor: select pageInfo { hasNextPage endCursor }", aplomb.ErrTruncated}
+	case conn.info.EndCursor == w.cursor:
+		return nil, &refusal{fmt.Sprintf("%sthe same page again after %d nodes: is $%s the connection's after argument?", w.place(), w.seen, w.variable), aplomb.ErrCursorStuck}
+	}
+	w.cursor = conn.info.EndCursor
+	return []aplomb.RequestOption{aplomb.JSON(w.request())}, nil
+}
+
+// request asks for the page at the cursor. The caller's variables are not
+// written to.
+func (w *walk[N]) request() request {
+	r := w.plan.request
+	r.Variables = Vars{}
+	maps.Copy(r.Variables, w.plan.request.Variables)
+	r.Variables[w.variable] = w.cursor
+	return r
+}
+
+// place begins a message: the operation and, once known, the connection.
+func (w *walk[N]) place() string {
+	place := safe(w.plan.label()) + ": "
+	if len(w.path) > 0 {
+		place += safe(strings.Join(w.path, ".")) + ": "
+	}
+	return place
+}
+
+// nodesOf decodes the connection's nodes. Those before one that does not fit are
+// returned with the error, which names its place.
+func nodesOf[N any](c connection) ([]N, error) {
+	if c.nodes != nil {
+		return decodeList(c.nodes, "nodes[%d]", func(n *N) *N { return n })
+	}
+	type edge struct{ Node *N }
+	return decodeList(c.edges, "edges[%d].node", func(e *edge) *N {
+		if e == nil {
+			return nil
+		}
+		return e.Node
+	})
+}
+
+func decodeList[E, N any](raw json.RawMessage, place string, node func(*E) *N) ([]N, error) {
+	var list []*E
+	failed := json.Unmarshal(raw, &list)
+	if failed != nil {
+		var parts []json.RawMessage
+		if err := json.Unmarshal(raw, &parts); err != nil {
+			return nil, &misfit{describe(err), err}
+		}
+		list = list[:0]
+		for i, part := range parts {
+			var e *E
+			if err := json.Unmarshal(part, &e); err != nil {
+				failed = &misfit{fmt.Sprintf(place+": ", i) + describe(err), err}
+				break
+			}
+			list = append(list, e)
+		}
+	}
+	pointer := reflect.TypeFor[N]().Kind() == reflect.Pointer
+	nodes := make([]N, 0, len(list))
+	for _, e := range list {
+		switch n := node(e); {
+		case n != nil:
+			nodes = append(nodes, *n)
+		case pointer:
+			nodes = append(nodes, *new(N))
+		}
+	}
+	return nodes, failed
+}
+
+// misfit is a part of an answer that is not what it should be.
+type misfit struct {
+	text string
+	err  error
+}
+
+func (m *misfit) Error() string { return m.text }
+func (m *misfit) Unwrap() error { return m.err }

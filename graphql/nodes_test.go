@@ -1,0 +1,224 @@
+package graphql_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/graphql"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+const repositories = `query Repos($owner: String!, $n: Int = 10, $cursor: String) { user(login: $owner) {
+	repositories(first: $n, after: $cursor, orderBy: {field: UPDATED_AT, direction: DESC}) {
+		pageInfo { hasNextPage endCursor } nodes { name stargazerCount primaryLanguage { name } } } } }`
+
+type repo struct {
+	Name            string
+	StargazerCount  int
+	PrimaryLanguage *struct{ Name string }
+}
+
+func TestNodes(t *testing.T) {
+	t.Parallel()
+	for name, opts := range map[string][]aplomb.RequestOption{
+		"plain": nil, "prefetch": {aplomb.Prefetch()}, "at": {graphql.At("user.repositories")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := aplombtest.NewGraphQL()
+			api.SeedRepos("octocat", 23)
+			gh := serve(t, api)
+			vars := graphql.Vars{"owner": "octocat"}
+			list := graphql.Nodes[repo](t.Context(), gh, repositories, vars, opts...)
+			assert.Equal(t, api.Effects().Requests, 0, "Nodes itself sends nothing")
+			for range 2 { // ranging again starts again
+				var names []string
+				for r, err := range list {
+					assert.NoError(t, err)
+					names = append(names, r.Name)
+				}
+				assert.Equal(t, len(names), 23)
+				assert.Equal(t, []string{names[0], names[10], names[22]}, []string{"hello-go", "repo-11", "repo-23"})
+			}
+			assert.Equal(t, api.Effects().Queries, 6)
+			assert.Equal(t, vars, graphql.Vars{"owner": "octocat"}, "the caller's variables")
+		})
+	}
+}
+
+func TestLeavingTheLoopSendsNothingMore(t *testing.T) {
+	t.Parallel()
+	api := aplombtest.NewGraphQL()
+	api.SeedRepos("octocat", 30)
+	gh := serve(t, api)
+	n := 0
+	for _, err := range graphql.Nodes[repo](t.Context(), gh, repositories, graphql.Vars{"owner": "octocat"}) {
+		assert.NoError(t, err)
+		if n++; n == 12 {
+			break
+		}
+	}
+	assert.Equal(t, api.Effects().Queries, 2)
+}
+
+// TestPartialPage: nine nodes are kept, the path is named, the range ends.
+func TestPartialPage(t *testing.T) {
+	t.Parallel()
+	api := aplombtest.NewGraphQL()
+	api.SeedRepos("octocat", 30)
+	api.FailNode("octocat", 13, "FORBIDDEN", "Resource protected by organization SAML enforcement.")
+	gh := serve(t, api)
+	kept, failures := 0, 0
+	for r, err := range graphql.Nodes[repo](t.Context(), gh, repositories, graphql.Vars{"owner": "octocat"}) {
+		if err == nil {
+			assert.True(t, failures == 0 && r.Name != "")
+			kept++
+			continue
+		}
+		failures++
+		re, ok := errors.AsType[*graphql.ResponseError](err)
+		assert.True(t, ok && re.HasData)
+		e, _ := errors.AsType[*graphql.Error](err)
+		assert.Equal(t, e.Code()+" "+e.Path.String(), "FORBIDDEN user.repositories.nodes[3]")
+		assert.Contains(t, err.Error(), `Repos: 200 FORBIDDEN "user.repositories.nodes[3]: Resource protected`)
+	}
+	assert.Equal(t, []int{kept, failures, api.Effects().Queries}, []int{19, 1, 2})
+
+	var nils int
+	for r := range graphql.Nodes[*repo](t.Context(), gh, repositories, graphql.Vars{"owner": "octocat", "n": 20}) {
+		if r == nil {
+			nils++
+		}
+	}
+	assert.Equal(t, nils, 2, "the null node, and the value beside the error")
+}
+
+func TestUnknownOwner(t *testing.T) {
+	t.Parallel()
+	api := aplombtest.NewGraphQL()
+	api.SeedRepos("empty", 0)
+	gh := serve(t, api)
+	err := first[repo](graphql.Nodes[repo](t.Context(), gh, repositories, graphql.Vars{"owner": "nobody"}))
+	e, ok := errors.AsType[*graphql.Error](err)
+	assert.True(t, ok)
+	assert.Equal(t, e.Code()+" "+e.Path.String(), "NOT_FOUND user")
+	for range graphql.Nodes[repo](t.Context(), gh, repositories, graphql.Vars{"owner": "empty"}) {
+		t.Error("a user without repositories has no node")
+	}
+}
+
+// pages serves one body after another and keeps the cursors it was asked for.
+type pages struct {
+	bodies  []string
+	cursors []any
+}
+
+func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var body struct{ Variables map[string]any }
+	raw, _ := io.ReadAll(r.Body)
+	_ = json.Unmarshal(raw, &body)
+	p.cursors = append(p.cursors, body.Variables["after"])
+	w.Header().Set("Content-Type", plainJSON)
+	_, _ = w.Write([]byte(p.bodies[min(len(p.cursors), len(p.bodies))-1]))
+}
+
+func connection(list, cursor string) string {
+	return fmt.Sprintf(`{%s,"pageInfo":{"hasNextPage":%t,"endCursor":%q}}`, list, cursor != "", cursor)
+}
+
+func TestConnections(t *testing.T) {
+	t.Parallel()
+	const document = `query Q($after: String) { a }`
+	data := func(s string) string { return `{"data":` + s + `}` }
+	two := data(`{"a":{"b":` + connection(`"nodes":[1,2]`, "") + `},"c":` + connection(`"nodes":[3]`, "") + `}`)
+	tests := []struct {
+		name    string
+		bodies  []string
+		opts    []aplomb.RequestOption
+		nodes   []int
+		cursors []any
+		err     string // "" for none
+		is      error
+	}{
+		{name: "the data itself", bodies: []string{data(connection(`"nodes":[1,2]`, ""))}, nodes: []int{1, 2}, cursors: []any{nil}},
+		{name: "edges", bodies: []string{data(`{"x":` + connection(`"edges":[{"node":1},null,{"node":null},{"node":2}]`, "e1") + `}`), data(`{"x":` + connection(`"edges":[]`, "") + `}`)},
+			nodes: []int{1, 2}, cursors: []any{nil, "e1"}},
+		{name: "nodes before edges", bodies: []string{data(`{"x":` + connection(`"edges":[{"node":9}],"nodes":[1]`, "") + `}`)}, nodes: []int{1}, cursors: []any{nil}},
+		{name: "the outermost", bodies: []string{data(`{"x":` + connection(`"nodes":[1],"inner":`+connection(`"nodes":[5]`, ""), "") + `}`)}, nodes: []int{1}, cursors: []any{nil}},
+		{name: "an empty page is not the end", bodies: []string{data(`{"x":` + connection(`"nodes":[]`, "c1") + `}`), data(`{"x":` + connection(`"nodes":[7]`, "") + `}`)},
+			nodes: []int{7}, cursors: []any{nil, "c1"}},
+		{name: "several", bodies: []string{two}, cursors: []any{nil}, err: `graphql: Q: the data has 2 connections: say which with At("a.b") or At("c")`},
+		{name: "At", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.b")}, nodes: []int{1, 2}, cursors: []any{nil}},
+		{name: "At nowhere", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.x.y")}, cursors: []any{nil}, err: "the data has no a.x"},
+		{name: "At something else", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a")}, cursors: []any{nil}, err: "no object with pageInfo"},
+		{name: "none", bodies: []string{data(`{"a":{"nodes":[1]}}`)}, cursors: []any{nil}, err: "select pageInfo { hasNextPage endCursor } beside nodes"},
+		{name: "gone", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`), data(`{"x":null}`)}, nodes: []int{1}, cursors: []any{nil, "c1"},
+			err: "graphql: Q: x: no object with pageInfo"},
+		{name: "no hasNextPage", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"endCursor":"c"}}}`)}, cursors: []any{nil}, err: "pageInfo has no hasNextPage"},
+		{name: "no endCursor", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"hasNextPage":true}}}`)}, nodes: []int{1}, cursors: []any{nil},
+			err: "there is no endCursor", is: aplomb.ErrTruncated},
+		{name: "stuck", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`)}, nodes: []int{1, 1}, cursors: []any{nil, "c1"},
+			err: "graphql: Q: x: the same page again after 2 nodes: is $after the connection's after argument?", is: aplomb.ErrCursorStuck},
+		{name: "a node of another type", bodies: []string{data(`{"x":` + connection(`"nodes":[1,2,"three",4]`, "") + `}`)}, nodes: []int{1, 2}, cursors: []any{nil},
+			err: "graphql: Q: x: nodes[2]: a JSON string, not a Go int"},
+		{name: "an edge of another type", bodies: []string{data(`{"x":` + connection(`"edges":[{"node":1},{"node":{}}]`, "") + `}`)}, nodes: []int{1}, cursors: []any{nil},
+			err: "x: edges[1].node: "},
+		{name: "errors and no data on page two", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`), `{"errors":[{"message":"late","path":["x","nodes",0]}],"data":null}`},
+			nodes: []int{1}, cursors: []any{nil, "c1"}, err: `graphql: Q: 200 "x.nodes[0]: late"`},
+		{name: "neither", bodies: []string{`{}`}, cursors: []any{nil}, err: "neither data nor errors"},
+		{name: "null", bodies: []string{`null`}, cursors: []any{nil}, err: "neither data nor errors"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := &pages{bodies: tt.bodies}
+			var got []int
+			var failed error
+			for n, err := range graphql.Nodes[int](t.Context(), serve(t, server), document, nil, tt.opts...) {
+				assert.True(t, failed == nil, "an error is yielded once and ends the range")
+				if failed = err; err == nil {
+					got = append(got, n)
+				}
+			}
+			assert.Equal(t, got, tt.nodes)
+			assert.Equal(t, server.cursors, tt.cursors)
+			assert.Equal(t, failed != nil, tt.err != "", failed)
+			if failed != nil {
+				assert.Contains(t, failed.Error(), tt.err)
+				assert.Equal(t, strings.Count(failed.Error(), "\n"), 0)
+			}
+			if tt.is != nil {
+				assert.ErrorIs(t, failed, tt.is)
+			}
+		})
+	}
+}
+
+// TestLongLoop: cursors that come round again after several pages.
+func TestLongLoop(t *testing.T) {
+	t.Parallel()
+	n := 0
+	gh := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n++
+		_, _ = fmt.Fprintf(w, `{"data":%s}`, connection(`"nodes":[1]`, "c"+strconv.Itoa(n%5)))
+	}))
+	err := first[int](graphql.Nodes[int](t.Context(), gh, `query($cursor: String) { a }`, nil))
+	assert.ErrorIs(t, err, aplomb.ErrCursorStuck)
+	assert.True(t, n <= 20, n)
+}
+
+func TestBeginAtACursor(t *testing.T) {
+	t.Parallel()
+	server := &pages{bodies: []string{`{"data":` + connection(`"nodes":[1]`, "") + `}`}}
+	err := first[int](graphql.Nodes[int](t.Context(), serve(t, server), `query($after: String) { a }`, graphql.Vars{"after": "kept"}))
+	assert.NoError(t, err)
+	assert.Equal(t, server.cursors, []any{"kept"})
+}

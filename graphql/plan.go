@@ -1,0 +1,94 @@
+package graphql
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// mediaTypes are what answers may come as. The first is GraphQL whatever the
+// status (https://graphql.github.io/graphql-over-http/draft/); it comes first
+// since some servers take the first they know and ignore q.
+const mediaTypes = "application/graphql-response+json, application/json;q=0.9"
+
+// request is the body (GraphQL over HTTP, section 5.1). What is empty is left
+// out: some servers refuse an operationName that is "".
+type request struct {
+	Query         string `json:"query"`
+	OperationName string `json:"operationName,omitempty"`
+	Variables     Vars   `json:"variables,omitempty"`
+}
+
+// plan is a call as it was asked for.
+type plan struct {
+	api       *aplomb.Client
+	request   request
+	operation operation
+	at        string
+	opts      []aplomb.RequestOption
+}
+
+// plan reads the document and sorts this package's options from the others.
+func (c *Client) plan(query string, vars Vars, opts []aplomb.RequestOption) (*plan, error) {
+	if c == nil || c.api == nil {
+		return nil, errors.New("graphql: no client: make one with graphql.New(api)")
+	}
+	p := &plan{api: c.api, request: request{Query: query, Variables: vars}}
+	for _, o := range slices.Concat(c.opts, opts) {
+		mine, ok := o.(option)
+		if !ok {
+			p.opts = append(p.opts, o)
+			continue
+		}
+		if err := mine.apply(p); err != nil {
+			return nil, err
+		}
+	}
+	operations, err := parse(query)
+	if err != nil {
+		return nil, err
+	}
+	p.operation, err = choose(operations, p.request.OperationName)
+	return p, err
+}
+
+// label is the operation's name in errors, logs and metrics.
+func (p *plan) label() string {
+	if p.operation.name != "" {
+		return p.operation.name
+	}
+	return p.operation.kind
+}
+
+// options of the calls that t watches; the caller's come last and win.
+func (p *plan) options(t *trip, refused aplomb.ErrorDecoder) []aplomb.RequestOption {
+	opts := []aplomb.RequestOption{
+		aplomb.Header("Accept", mediaTypes), aplomb.Operation(p.label()), aplomb.JSON(p.request),
+		aplomb.Judge(t.judge), refused, aplomb.Capture(&t.response),
+	}
+	if p.operation.kind == "query" {
+		opts = append(opts, aplomb.Safe())
+	}
+	return append(opts, p.opts...)
+}
+
+// trip is what one call, or one range, learns on the way. One goroutine at a
+// time uses it.
+type trip struct {
+	plan     *plan
+	response aplomb.Response
+	sent     *http.Request // with what must not be printed
+	wait     time.Duration // that the server asked for
+}
+
+func (t *trip) judge(a *aplomb.Attempt) aplomb.Verdict {
+	v := judge(a)
+	t.wait = v.Wait
+	if a.Response != nil {
+		t.sent = a.Response.Request
+	}
+	return v
+}

@@ -1,0 +1,161 @@
+package stripe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// What errors.Is finds in an error of this package.
+var (
+	// ErrCardDeclined means that a card could not be charged: a card_error. The
+	// bank's reason is in [Error.DeclineCode].
+	ErrCardDeclined = errors.New("stripe: card declined")
+	// ErrAuthentication means that the key is missing, wrong (401) or may not do
+	// this (403).
+	ErrAuthentication = errors.New("stripe: authentication failed")
+	// ErrNotFound means that the object is not there, in this account and mode
+	// (404 or resource_missing).
+	ErrNotFound = errors.New("stripe: not found")
+	// ErrIdempotency means that the idempotency key was used for another request
+	// or is still in use.
+	ErrIdempotency = errors.New("stripe: idempotency key conflict")
+	// ErrRateLimited is [aplomb.ErrRateLimited]: Stripe answered 429, or the call
+	// was not sent since the rate would have held it past its deadline.
+	ErrRateLimited = aplomb.ErrRateLimited
+)
+
+// Error is Stripe's refusal (https://docs.stripe.com/api/errors). Every answer
+// with an unexpected status is one, also when a proxy wrote it and there is only
+// a StatusCode. Error is one safe line; errors.As also finds the
+// [*aplomb.APIError] it wraps, which has the headers and the body.
+type Error struct {
+	// Type is api_error, card_error, idempotency_error or invalid_request_error.
+	Type string
+	// Code is what programs should look at (https://docs.stripe.com/error-codes);
+	// DeclineCode is the bank's reason (https://docs.stripe.com/declines/codes).
+	Code, DeclineCode string
+	// Param is the parameter that was wrong, such as "amount".
+	Param string
+	// Message is Stripe's own sentence, scrubbed of keys and card numbers and cut
+	// to 200 characters. That of a card error may be shown to the card's owner.
+	Message string
+	// DocURL explains Code.
+	DocURL string
+	// RequestID finds the request in Stripe's dashboard.
+	RequestID  string
+	StatusCode int
+	// PaymentIntent and Charge are the ids of the objects that the failed request
+	// has made or changed, "" for none.
+	PaymentIntent, Charge string
+	// Err is the answer.
+	Err *aplomb.APIError
+}
+
+// errorBody is v1's {"error":{...}}; the OAuth host has a string in that place.
+type errorBody struct {
+	Error            json.RawMessage `json:"error"`
+	ErrorDescription string          `json:"error_description"`
+}
+
+type errorFields struct {
+	Type          string    `json:"type"`
+	Code          string    `json:"code"`
+	DeclineCode   string    `json:"decline_code"`
+	Param         string    `json:"param"`
+	DocURL        string    `json:"doc_url"`
+	Charge        reference `json:"charge"`
+	PaymentIntent reference `json:"payment_intent"`
+}
+
+// decodeError makes an Error of every refusal. What it cannot read stays empty.
+func decodeError(api *aplomb.APIError) error {
+	e := &Error{Message: api.Message, RequestID: api.RequestID, StatusCode: api.StatusCode, Err: api}
+	var body errorBody
+	if json.Unmarshal(api.Body, &body) != nil {
+		return e
+	}
+	var f errorFields
+	if json.Unmarshal(body.Error, &f) != nil {
+		_ = json.Unmarshal(body.Error, &e.Code) // OAuth: the code itself, or nothing we know
+		return e
+	}
+	e.Type, e.Code, e.DeclineCode, e.Param, e.DocURL = f.Type, f.Code, f.DeclineCode, f.Param, f.DocURL
+	e.Charge, e.PaymentIntent = string(f.Charge), string(f.PaymentIntent)
+	if api.Hint == "" {
+		api.Hint = e.advice()
+	}
+	return e
+}
+
+// advice is the next step, as far as Stripe's answer names one.
+func (e *Error) advice() string {
+	var parts []string
+	if word(e.DeclineCode) && e.DeclineCode != e.Code {
+		parts = append(parts, "the bank says "+e.DeclineCode)
+	}
+	if word(e.Param) {
+		parts = append(parts, "look at the parameter "+e.Param)
+	}
+	if rest, ok := strings.CutPrefix(e.DocURL, "https://stripe.com/docs/"); ok && word(strings.ReplaceAll(rest, "/", "_")) {
+		parts = append(parts, "see "+e.DocURL)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// word reports a short identifier: what a server may put into a line of ours.
+func word(s string) bool {
+	return s != "" && len(s) <= 60 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]") == ""
+}
+
+// Error is one line: operation, status, code, Stripe's message, request id,
+// attempts, time and hint.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return "stripe: " + http.StatusText(e.StatusCode)
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the [*aplomb.APIError].
+func (e *Error) Unwrap() error {
+	if e.Err == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// Is answers errors.Is for the sentinels of this package.
+func (e *Error) Is(target error) bool {
+	switch target {
+	case ErrCardDeclined:
+		return e.Type == "card_error"
+	case ErrAuthentication:
+		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+	case ErrNotFound:
+		return e.StatusCode == http.StatusNotFound || e.Code == "resource_missing"
+	case ErrIdempotency:
+		return e.Type == "idempotency_error" || e.Code == "idempotency_key_in_use"
+	default:
+		return false
+	}
+}
+
+// Format prints the line for every verb, so that no dump shows the body.
+func (e *Error) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+
+// LogValue is what slog prints.
+func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+
+// MarshalJSON gives the safe fields.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"type": e.Type, "code": e.Code, "decline_code": e.DeclineCode, "param": e.Param, "message": e.Message,
+		"status": e.StatusCode, "request_id": e.RequestID, "error": e.Error(),
+	})
+}

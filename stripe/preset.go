@@ -1,0 +1,77 @@
+package stripe
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Version is the Stripe-Version that is sent unless an
+// aplomb.Header("Stripe-Version", ...) replaces it
+// (https://docs.stripe.com/api/versioning).
+const Version = "2024-06-20"
+
+// Preset is what makes an [aplomb.Client] one for Stripe: its name, the pinned
+// [Version], an idempotency key on every POST, Stripe's own word on whether to
+// retry, and [*Error] for its errors. [New] applies it; give it first to
+// [aplomb.New] where the client goes under an SDK, so that your options win.
+//
+// Stripe-Should-Retry decides about sending again, but not what an attempt was
+// worth; a lock timeout and a key in use are sent again with the same key. No
+// 429 of a lock timeout slows other calls down, since it is no rate limit.
+// See https://docs.stripe.com/error-low-level and
+// https://docs.stripe.com/rate-limits.
+func Preset() aplomb.Option {
+	return aplomb.Options(
+		aplomb.Name("stripe"),
+		aplomb.Header("Stripe-Version", Version),
+		aplomb.Idempotency{Methods: []string{http.MethodPost}},
+		aplomb.Judge(judge),
+		aplomb.ErrorDecoder(decodeError),
+	)
+}
+
+// judge reads Stripe's signs. The header comes last: it leads.
+func judge(a *aplomb.Attempt) aplomb.Verdict {
+	v := a.Verdict
+	if a.Response == nil || a.Response.StatusCode < http.StatusBadRequest {
+		return v // a success is not sent again, whatever the header says
+	}
+	if status := a.Response.StatusCode; status == http.StatusConflict || status == http.StatusTooManyRequests {
+		v = judgeConflict(a, v)
+	}
+	switch strings.ToLower(a.Response.Header.Get("Stripe-Should-Retry")) {
+	case "true":
+		if v.Resend != aplomb.ResendUnprocessed { // which allows more
+			v.Resend = aplomb.ResendYes
+		}
+	case "false":
+		v.Resend = aplomb.ResendNo
+	}
+	return v
+}
+
+// judgeConflict tells a request that came too close to another one from a
+// refusal for good (409) and from a rate limit (429).
+func judgeConflict(a *aplomb.Attempt, v aplomb.Verdict) aplomb.Verdict {
+	body, err := a.Peek(16 << 10)
+	if err != nil {
+		return v
+	}
+	var answer struct {
+		Error struct{ Code string }
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return v
+	}
+	v.Code = answer.Error.Code
+	switch v.Code {
+	case "lock_timeout": // another request held the object: this one did nothing
+		v.Outcome, v.Resend = aplomb.OutcomeClientError, aplomb.ResendUnprocessed
+	case "idempotency_key_in_use": // the first sending is still under way
+		v.Resend = aplomb.ResendYes
+	}
+	return v
+}
