@@ -233,6 +233,23 @@ func TestLaw01_QueriesAreResentMutationsAreNot(t *testing.T) {
 	})
 }
 
+// TestTruncatedBody: a query whose answer broke off is asked again, and the
+// error of one that is not names the status.
+func TestTruncatedBody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		script := aplombtest.NewScript(answer(200, plainJSON, `{"data":{"viewer":{"login":"ada"}}}`), aplombtest.TruncatedBody(9), aplombtest.TruncatedBody(9))
+		gh := serve(t, script)
+		_, err := graphql.Execute[viewer](t.Context(), gh, "{viewer{login}}", nil, aplomb.NoRetry())
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.Contains(t, err.Error(), "status 200")
+		v, err := graphql.Execute[viewer](t.Context(), gh, "{viewer{login}}", nil)
+		assert.NoError(t, err)
+		assert.Equal(t, v.Viewer.Login, "ada")
+		assert.Equal(t, script.Requests(), 3)
+	})
+}
+
 // TestRequestErrorsAreNotRetried: a 500 for a bad document is the document's.
 func TestRequestErrorsAreNotRetried(t *testing.T) {
 	t.Parallel()

@@ -38,11 +38,9 @@ func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts 
 			return
 		}
 		for p, err := range aplomb.Follow(ctx, w.plan.api, http.MethodPost, "", w.next, w.options()...) {
-			if p != nil {
-				for _, node := range p.nodes {
-					if !yield(node, nil) {
-						return
-					}
+			for _, node := range w.nodes(p) {
+				if !yield(node, nil) {
+					return
 				}
 			}
 			if err != nil {
@@ -62,6 +60,7 @@ type page[N any] struct {
 // walk is the state of one range.
 type walk[N any] struct {
 	trip
+	refused  answer[json.RawMessage] // read from a status that is no success
 	variable string
 	cursor   string
 	path     []string // to the connection; nil until the first page
@@ -85,8 +84,23 @@ func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.RequestOpt
 }
 
 func (w *walk[N]) options() []aplomb.RequestOption {
-	var bad answer[json.RawMessage]
-	return w.plan.options(&w.trip, refused(&w.trip, &bad))
+	return w.plan.options(&w.trip, refused(&w.trip, &w.refused))
+}
+
+// nodes are those of a page, also of one whose status was no success.
+func (w *walk[N]) nodes(p *page[N]) []N {
+	if p != nil {
+		return p.nodes
+	}
+	if w.refused.Data == nil {
+		return nil
+	}
+	conn, err := w.connection(*w.refused.Data)
+	if err != nil {
+		return nil
+	}
+	nodes, _ := nodesOf[N](conn) // the server's error is about to be yielded
+	return nodes
 }
 
 // next reads a page's nodes into it and says how to ask for the one after it.

@@ -117,6 +117,7 @@ func TestUnknownOwner(t *testing.T) {
 
 // pages serves one body after another and keeps the cursors it was asked for.
 type pages struct {
+	status  int // of the last body; 0 is 200
 	bodies  []string
 	cursors []any
 }
@@ -127,6 +128,9 @@ func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(raw, &body)
 	p.cursors = append(p.cursors, body.Variables["after"])
 	w.Header().Set("Content-Type", plainJSON)
+	if p.status != 0 && len(p.cursors) == len(p.bodies) {
+		w.WriteHeader(p.status)
+	}
 	_, _ = w.Write([]byte(p.bodies[min(len(p.cursors), len(p.bodies))-1]))
 }
 
@@ -213,6 +217,25 @@ func TestLongLoop(t *testing.T) {
 	err := first[int](graphql.Nodes[int](t.Context(), gh, `query($cursor: String) { a }`, nil))
 	assert.ErrorIs(t, err, aplomb.ErrCursorStuck)
 	assert.True(t, n <= 20, n)
+}
+
+func TestPartialPageWithAnErrorStatus(t *testing.T) {
+	t.Parallel()
+	server := &pages{status: 400, bodies: []string{
+		`{"data":{"x":` + connection(`"nodes":[1]`, "c1") + `}}`,
+		`{"errors":[{"message":"m","path":["x","nodes",1]}],"data":{"x":` + connection(`"nodes":[2,null,3]`, "c2") + `}}`,
+	}}
+	var got []int
+	var failed error
+	for n, err := range graphql.Nodes[int](t.Context(), serve(t, server), `query($after: String) { a }`, nil) {
+		if failed = err; err == nil {
+			got = append(got, n)
+		}
+	}
+	assert.Equal(t, got, []int{1, 2, 3})
+	e, ok := errors.AsType[*graphql.ResponseError](failed)
+	assert.True(t, ok && e.HasData && e.Err != nil)
+	assert.Equal(t, aplomb.StatusCode(failed), 400)
 }
 
 func TestBeginAtACursor(t *testing.T) {

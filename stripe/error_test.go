@@ -126,7 +126,9 @@ func TestLaw05_PaymentIntentHidesItsClientSecret(t *testing.T) {
 	assert.Contains(t, string(made.Raw), secret)
 	noneShows(t, made, secret)
 	noneShows(t, *made, secret)
-	assert.Equal(t, fmt.Sprint(made), "payment intent pi_1 2500 usd succeeded")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} { // bytes of Raw in decimal would be the secret too
+		assert.Equal(t, fmt.Sprintf(verb, made), "payment intent pi_1 2500 usd succeeded", verb)
+	}
 }
 
 // noneShows prints v in every way and looks for the secrets.
