@@ -30,7 +30,7 @@ func TestFoldersCanBeCopied(t *testing.T) {
 	}
 	vet := exec.Command("go", "vet", "./...")
 	vet.Dir = dir
-	vet.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	vet.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
 	if out, err := vet.CombinedOutput(); err != nil {
 		t.Errorf("go vet in a copy: %v\n%s", err, strings.TrimSpace(string(out)))
 	}
