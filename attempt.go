@@ -32,8 +32,11 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	a.start = time.Now()
 	s.watch.attemptStart(a)
 	a.Response, a.Err = s.attempt.RoundTrip(a.Request)
-	if a.Err == nil && c.typed {
-		a.Err = a.readBody()
+	if a.Err == nil {
+		a.Response.Request = a.Request // the transport's own carries the credential
+		if c.typed {
+			a.Err = a.readBody()
+		}
 	}
 	if a.Err != nil {
 		a.Response = nil

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Get fetches path and decodes the answer into a T. See [Call].
@@ -70,8 +72,14 @@ type Response struct {
 	// Elapsed is the time from the call's start, waits included.
 	Elapsed time.Duration
 
-	url *url.URL // the last request's, for relative links
+	url     *url.URL // the last request's, for relative links
+	attempt *Attempt
 }
+
+// Redact returns text, such as a message found in the body, without anything
+// that the request carried and that may be secret, and without what looks like
+// a key, a token or a card number: fit for an error or a log line.
+func (r Response) Redact(text string) string { return redact.Text(text, 0, secretsOf(r.attempt)...) }
 
 // call is one logical call: its settings and what has come of it so far. It
 // travels in the request's context, through PerCall and PerAttempt
@@ -391,7 +399,8 @@ func (c *call) response() Response {
 	r := Response{Attempts: c.sent, Elapsed: time.Since(c.start)}
 	if c.last != nil && c.last.Response != nil {
 		resp := c.last.Response
-		r.StatusCode, r.Header, r.RequestID, r.url = resp.StatusCode, resp.Header, requestID(resp.Header), c.last.Request.URL
+		r.StatusCode, r.Header, r.RequestID = resp.StatusCode, resp.Header, requestID(resp.Header)
+		r.url, r.attempt = c.last.Request.URL, c.last
 	}
 	return r
 }

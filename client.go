@@ -120,6 +120,9 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // *url.Error, which print the request's URL.
 func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.stack} }
 
+// Name is what the client is called in errors, logs and metrics.
+func (c *Client) Name() string { return c.cfg.name }
+
 // Transport returns the stack as a RoundTripper.
 func (c *Client) Transport() http.RoundTripper { return c.stack }
 

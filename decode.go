@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -74,10 +75,18 @@ func (a *answer) decodeError(body []byte, cause error) error {
 		e.Hint = "a proxy or login page is answering"
 	case kind != "" && !strings.Contains(kind, "json"):
 		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)
+	case !syntax(cause):
+		e.text = fmt.Sprintf("status %d: %s", a.StatusCode, redact.Text(cause.Error(), 200))
 	default:
 		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.StatusCode, redact.Text(cause.Error(), 120))
 	}
 	return e
+}
+
+// syntax reports JSON that is broken, as opposed to a type that refused it.
+func syntax(err error) bool {
+	_, ok := errors.AsType[*json.SyntaxError](err)
+	return ok || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // kindOf drops the number that encoding/json appends to "number".

@@ -58,8 +58,12 @@ type APIError struct {
 	// Hint is what to try next; "" when there is nothing to say.
 	Hint string
 
-	client string
+	client  string
+	attempt *Attempt
 }
+
+// Redact is [Response.Redact] for what an [ErrorDecoder] reads from the body.
+func (e *APIError) Redact(text string) string { return redact.Text(text, 0, secretsOf(e.attempt)...) }
 
 // Error is one line: client, operation, status, the server's code and message,
 // request id, attempts, time and hint.
@@ -201,7 +205,7 @@ func (c *call) apiError(resp *http.Response, body []byte) error {
 	e := &APIError{
 		StatusCode: resp.StatusCode, Operation: c.operation, RequestID: requestID(resp.Header),
 		Header: resp.Header, Body: body, RetryAfter: c.last.Verdict.Wait,
-		Attempts: c.sent, Elapsed: time.Since(c.start), client: c.name(),
+		Attempts: c.sent, Elapsed: time.Since(c.start), client: c.name(), attempt: c.last,
 	}
 	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
 	secrets := secretsOf(c.last)

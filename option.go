@@ -189,7 +189,9 @@ func Header(name, value string) RequestOption {
 		if strings.ContainsAny(value, "\r\n\x00") {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
-		s.header = append(slices.Clip(s.header), field{http.CanonicalHeaderKey(name), value})
+		canonical := http.CanonicalHeaderKey(name)
+		kept := slices.DeleteFunc(slices.Clone(s.header), func(f field) bool { return f.name == canonical })
+		s.header = append(kept, field{canonical, value})
 		return nil
 	}}
 }

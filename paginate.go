@@ -88,6 +88,10 @@ func Follow[P any](ctx context.Context, c *Client, method, path string, next fun
 			yield(zero, err)
 			return
 		}
+		if own.resume != "" {
+			yield(zero, errors.New("aplomb: Follow cannot Resume: give the options of the page to begin with"))
+			return
+		}
 		f := follower[P]{c: c, method: method, path: path, next: next, opts: opts}
 		each(ctx, own.prefetch, f.fetch, yield)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,13 @@ import (
 // shelf is a list of n numbers that pages in every way.
 type shelf struct {
 	n, size int
-	served  int
-	delay   time.Duration
+	served  atomic.Int64
+	delay   atomic.Int64 // of a time.Duration
 }
 
 func (s *shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(s.delay)
-	s.served++
+	time.Sleep(time.Duration(s.delay.Load()))
+	s.served.Add(1)
 	q := r.URL.Query()
 	from := 0
 	switch {
@@ -99,7 +100,7 @@ func TestPagers(t *testing.T) {
 					got, err := collect(t, newClient(t, aplombtest.NewServer(t, h)), tt.by, opts...)
 					assert.NoError(t, err)
 					assert.Equal(t, got, upTo(23))
-					assert.Equal(t, h.served, 3+tt.extra)
+					assert.Equal(t, h.served.Load(), int64(3+tt.extra))
 				})
 			})
 		}
@@ -137,11 +138,11 @@ func TestLaw13_BreakLeavesNothingRunning(t *testing.T) {
 		for range aplomb.Items[order](context.Background(), c, "/v1/orders", aplomb.ByLink{Items: "data.orders"}) {
 			break
 		}
-		assert.Equal(t, h.served, 1)
-		h.delay = time.Hour
+		assert.Equal(t, h.served.Load(), 1)
+		h.delay.Store(int64(time.Hour))
 		start := time.Now()
 		for range aplomb.Items[order](context.Background(), c, "/v1/orders", aplomb.ByLink{Items: "data.orders"}, aplomb.Prefetch(), aplomb.Timeout(2*time.Hour)) {
-			h.delay = 10 * time.Hour
+			h.delay.Store(int64(10 * time.Hour))
 			break
 		}
 		assert.True(t, time.Since(start) < 2*time.Hour)
@@ -152,7 +153,9 @@ func TestLaw13_BreakLeavesNothingRunning(t *testing.T) {
 // The next page is fetched while the caller works on this one.
 func TestPrefetchOverlaps(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		c := newClient(t, aplombtest.NewServer(t, &shelf{n: 50, size: 10, delay: time.Second}))
+		shelves := &shelf{n: 50, size: 10}
+		shelves.delay.Store(int64(time.Second))
+		c := newClient(t, aplombtest.NewServer(t, shelves))
 		start := time.Now()
 		for _, err := range aplomb.Pages[order](context.Background(), c, "/v1/orders", aplomb.ByLink{Items: "data.orders"}, aplomb.Prefetch()) {
 			assert.NoError(t, err)
@@ -194,11 +197,10 @@ func TestLaw13_TruncationIsAnError(t *testing.T) {
 
 // Law 13: a repeated cursor is an error, however long the loop.
 func TestLaw13_RepeatedCursorIsAnError(t *testing.T) {
-	loop := func(n int) http.HandlerFunc {
-		i := 0
+	loop := func(n int64) http.HandlerFunc {
+		var i atomic.Int64
 		return func(w http.ResponseWriter, r *http.Request) {
-			i++
-			body(fmt.Sprintf(`{"data":[{"id":"x"}],"next_cursor":"c%d"}`, i%n))(w, r)
+			body(fmt.Sprintf(`{"data":[{"id":"x"}],"next_cursor":"c%d"}`, i.Add(1)%n))(w, r)
 		}
 	}
 	for name, tt := range map[string]struct {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -305,16 +306,21 @@ func TestRetryTruncatedAnswer(t *testing.T) {
 
 func TestRenewedCredentialIsTriedOnce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		key := "old-key-1"
+		var rotated atomic.Bool
 		h := script(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") == "Bearer new-key-2" {
 				ok(w, r)
 				return
 			}
-			key = "new-key-2"
+			rotated.Store(true)
 			w.WriteHeader(401)
 		})
-		source := aplomb.SecretFunc(func(context.Context) (string, error) { return key, nil })
+		source := aplomb.SecretFunc(func(context.Context) (string, error) {
+			if rotated.Load() {
+				return "new-key-2", nil
+			}
+			return "old-key-1", nil
+		})
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(source), aplomb.NoRetry())
 		_, err := post(t, c)
 		assert.NoError(t, err)

@@ -53,6 +53,7 @@ type house struct {
 	pkgs  []*pkg          // the root module's own packages, sorted by path
 	byImp map[string]*pkg // those and everything they depend on
 	fset  *token.FileSet
+	mu    sync.Mutex // parallel tests share imp, which is not safe for that
 	imp   types.Importer
 }
 
@@ -121,6 +122,8 @@ func (h *house) publicPkgs(t *testing.T) []*pkg {
 // types returns the package as the compiler exported it.
 func (h *house) types(t *testing.T, p *pkg) *types.Package {
 	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	tp, err := h.imp.Import(p.ImportPath)
 	if err != nil {
 		t.Fatal(err)
