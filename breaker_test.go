@@ -3,6 +3,7 @@ package aplomb_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"testing"
@@ -244,15 +245,13 @@ func TestBreakerOpenTimeGrows(t *testing.T) {
 // No retry is sent while the circuit is not closed: the probe is the only one.
 func TestBreakerStopsRetries(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		h := newHost(t, aplomb.Retry{})
-		h.set(status(503))
-		for range 20 {
-			_ = h.get()
-		}
-		assert.Equal(t, h.last().To, "open")
+		h := newHost(t)
+		h.fail(t, 20)
 		before := h.hits
 		time.Sleep(time.Until(h.last().ReadyAt))
-		assert.Equal(t, aplomb.StatusCode(h.get()), 503)
+		_, err := get(t, h.Client, aplomb.Retry{})
+		assert.Equal(t, aplomb.StatusCode(err), 503)
+		assert.Contains(t, err.Error(), "the circuit is open")
 		assert.Equal(t, h.hits, before+1)
 	})
 }
@@ -298,4 +297,21 @@ func TestBreakerKey(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A body that breaks off after its verdict counts against the host, on the
+// doors that stream.
+func TestBreakerCountsBrokenBodies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		h.set(fault(aplombtest.TruncatedBody(3)))
+		for range 10 { // each is an answer, then a failure: half of 20
+			resp, err := h.HTTPClient().Get("http://api.test/x")
+			assert.NoError(t, err)
+			_, err = io.ReadAll(resp.Body)
+			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			assert.NoError(t, resp.Body.Close())
+		}
+		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen)
+	})
 }

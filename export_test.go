@@ -1,8 +1,22 @@
 package aplomb
 
+import (
+	"net/url"
+	"testing"
+)
+
 // SetRandom replaces the source of the backoff's jitter, so that a test can
 // name the exact schedule.
 func SetRandom(c *Client, f func() float64) { c.stack.retry.random = f }
 
 // KeyCount is how many hosts the client keeps a breaker for.
 func KeyCount(c *Client) int { return c.stack.breakers.byKey.len() }
+
+func mustParse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}

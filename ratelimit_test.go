@@ -219,6 +219,19 @@ func TestWaitsAreEvents(t *testing.T) {
 	})
 }
 
+// A 503 that says how long the service is away closes the gate as well.
+func TestGateClosesOn503WithRetryAfter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503, "Retry-After", "10"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, err := get(t, c)
+		assert.Equal(t, aplomb.StatusCode(err), 503)
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.gaps(), []time.Duration{10 * time.Second})
+	})
+}
+
 // Credentials that requests bring themselves have quotas of their own.
 func TestQuotaPerCredential(t *testing.T) {
 	bubble(t, func(t *testing.T) {

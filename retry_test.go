@@ -251,6 +251,12 @@ func TestRetryBudget(t *testing.T) {
 		_, err := get(t, c)
 		assert.Contains(t, err.Error(), "the retry budget is spent")
 
+		time.Sleep(20 * time.Second) // two more by the trickle
+		h.seen = nil
+		_, err = get(t, c)
+		assert.Equal(t, aplomb.StatusCode(err), 503)
+		assert.Equal(t, h.count(), 3)
+
 		// Ten successes pay for one retry, which gives its cost back if it succeeds.
 		h.steps = []http.HandlerFunc{ok}
 		h.seen = nil

@@ -2,7 +2,6 @@ package aplomb_test
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -153,17 +152,5 @@ func TestTimeoutOnDo(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.NoError(t, resp.Body.Close())
 		assert.Equal(t, time.Since(start), 2*time.Second)
-	})
-}
-
-// TLS 1.1 is refused, whatever the caller's transport allows.
-func TestTLSMinimum(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := aplombtest.NewTLSServer(t, script(ok))
-		rt := s.Transport()
-		rt.TLSClientConfig.MinVersion = tls.VersionTLS10
-		rt.TLSClientConfig.MaxVersion = tls.VersionTLS11
-		_, err := get(t, newClientAt(t, s.URL, aplomb.Transport(rt), aplomb.NoRetry()))
-		assert.True(t, err != nil)
 	})
 }

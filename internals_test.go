@@ -1,0 +1,85 @@
+package aplomb
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// The caller's transport is a template: it is cloned, and keeps its own
+// settings, while ours are laid over.
+func TestTransportIsATemplate(t *testing.T) {
+	t.Parallel()
+	dialled := false
+	given := &http.Transport{
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS10, ServerName: "api.test"}, //nolint:gosec // what is under test
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			dialled = true
+			return nil, net.ErrClosed
+		},
+		MaxConnsPerHost: 7,
+	}
+	cfg := config{transport: &givenTransport{given}, timeouts: &Timeouts{TLS: time.Second}}
+	base, err := cfg.baseTransport()
+	assert.NoError(t, err)
+	ours, ok := base.(*http.Transport)
+	assert.True(t, ok && ours != given)
+	assert.Equal(t, ours.TLSClientConfig.MinVersion, tls.VersionTLS12)
+	assert.Equal(t, ours.TLSClientConfig.ServerName, "api.test")
+	assert.Equal(t, ours.TLSHandshakeTimeout, time.Second)
+	assert.Equal(t, ours.MaxConnsPerHost, 7)
+	assert.Equal(t, given.TLSClientConfig.MinVersion, tls.VersionTLS10)
+	assert.Equal(t, given.TLSHandshakeTimeout, 0)
+	_, err = ours.DialContext(t.Context(), "tcp", "api.test:443")
+	assert.ErrorIs(t, err, net.ErrClosed)
+	assert.True(t, dialled)
+	assert.True(t, provablyUnsent(err), "a dial's failure proves that nothing was sent")
+}
+
+// A permit counts once, however often it is reported.
+func TestPermitCountsOnce(t *testing.T) {
+	t.Parallel()
+	b := newBreaker("k", (&Breaker{}).withDefaults(), func(BreakerEvent) {})
+	p, err := b.admit()
+	assert.NoError(t, err)
+	for range 30 {
+		b.report(p, OutcomeFault)
+	}
+	assert.True(t, b.closed())
+	assert.Equal(t, b.cb.Counts().TotalFailures, 1)
+}
+
+// The least recently used is forgotten first.
+func TestKeyedForgetsTheOldest(t *testing.T) {
+	t.Parallel()
+	made := 0
+	k := newKeyed(2, func(string) int { made++; return made })
+	k.get("a")
+	k.get("b")
+	k.get("a")
+	k.get("c") // b goes
+	assert.Equal(t, k.get("a"), 1)
+	assert.Equal(t, k.get("b"), 4)
+	assert.Equal(t, k.len(), 2)
+}
+
+func TestRouteNames(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]string{
+		"/v1/customers/cus_123/charges":                   "/v1/customers/{}/charges",
+		"/bot123456:AAE-abc/sendMessage":                  "/{}/sendMessage",
+		"/repos/octocat/hello-world":                      "/repos/octocat/hello-world",
+		"/v2/x":                                           "/v2/x",
+		"/users/a@b.example":                              "/users/{}",
+		"/files/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa": "/files/{}",
+		"": "",
+	} {
+		u := &http.Request{URL: mustParse(t, "http://h"+path)}
+		assert.Equal(t, routeOf(u.URL), want)
+	}
+}
