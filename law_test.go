@@ -274,6 +274,7 @@ func TestLaw05_ErrorsHoldNoSecret(t *testing.T) {
 		"basic":     {client: []aplomb.Option{aplomb.Basic("user", aplomb.Static(secret))}},
 		"header":    {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(secret))}},
 		"query":     {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(secret))}},
+		"odd query": {client: []aplomb.Option{aplomb.APIKeyQuery("k", aplomb.Static(secret))}},
 		"userinfo":  {userinfo: "user:" + secret + "@"},
 		"body":      {call: []aplomb.RequestOption{aplomb.JSON(map[string]string{"client_secret": secret})}},
 		"form":      {call: []aplomb.RequestOption{aplomb.Form(url.Values{"client_secret": {secret}})}},

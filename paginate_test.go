@@ -134,7 +134,14 @@ func TestPagesResume(t *testing.T) {
 func TestLaw13_BreakLeavesNothingRunning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := &shelf{n: 100, size: 10}
-		c := newClient(t, aplombtest.NewServer(t, h))
+		var underWay atomic.Int64
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.PerCall(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				underWay.Add(1)
+				defer underWay.Add(-1)
+				return next.RoundTrip(r)
+			})
+		}))
 		for range aplomb.Items[order](context.Background(), c, "/v1/orders", aplomb.ByLink{Items: "data.orders"}) {
 			break
 		}
@@ -146,6 +153,7 @@ func TestLaw13_BreakLeavesNothingRunning(t *testing.T) {
 			break
 		}
 		assert.True(t, time.Since(start) < 2*time.Hour)
+		assert.Equal(t, underWay.Load(), 0)
 		synctest.Wait()
 	})
 }
@@ -187,6 +195,12 @@ func TestLaw13_TruncationIsAnError(t *testing.T) {
 			})
 		})
 	}
+	// A list that grows while it is read is not truncated either.
+	bubbleCase(t, "growing", func(t *testing.T) {
+		h := script(body(`{"data":[{"id":"1"}],"total":2,"next_cursor":"a"}`), body(`{"data":[{"id":"2"}],"total":5}`))
+		_, err := collect(t, newClient(t, aplombtest.NewServer(t, h)), aplomb.ByCursor{Total: "total"})
+		assert.NoError(t, err)
+	})
 	// A list that shrinks while it is read is not truncated.
 	bubble(t, func(t *testing.T) {
 		h := script(body(`{"data":[{"id":"1"},{"id":"2"}],"total":3}`), body(`{"data":[],"total":2}`))
