@@ -17,7 +17,7 @@ func TestTransportIsATemplate(t *testing.T) {
 	t.Parallel()
 	dialled := false
 	given := &http.Transport{
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS10, ServerName: "api.test"}, //nolint:gosec // what is under test
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS10, ServerName: "api.test"},
 		DialContext: func(context.Context, string, string) (net.Conn, error) {
 			dialled = true
 			return nil, net.ErrClosed

@@ -190,8 +190,8 @@ func Header(name, value string) RequestOption {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
-		kept := slices.DeleteFunc(slices.Clone(s.header), func(f field) bool { return f.name == canonical })
-		s.header = append(kept, field{canonical, value})
+		s.header = slices.DeleteFunc(slices.Clone(s.header), func(f field) bool { return f.name == canonical })
+		s.header = append(s.header, field{canonical, value})
 		return nil
 	}}
 }

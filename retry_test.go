@@ -251,7 +251,7 @@ func TestRetryBudget(t *testing.T) {
 		_, err := get(t, c)
 		assert.Contains(t, err.Error(), "the retry budget is spent")
 
-		time.Sleep(20 * time.Second) // two more by the trickle
+		<-time.After(20 * time.Second) // two more by the trickle
 		h.seen = nil
 		_, err = get(t, c)
 		assert.Equal(t, aplomb.StatusCode(err), 503)
