@@ -31,12 +31,13 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	a.Number = c.sent
 	a.start = time.Now()
 	s.watch.attemptStart(a)
-	a.Response, a.Err = s.attempt.RoundTrip(a.Request)
+	defer s.abandon(a)
+	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))
 	if a.Err == nil {
 		a.Response.Request = a.Request // the transport's own carries the credential
-		if c.typed {
-			a.Err = a.readBody()
-		}
+	}
+	if a.Err == nil && c.typed {
+		a.Err = a.readBody()
 	}
 	if a.Err != nil {
 		a.Response = nil
@@ -76,6 +77,36 @@ func (s *stack) admit(a *Attempt) error {
 	return nil
 }
 
+// abandon gives back what a panicking attempt holds; a sealed one holds nothing.
+func (s *stack) abandon(a *Attempt) {
+	if !a.sealed {
+		a.cancel(nil)
+		a.breaker.report(a.permit, OutcomeNeutral)
+		s.limits.forget(a)
+	}
+}
+
+// normalise holds what a middleware or a foreign transport returns to net/http's
+// contract: a response or an error, and a body.
+func normalise(resp *http.Response, err error) (*http.Response, error) {
+	switch {
+	case err != nil && resp != nil:
+		closeResponse(resp)
+		return nil, err
+	case err != nil:
+		return nil, err
+	case resp == nil:
+		return nil, errors.New("a middleware or the transport returned neither a response nor an error")
+	}
+	if resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	return resp, nil
+}
+
 // seal decides the verdict, once, and tells everyone.
 func (s *stack) seal(a *Attempt) {
 	if a.sent != nil {
@@ -85,6 +116,7 @@ func (s *stack) seal(a *Attempt) {
 	for _, judge := range a.call.judges {
 		a.Verdict = judge(a)
 	}
+	a.sealed = true
 	a.breaker.report(a.permit, a.Verdict.Outcome)
 	s.limits.observe(a)
 	s.watch.attemptDone(a)

@@ -19,7 +19,9 @@ import (
 //
 // It is attached inside the transport, last, on every attempt and redirect,
 // and only where the request's origin (scheme, host and effective port) is the
-// client's own or among Origins. Anywhere else the request goes without it.
+// client's own or among Origins. Anywhere else the request goes without it. A
+// request that brings the same header or parameter itself, as an SDK's does,
+// keeps its own.
 type Auth struct {
 	// Attach adds the credential to r, which is a copy made for this attempt.
 	Attach AuthFunc
@@ -31,6 +33,8 @@ type Auth struct {
 	Origins []string
 
 	source SecretSource
+	// brought reports a request that brings this credential itself.
+	brought func(r *http.Request) bool
 }
 
 // AuthFunc adds a credential to r, a copy made for one attempt. As a
@@ -70,34 +74,35 @@ func NoAuth() RequestOption {
 
 // Bearer sends "Authorization: Bearer <secret>" (RFC 6750, section 2.1).
 func Bearer(secret SecretSource) Auth {
-	return secretAuth(secret, attachHeader("Authorization", "Bearer "))
+	return headerAuth("Authorization", secret, func(value string) string { return "Bearer " + value })
 }
 
 // APIKey sends the secret in the named header.
-func APIKey(name string, secret SecretSource) Auth { return secretAuth(secret, attachHeader(name, "")) }
+func APIKey(name string, secret SecretSource) Auth {
+	return headerAuth(name, secret, func(value string) string { return value })
+}
+
+// Basic sends the user name and password by HTTP Basic authentication (RFC 7617).
+func Basic(user string, password SecretSource) Auth {
+	return headerAuth("Authorization", password, func(value string) string {
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+value))
+	})
+}
 
 // APIKeyQuery sends the secret as a query parameter. The caller's URL is left
 // alone, so the key shows in no error, and no Referer takes it elsewhere.
 // Prefer a header where the API has one: query strings end up in servers' logs.
 func APIKeyQuery(param string, secret SecretSource) Auth {
-	return secretAuth(secret, func(r *http.Request, value string) bool {
-		if r.URL.Query().Get(param) == value {
-			return false
-		}
-		u := *r.URL
-		q := u.Query()
-		q.Set(param, value)
-		u.RawQuery = q.Encode()
-		r.URL = &u
-		return true
-	})
-}
-
-// Basic sends the user name and password by HTTP Basic authentication (RFC 7617).
-func Basic(user string, password SecretSource) Auth {
-	return secretAuth(password, func(r *http.Request, value string) bool {
-		return setHeader(r, "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+value)))
-	})
+	return secretAuth(secret,
+		func(r *http.Request) string { return r.URL.Query().Get(param) },
+		func(value string) string { return value },
+		func(r *http.Request, value string) {
+			u := *r.URL
+			q := u.Query()
+			q.Set(param, value)
+			u.RawQuery = q.Encode()
+			r.URL = &u
+		})
 }
 
 // OAuth2 sends the source's token. Give it a source that caches, such as the
@@ -106,7 +111,7 @@ func OAuth2(source oauth2.TokenSource) Auth {
 	if isNil(source) {
 		return Auth{}
 	}
-	return Auth{Attach: func(r *http.Request) error {
+	return Auth{brought: bringsAuthorization, Attach: func(r *http.Request) error {
 		token, err := source.Token()
 		if err != nil {
 			return tokenError(err)
@@ -115,6 +120,8 @@ func OAuth2(source oauth2.TokenSource) Auth {
 		return nil
 	}}
 }
+
+func bringsAuthorization(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
 
 // tokenError keeps of a token endpoint's answer only the code and description:
 // x/oauth2 prints the whole body, which may echo the form with its secret.
@@ -138,44 +145,36 @@ func (e *oauthError) Error() string {
 
 func (e *oauthError) Unwrap() error { return e.err }
 
-// secretAuth is an Auth around a secret that attach puts on the request,
-// reporting whether that changed anything.
-func secretAuth(source SecretSource, attach func(r *http.Request, value string) bool) Auth {
+// headerAuth is an Auth whose credential is a header.
+func headerAuth(name string, secret SecretSource, format func(value string) string) Auth {
+	return secretAuth(secret,
+		func(r *http.Request) string { return r.Header.Get(name) },
+		format,
+		func(r *http.Request, value string) { r.Header.Set(name, value) })
+}
+
+// secretAuth is an Auth around a secret, formatted into one place of a request.
+func secretAuth(source SecretSource, get func(*http.Request) string, format func(string) string, set func(*http.Request, string)) Auth {
 	if isNil(source) {
 		return Auth{}
 	}
 	return Auth{
-		source: source,
+		source:  source,
+		brought: func(r *http.Request) bool { return get(r) != "" },
 		Attach: func(r *http.Request) error {
 			secret, err := source.Secret(r.Context())
 			if err != nil {
 				return err
 			}
-			attach(r, secret.Reveal())
+			set(r, format(secret.Reveal()))
 			return nil
 		},
 		// After a rotation the source has another secret than the one refused.
 		Rejected: func(resp *http.Response) bool {
 			secret, err := source.Secret(resp.Request.Context())
-			if err != nil {
-				return false
-			}
-			probe := &http.Request{Header: resp.Request.Header.Clone(), URL: resp.Request.URL}
-			return attach(probe, secret.Reveal())
+			return err == nil && get(resp.Request) != format(secret.Reveal())
 		},
 	}
-}
-
-func attachHeader(name, prefix string) func(*http.Request, string) bool {
-	return func(r *http.Request, value string) bool { return setHeader(r, name, prefix+value) }
-}
-
-func setHeader(r *http.Request, name, value string) (changed bool) {
-	if r.Header.Get(name) == value {
-		return false
-	}
-	r.Header.Set(name, value)
-	return true
 }
 
 // userinfoAuth turns https://user:password@host into Basic authentication
@@ -186,7 +185,10 @@ func userinfoAuth(u *url.URL) (Auth, bool) {
 	}
 	user, password := u.User.Username(), ""
 	password, _ = u.User.Password()
-	return Auth{Attach: func(r *http.Request) error { r.SetBasicAuth(user, password); return nil }}, true
+	return Auth{
+		Attach:  func(r *http.Request) error { r.SetBasicAuth(user, password); return nil },
+		brought: bringsAuthorization,
+	}, true
 }
 
 // authorised attaches the call's credentials, last before the request is sent.
@@ -209,7 +211,7 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = own
 	}
 	a.sent = r
-	resp, err := s.next.RoundTrip(r)
+	resp, err := normalise(s.next.RoundTrip(r))
 	if err == nil && resp.StatusCode == http.StatusUnauthorized && !a.call.reauthorised {
 		for _, auth := range auths {
 			a.reauthorised = a.reauthorised || auth.Rejected != nil && auth.Rejected(withRequest(resp, r))
@@ -227,20 +229,22 @@ func withRequest(resp *http.Response, r *http.Request) *http.Response {
 	return &own
 }
 
-// authsFor are the credentials of the call that may go where r goes.
+// authsFor are the credentials of the call that r needs and that may go where
+// r goes.
 func (c *call) authsFor(r *http.Request) []Auth {
 	if len(c.auths) == 0 {
 		return nil
 	}
 	to := originOf(r.URL)
-	if to == c.home {
-		return c.auths
-	}
 	var allowed []Auth
 	for _, auth := range c.auths {
-		if slices.ContainsFunc(auth.Origins, func(s string) bool { o, err := parseOrigin(s); return err == nil && o == to }) {
+		if (to == c.home || auth.allows(to)) && (auth.brought == nil || !auth.brought(r)) {
 			allowed = append(allowed, auth)
 		}
 	}
 	return allowed
+}
+
+func (a Auth) allows(to origin) bool {
+	return slices.ContainsFunc(a.Origins, func(s string) bool { o, err := parseOrigin(s); return err == nil && o == to })
 }

@@ -149,7 +149,11 @@ func (s settings) over(client settings) settings {
 
 // call makes a typed call and decodes the answer into v.
 func (c *Client) call(ctx context.Context, method, path string, opts []RequestOption, v any) error {
-	return c.exchange(ctx, method, path, opts, func(a *answer, body []byte) error { return a.decode(body, v) })
+	accept := "application/json"
+	if _, raw := v.(*[]byte); raw {
+		accept = ""
+	}
+	return c.exchange(ctx, method, path, accept, opts, func(a *answer, body []byte) error { return a.decode(body, v) })
 }
 
 // An answer is a successful typed call's response, with its body apart.
@@ -159,7 +163,7 @@ type answer struct {
 }
 
 // exchange makes a typed call and hands its body to decode.
-func (c *Client) exchange(ctx context.Context, method, path string, opts []RequestOption, decode func(*answer, []byte) error) error {
+func (c *Client) exchange(ctx context.Context, method, path, accept string, opts []RequestOption, decode func(*answer, []byte) error) error {
 	if c == nil {
 		return errors.New("aplomb: nil *Client: make one with aplomb.New")
 	}
@@ -174,7 +178,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, opts []Reque
 	call.typed = true
 	ctx, cancel := call.bound(context.WithValue(ctx, callKey{}, call))
 	defer cancel()
-	req, err := call.request(ctx, method, path, own)
+	req, err := call.request(ctx, method, path, accept, own)
 	if err != nil {
 		return call.invalid(err)
 	}
@@ -230,14 +234,18 @@ func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	return context.WithTimeoutCause(ctx, total-time.Since(c.start), &timeoutError{"total", total})
 }
 
-// request builds the request of a typed call.
-func (c *call) request(ctx context.Context, method, path string, own settings) (*http.Request, error) {
+// request builds the request of a typed call; accept is the Accept header
+// unless the call or its client sets one.
+func (c *call) request(ctx context.Context, method, path, accept string, own settings) (*http.Request, error) {
 	u, err := c.address(path)
 	if err != nil {
 		return nil, err
 	}
 	req := (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}).WithContext(ctx)
+	if _, given := lastField(c.stack.cfg.header, "Accept"); accept != "" && !given {
+		req.Header.Set("Accept", accept)
+	}
 	for _, h := range own.header {
 		setOrDelete(req.Header, h)
 	}

@@ -241,8 +241,8 @@ func (c *call) credentialHint() string {
 		}
 		return "no credential was sent: add Bearer, Basic, APIKey or OAuth2"
 	}
-	if len(c.authsFor(c.last.Request)) == 0 {
-		return "no credential was sent: " + originOf(c.last.Request.URL).String() + " is not among its origins"
+	if to := originOf(c.last.Request.URL); to != c.home && !slices.Contains(c.allowed, to) {
+		return "no credential was sent: " + to.String() + " is not among its origins"
 	}
 	if d, ok := c.auths[0].source.(described); ok {
 		return "the credential is " + d.describe()

@@ -195,6 +195,132 @@ func TestCredentialFailure(t *testing.T) {
 	})
 }
 
+// A token endpoint that is down for a moment is asked again; nothing was sent.
+func TestCredentialFailureMayPass(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		source := &flakySource{failures: 2}
+		_, err := post(t, newClient(t, aplombtest.NewServer(t, h), aplomb.OAuth2(source)))
+		assert.NoError(t, err)
+		assert.Equal(t, h.count(), 1)
+	})
+}
+
+type flakySource struct{ failures int }
+
+func (f *flakySource) Token() (*oauth2.Token, error) {
+	if f.failures--; f.failures >= 0 {
+		return nil, &oauth2.RetrieveError{Response: &http.Response{StatusCode: 503}}
+	}
+	return &oauth2.Token{AccessToken: "t"}, nil
+}
+
+// A request that brings its own credential keeps it: an SDK's, or a call's.
+func TestOwnCredentialIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(aplomb.Static("client")), aplomb.APIKeyQuery("key", aplomb.Static("client")))
+		req, _ := http.NewRequest("GET", "http://api.test/x?key=own", nil)
+		req.Header.Set("Authorization", "Bearer own")
+		resp, err := c.HTTPClient().Do(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		_, err = get(t, c, aplomb.Header("Authorization", "Bearer call"))
+		assert.NoError(t, err)
+		_, err = get(t, c, aplomb.NoAuth())
+		assert.NoError(t, err)
+		_, err = get(t, c, aplomb.Bearer(aplomb.Static("other")))
+		assert.NoError(t, err)
+		var seen []string
+		for i := range h.count() {
+			seen = append(seen, h.request(i).Header.Get("Authorization")+" "+h.request(i).URL.RawQuery)
+		}
+		assert.Equal(t, seen, []string{"Bearer own key=own", "Bearer call key=client", " ", "Bearer other "})
+	})
+}
+
+// What breaks net/http's contract is an error, not a panic; a panic gives back
+// what its attempt held.
+func TestMisbehavingMiddleware(t *testing.T) {
+	closed := 0
+	for name, rt := range map[string]aplomb.RoundTripFunc{
+		"neither": func(*http.Request) (*http.Response, error) { return nil, nil },
+		"both": func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: &hookedBody{Reader: strings.NewReader("{}"), close: func() { closed++ }}}, errors.New("and an error")
+		},
+		"no body": func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 204}, nil },
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			_, err := post(t, newClientAt(t, "http://api.test", aplomb.Transport(rt)))
+			assert.Equal(t, err == nil, name == "no body")
+		})
+	}
+	bubbleCase(t, "panic", func(t *testing.T) {
+		down, panics := true, false
+		c := newClientAt(t, "http://api.test", aplomb.NoRetry(), aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if panics {
+				panic("middleware")
+			}
+			code := 204
+			if down {
+				code = 503
+			}
+			return &http.Response{StatusCode: code, Request: r}, nil
+		})))
+		for range 20 {
+			_, _ = get(t, c)
+		}
+		<-time.After(2 * time.Second)
+		down, panics = false, true
+		func() {
+			defer func() { assert.Equal(t, recover(), any("middleware")) }()
+			_, _ = get(t, c) // the probe
+		}()
+		panics = false
+		_, err := get(t, c)
+		assert.NoError(t, err)
+	})
+}
+
+// A PerCall middleware may answer by itself, as a cache does, or replace an
+// answer; bounds and errors hold all the same.
+func TestPerCallMiddlewareAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(404))
+		code, text := 200, `{"id":"cached"}`
+		cache := aplomb.PerCall(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/replace" {
+					resp, err := next.RoundTrip(r)
+					if err != nil {
+						return nil, err
+					}
+					_ = resp.Body.Close()
+				}
+				return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(text)), Request: r}, nil
+			})
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), cache)
+		for i, path := range []string{"/cached", "/replace"} {
+			v, err := aplomb.Get[order](context.Background(), c, path)
+			assert.NoError(t, err)
+			assert.Equal(t, v.ID, "cached")
+			assert.Equal(t, h.count(), i)
+		}
+		_, err := aplomb.Get[order](context.Background(), c, "/cached", aplomb.MaxBody(3))
+		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+		resp, err := c.HTTPClient().Get("http://api.test/cached")
+		assert.NoError(t, err)
+		raw, err := io.ReadAll(resp.Body)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, string(raw), text)
+		code, text = 403, `{"message":"no"}`
+		_, err = get(t, c)
+		assert.Contains(t, err.Error(), `403 "no" (not sent, 0s)`)
+	})
+}
+
 type failingSource struct{ err error }
 
 func (f failingSource) Token() (*oauth2.Token, error) { return nil, f.err }

@@ -287,7 +287,7 @@ func ExampleLogging() {
 	c, _ := aplomb.New(server.URL, aplomb.Bearer(aplomb.Static("example-token")), aplomb.Logging{Logger: logger})
 	_, _ = aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", aplomb.Path("id", "o_1"), aplomb.Header("X-Card", "4242424242424242"))
 	// Output:
-	// level=DEBUG msg="aplomb: attempt" operation="GET /v1/orders/{id}" attempt=1 method=GET request_header.Authorization=[redacted] request_header.X-Card=[redacted] status=200 response_header.Content-Type="text/plain; charset=utf-8" outcome=ok
+	// level=DEBUG msg="aplomb: attempt" operation="GET /v1/orders/{id}" attempt=1 method=GET request_header.Accept=application/json request_header.Authorization=[redacted] request_header.X-Card=[redacted] status=200 response_header.Content-Type="text/plain; charset=utf-8" outcome=ok
 }
 
 func ExampleMiddleware() {

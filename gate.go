@@ -38,6 +38,8 @@ const (
 	// Without a time from the server, a gate closes for this, doubled with each 429 in a row.
 	closeBase = time.Second
 	closeMax  = 20 * time.Second
+	// Nothing a server says closes a gate for longer: its clock may be broken.
+	longest = 24 * time.Hour
 )
 
 func (g *gate) String() string {
@@ -111,7 +113,7 @@ func (g *gate) state(l header.Limit, now time.Time) {
 	if l.Remaining < 0 || l.Reset < 0 {
 		return
 	}
-	resetAt := now.Add(l.Reset)
+	resetAt := now.Add(min(l.Reset, longest))
 	left := max(0, l.Remaining-g.inFlight)
 	if l.Remaining > 0 {
 		left = max(1, left) // only the server's own zero closes the gate
@@ -134,7 +136,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration) {
 	default:
 		return // it was under way when the gate closed
 	}
-	g.closedUntil = later(g.closedUntil, now.Add(asked))
+	g.closedUntil = later(g.closedUntil, now.Add(min(asked, longest)))
 	g.closedAt = now
 	if fresh {
 		g.interval = min(max(2*g.interval, g.recovery()), slowest)

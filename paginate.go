@@ -240,7 +240,7 @@ func newLister(ctx context.Context, c *Client, path string, by Pager, opts []Req
 func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, err error) {
 	env := &envelope{}
 	opts := slices.Concat(l.opts, l.by.request(l.position), []RequestOption{listing})
-	err = l.client.exchange(ctx, http.MethodGet, l.path, opts, func(a *answer, body []byte) error {
+	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
 		env.answer, env.body = a, body
 		if err := env.items(l.by.list(), &page.Items); err != nil {
 			return a.decodeError(body, err)

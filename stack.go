@@ -115,7 +115,10 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	if owner {
 		c.begin(ctx)
 	}
-	resp, err := s.hop(ctx, c, r)
+	resp, err := normalise(s.hop(ctx, c, r))
+	if err == nil && (c.last == nil || c.last.Response != resp) {
+		err = c.adopt(ctx, r, resp)
+	}
 	if owner {
 		c.done(ctx, err)
 	}
@@ -128,6 +131,20 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		resp.Body = &callBody{ReadCloser: resp.Body, attempt: c.last, end: cancel}
 	}
 	return resp, nil
+}
+
+// adopt takes a response that a PerCall middleware made, such as a cache's, as
+// if an attempt had brought it, though none was sent.
+func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response) error {
+	a := c.newAttempt(r.WithContext(ctx))
+	a.Number, a.Response, a.sealed = c.sent, resp, true
+	if c.typed {
+		if a.Err = a.readBody(); a.Err != nil {
+			a.Response = nil
+		}
+	}
+	a.Verdict = classify(a)
+	return a.Err
 }
 
 // callOf finds the logical call that r belongs to: begun by Call or Do and

@@ -167,7 +167,7 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.next.RoundTrip(r)
 	}
 	timer := time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
-	resp, err := t.next.RoundTrip(r)
+	resp, err := normalise(t.next.RoundTrip(r))
 	timer.Stop()
 	if err != nil {
 		return nil, ownCause(r.Context(), err)

@@ -107,6 +107,7 @@ type Attempt struct {
 	permit       *permit
 	admission    admission
 	body         []byte // a typed call's body, read inside the attempt
+	sealed       bool
 }
 
 // Peek returns up to limit bytes of the response body and leaves the body as it
@@ -181,8 +182,12 @@ func classifyStatus(a *Attempt) Verdict {
 
 func classifyError(ctx context.Context, err error) Verdict {
 	// A refusal by the library is looked at first: it may wrap the caller's own deadline.
-	if _, ok := errors.AsType[*refusal](err); ok {
-		return Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
+		if r.sentinel == errNoCredential && ctx.Err() == nil && transient(r.err) {
+			v.Resend = ResendUnprocessed
+		}
+		return v
 	}
 	if ctx.Err() != nil {
 		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
@@ -198,6 +203,16 @@ func classifyError(ctx context.Context, err error) Verdict {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendUnprocessed}
 	}
 	return Verdict{Outcome: OutcomeFault}
+}
+
+// transient reports a failure to get a credential that may pass: the token
+// endpoint is down, busy or out of reach.
+func transient(err error) bool {
+	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok && r.Response != nil {
+		return r.Response.StatusCode >= 500 || r.Response.StatusCode == http.StatusTooManyRequests
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok && !permanent(err)
 }
 
 // permanent reports failures that the next attempt would only repeat.
