@@ -184,7 +184,7 @@ func classifyError(ctx context.Context, err error) Verdict {
 	// A refusal by the library is looked at first: it may wrap the caller's own deadline.
 	if r, ok := errors.AsType[*refusal](err); ok {
 		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
-		if r.sentinel == errNoCredential && ctx.Err() == nil && transient(r.err) {
+		if errors.Is(r, errNoCredential) && ctx.Err() == nil && transient(r.err) {
 			v.Resend = ResendUnprocessed
 		}
 		return v
