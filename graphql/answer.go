@@ -2,10 +2,10 @@ package graphql
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -20,43 +20,21 @@ type answer[T any] struct {
 	Extensions json.RawMessage `json:"extensions"`
 }
 
-// failure is the error of an answer, nil for one with data and no errors.
-func (t *trip) failure(errs []*Error, hasData bool, extensions json.RawMessage) error {
-	errs = t.errors(errs)
+// failure is the error of an answer of a 2xx status, nil for one with data and
+// no errors.
+func (a *answer[T]) failure(t *trip) error {
 	r := t.response
-	if len(errs) > 0 {
-		return t.explain(&ResponseError{
-			Errors: errs, HasData: hasData, Operation: t.plan.label(), StatusCode: r.StatusCode,
-			RequestID: r.RequestID, Extensions: extensions, Response: r,
-		})
+	if e := t.explain(&ResponseError{Errors: a.Errors, HasData: a.Data != nil, Extensions: a.Extensions, Response: r}); e != nil {
+		return e
 	}
-	if hasData {
+	if a.Data != nil {
 		return nil
 	}
 	line := aplomb.APIError{
-		Operation: t.plan.label(), StatusCode: r.StatusCode, Message: "the answer has neither data nor errors",
+		Operation: t.operation, StatusCode: r.StatusCode, Message: "the answer has neither data nor errors",
 		RequestID: r.RequestID, Attempts: r.Attempts, Elapsed: r.Elapsed, Hint: "is this the GraphQL endpoint?",
 	}
-	return &refusal{text: strings.TrimPrefix(line.Error(), ": ")}
-}
-
-// errors drops the nulls and scrubs the messages.
-func (t *trip) errors(errs []*Error) []*Error {
-	errs = slices.DeleteFunc(errs, func(e *Error) bool { return e == nil })
-	for _, e := range errs {
-		e.Message = t.scrub(e.Message)
-	}
-	return errs
-}
-
-// explain adds what the way here has shown.
-func (t *trip) explain(e *ResponseError) *ResponseError {
-	code, _ := throttled(e.Errors)
-	e.throttled = code != "" && !e.HasData
-	if t.wait > 0 && e.throttled {
-		e.hint = "the server asks to wait " + t.wait.Round(100*time.Millisecond).String()
-	}
-	return e
+	return &refusal{text: t.plan.api.Name() + line.Error()}
 }
 
 // refused reads an answer whose status is no success. A body with a list of
@@ -68,15 +46,51 @@ func refused[T any](t *trip, into *answer[T]) aplomb.ErrorDecoder {
 		if _, misfit := errors.AsType[*json.UnmarshalTypeError](err); err != nil && !misfit {
 			return nil
 		}
-		errs := t.errors(into.Errors)
-		if len(errs) == 0 {
-			return nil
-		}
-		return t.explain(&ResponseError{
-			Errors: errs, HasData: into.Data != nil && err == nil, Operation: t.plan.label(), StatusCode: api.StatusCode,
-			RequestID: api.RequestID, Extensions: into.Extensions, Err: api,
+		e := t.explain(&ResponseError{
+			Errors: into.Errors, HasData: into.Data != nil && err == nil, Extensions: into.Extensions, Err: api,
 			Response: aplomb.Response{StatusCode: api.StatusCode, Header: api.Header, RequestID: api.RequestID,
 				Attempts: api.Attempts, Elapsed: api.Elapsed},
 		})
+		if e == nil {
+			return nil
+		}
+		return e
 	}
+}
+
+// explain adds to e what the way here has shown and scrubs the messages. It
+// returns nil if e has no errors.
+func (t *trip) explain(e *ResponseError) *ResponseError {
+	e.Errors = slices.DeleteFunc(e.Errors, func(one *Error) bool { return one == nil })
+	if len(e.Errors) == 0 {
+		return nil
+	}
+	e.client, e.Operation = t.plan.api.Name(), t.operation
+	e.StatusCode, e.RequestID = e.Response.StatusCode, e.Response.RequestID
+	redact := e.Response.Redact
+	if e.Err != nil {
+		redact, e.hint = e.Err.Redact, e.Err.Hint
+	}
+	redact = remember(redact)
+	for _, one := range e.Errors {
+		one.client, one.shown = e.client, one.scrubbed(redact)
+		one.Message = redact(one.Message)
+	}
+	code, _ := throttled(e.Errors)
+	if e.throttled = code != "" && !e.HasData; e.throttled && t.wait > 0 {
+		e.hint = cmp.Or(e.hint, "the server asks to wait "+t.wait.Round(100*time.Millisecond).String())
+	}
+	return e
+}
+
+// complete gives an error that was made while the call was under way, by
+// refused, the Response that is known now.
+func (t *trip) complete(err error) error {
+	e, ok := errors.AsType[*ResponseError](err)
+	if !ok {
+		return err
+	}
+	whole := *e // a hook may have e
+	whole.Response = t.response
+	return &whole
 }

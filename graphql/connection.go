@@ -74,7 +74,7 @@ func ambiguous(found [][]string) error {
 	}
 	var paths []string
 	for _, path := range found {
-		paths = append(paths, fmt.Sprintf("%q", safe(strings.Join(path, "."))))
+		paths = append(paths, fmt.Sprintf("%q", strings.Join(path, ".")))
 	}
 	return fmt.Errorf("the data has %d connections: say which with At(%s)", len(found), strings.Join(paths, ") or At("))
 }
@@ -84,7 +84,7 @@ func descend(data json.RawMessage, path []string) (c connection, err error) {
 	for i, name := range path {
 		object, ok := members(data)
 		if data = object[name]; !ok || data == nil {
-			return c, fmt.Errorf("the data has no %s", safe(strings.Join(path[:i+1], ".")))
+			return c, fmt.Errorf("the data has no %s", strings.Join(path[:i+1], "."))
 		}
 	}
 	object, ok := members(data)
@@ -97,7 +97,7 @@ func descend(data json.RawMessage, path []string) (c connection, err error) {
 		c.edges = object["edges"]
 	}
 	if err := json.Unmarshal(object["pageInfo"], &c.info); err != nil {
-		return c, &misfit{"pageInfo: " + describe(err), err}
+		return c, &refusal{"pageInfo: " + describe(err), err}
 	}
 	if c.info.HasNextPage == nil { // to take this for the end would cut the list in silence
 		err = errors.New("pageInfo has no hasNextPage: select pageInfo { hasNextPage endCursor }")

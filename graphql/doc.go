@@ -36,5 +36,9 @@
 //
 // An answer with errors is a [*ResponseError], whose Unwrap lets errors.As reach
 // each [*Error]. What is not GraphQL, such as a proxy's 502, is an
-// [*aplomb.APIError] as everywhere in aplomb. No error holds a variable.
+// [*aplomb.APIError] as everywhere in aplomb. Each prints as one line that begins
+// with the client's name, however it is printed, and shows nothing that the
+// request authenticated with and no variable whose name smells of a secret, not
+// even where the server quotes it. An error that begins with "graphql: " is a slip
+// in the program, found before anything was sent.
 package graphql

@@ -1,10 +1,12 @@
 package graphql
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,7 +15,9 @@ import (
 
 // Error is one of the errors of an answer (GraphQL October 2021, section 7.1.2).
 type Error struct {
-	// Message is the server's, scrubbed of the request's credentials.
+	// Message is the server's, scrubbed of the request's credentials and of
+	// variables whose names smell of a secret. Of more than some hundred different
+	// ones in an answer the rest read "[redacted]".
 	Message string `json:"message"`
 	// Type is what GitHub puts beside the message, such as NOT_FOUND.
 	Type string `json:"type,omitempty"`
@@ -25,7 +29,9 @@ type Error struct {
 	// Extensions are the server's own, as they came: numbers keep every digit.
 	Extensions map[string]json.RawMessage `json:"-"`
 
-	code string
+	code   string
+	client string // its name
+	shown  *Error // what is printed
 }
 
 // Location is a place in a document, both counted from 1.
@@ -46,20 +52,34 @@ func (e *Error) Code() string {
 	return e.code
 }
 
-// Error is one line: code, path and message.
+// Error is one line: client, code, path and message.
 func (e *Error) Error() string {
-	parts := make([]string, 0, 4)
-	if code := e.Code(); code != "" {
-		parts = append(parts, safe(code))
+	shown := e.printable()
+	what := shown.Code()
+	if len(shown.Path) > 0 {
+		what = strings.TrimPrefix(what+" at "+cut(shown.Path.String()), " ")
 	}
-	if len(e.Path) > 0 {
-		parts = append(parts, "at", safe(e.Path.String()))
+	parts := []string{cmp.Or(e.client, "graphql"), what, shown.Message}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ": ")
+}
+
+// printable is what is shown of e. Programs compare the fields, so these stay as
+// they came, but for the message.
+func (e *Error) printable() *Error {
+	if e.shown != nil {
+		return e.shown
 	}
-	line := strings.Join(parts, " ")
-	if e.Message == "" || line == "" {
-		return "graphql: " + line + safe(e.Message)
+	return e.scrubbed(aplomb.Response{}.Redact) // the caller's own
+}
+
+// scrubbed copies what may be printed. No extensions are among it.
+func (e *Error) scrubbed(redact func(string) string) *Error {
+	show := func(words string) string { return cut(redact(words)) }
+	s := &Error{Message: show(e.Message), Type: show(e.Type), code: show(e.Code()), Path: slices.Clone(e.Path), Locations: e.Locations}
+	for i := range s.Path {
+		s.Path[i].Name = show(s.Path[i].Name)
 	}
-	return "graphql: " + line + ": " + safe(e.Message)
+	return s
 }
 
 // Format prints the line for every verb, so that no dump shows the extensions.
@@ -71,9 +91,7 @@ func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 // MarshalJSON gives the safe fields: no extensions.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	type plain Error
-	shown := plain(*e)
-	shown.Message = safe(e.Message)
-	return json.Marshal(shown)
+	return json.Marshal((*plain)(e.printable()))
 }
 
 // UnmarshalJSON reads an error and forgives a member of the wrong type: a
@@ -116,7 +134,8 @@ type ResponseError struct {
 	Errors []*Error
 	// HasData says that data came too and was returned.
 	HasData bool
-	// Operation is the document's operation name, or "query" or "mutation".
+	// Operation is the document's operation name, or "query" or "mutation",
+	// unless an aplomb.Operation said otherwise.
 	Operation  string
 	StatusCode int
 	// RequestID is the server's name for the request.
@@ -128,40 +147,34 @@ type ResponseError struct {
 	// Err is the answer where its status was no success, else nil.
 	Err *aplomb.APIError
 
+	client    string // its name
 	throttled bool
 	hint      string
 	cause     error // the data did not fit the Go type
 }
 
-// Error is one line: operation, status, the first error's code, path and
-// message, request id, attempts and time.
+// Error is one line: client, operation, status, the first error's code, path
+// and message, request id, attempts, time and hint.
 func (e *ResponseError) Error() string {
-	var first Error
-	if len(e.Errors) > 0 {
-		first = *e.Errors[0]
-	}
 	line := aplomb.APIError{
 		StatusCode: e.StatusCode, Operation: e.Operation, RequestID: e.RequestID,
-		Attempts: e.Response.Attempts, Elapsed: e.Response.Elapsed,
+		Attempts: e.Response.Attempts, Elapsed: e.Response.Elapsed, Hint: e.advice(),
 	}
-	prefix := "graphql"
-	if e.Err != nil {
-		line, prefix = *e.Err, ""
+	if len(e.Errors) > 0 {
+		first := e.Errors[0].printable()
+		line.Code, line.Message = first.Code(), first.Message
+		if len(first.Path) > 0 {
+			line.Message = first.Path.String() + ": " + first.Message
+		}
 	}
-	line.Code, line.Message, line.Hint = first.Code(), first.Message, e.advice(line.Hint)
-	if len(first.Path) > 0 {
-		line.Message = first.Path.String() + ": " + first.Message
-	}
-	return prefix + line.Error()
+	return cmp.Or(e.client, "graphql") + line.Error()
 }
 
 // advice is what the line cannot tell otherwise.
-func (e *ResponseError) advice(already string) string {
+func (e *ResponseError) advice() string {
 	var parts []string
-	for _, s := range []string{already, e.hint} {
-		if s != "" {
-			parts = append(parts, s)
-		}
+	if e.hint != "" {
+		parts = append(parts, e.hint)
 	}
 	switch n := len(e.Errors) - 1; {
 	case n == 1:
@@ -207,27 +220,30 @@ func (e *ResponseError) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// refusal is an answer that could not be used: what was wrong with it is ours
-// to say.
+// refusal is an answer, or a part of one, that could not be used: what was wrong
+// with it is ours to say. The cause's own text may quote private values.
 type refusal struct {
 	text  string
 	cause error
 }
 
-func (r *refusal) Error() string { return "graphql: " + r.text }
+func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.cause }
 
-// describe says what a decoder minds without quoting the value, which may be
-// private.
+// Format prints the line for every verb, so that no dump shows the cause.
+func (r *refusal) Format(f fmt.State, verb rune) { formatLine(f, verb, r.text) }
+
+// describe says what a decoder minds. It does not quote the value, which may be
+// private, unless a type's own UnmarshalJSON does.
 func describe(err error) string {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
-		return safe(err.Error())
+		return err.Error()
 	}
 	kind, _, _ := strings.Cut(wrong.Value, " ")
 	text := fmt.Sprintf("a JSON %s, not a Go %s", kind, wrong.Type)
 	if wrong.Field != "" {
 		text = "field " + wrong.Field + " is " + text
 	}
-	return safe(text)
+	return text
 }

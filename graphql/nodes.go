@@ -3,6 +3,7 @@ package graphql
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -22,7 +23,7 @@ import (
 // beside nodes or edges { node }. The connection is found by that: it is the
 // outermost object of the data with pageInfo and one of these; where there are
 // several, [At] says which. A value for the variable in vars is where the range
-// begins.
+// begins, for which other lists have aplomb.Resume; here that is an error.
 //
 // An error is yielded once and ends the range, after the nodes that came with
 // it; see [Execute] for its types. A node that is null, most often since an
@@ -44,7 +45,7 @@ func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts 
 				}
 			}
 			if err != nil {
-				yield(none, err)
+				yield(none, w.final(err))
 				return
 			}
 		}
@@ -104,12 +105,11 @@ func (w *walk[N]) nodes(p *page[N]) []N {
 }
 
 // next reads a page's nodes into it and says how to ask for the one after it.
-func (w *walk[N]) next(p *page[N], r aplomb.Response) ([]aplomb.RequestOption, error) {
-	w.response = r
+func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.RequestOption, error) {
 	if p == nil {
-		return nil, w.failure(nil, false, nil)
+		p = new(page[N])
 	}
-	failure := w.failure(p.Errors, p.Data != nil, p.Extensions)
+	failure := p.failure(&w.trip)
 	if p.Data == nil {
 		return nil, failure
 	}
@@ -122,16 +122,29 @@ func (w *walk[N]) next(p *page[N], r aplomb.Response) ([]aplomb.RequestOption, e
 	case failure != nil: // the server's word first: what is missing is missing because of it
 		return nil, failure
 	case err != nil:
-		return nil, &refusal{w.place() + err.Error(), err}
+		return nil, w.refuse(err.Error(), err)
 	case !*conn.info.HasNextPage:
 		return nil, nil
 	case conn.info.EndCursor == "":
-		return nil, &refusal{w.place() + "hasNextPage is true, but there is no endCursor: select pageInfo { hasNextPage endCursor }", aplomb.ErrTruncated}
+		return nil, w.refuse("hasNextPage is true, but there is no endCursor: select pageInfo { hasNextPage endCursor }", aplomb.ErrTruncated)
 	case conn.info.EndCursor == w.cursor:
-		return nil, &refusal{fmt.Sprintf("%sthe same page again after %d nodes: is $%s the connection's after argument?", w.place(), w.seen, w.variable), aplomb.ErrCursorStuck}
+		return nil, w.stuck()
 	}
 	w.cursor = conn.info.EndCursor
 	return []aplomb.RequestOption{aplomb.JSON(w.request())}, nil
+}
+
+// stuck says that a cursor came again.
+func (w *walk[N]) stuck() error {
+	return w.refuse(fmt.Sprintf("the same page again after %d nodes: is $%s the connection's after argument?", w.seen, w.variable), aplomb.ErrCursorStuck)
+}
+
+// final is the error that ends the range.
+func (w *walk[N]) final(err error) error {
+	if _, ours := errors.AsType[*refusal](err); !ours && errors.Is(err, aplomb.ErrCursorStuck) {
+		return w.stuck() // Follow saw a longer loop than one page, and knows no variables
+	}
+	return w.complete(err)
 }
 
 // request asks for the page at the cursor. The caller's variables are not
@@ -144,13 +157,14 @@ func (w *walk[N]) request() request {
 	return r
 }
 
-// place begins a message: the operation and, once known, the connection.
-func (w *walk[N]) place() string {
-	place := safe(w.plan.label()) + ": "
+// refuse says what is wrong with a page: client, operation and, once known, the
+// connection come first.
+func (w *walk[N]) refuse(text string, cause error) error {
+	line := w.plan.api.Name() + ": " + w.operation + ": "
 	if len(w.path) > 0 {
-		place += safe(strings.Join(w.path, ".")) + ": "
+		line += cut(w.response.Redact(strings.Join(w.path, "."))) + ": "
 	}
-	return place
+	return &refusal{line + cut(w.response.Redact(text)), cause}
 }
 
 // nodesOf decodes the connection's nodes. Those before one that does not fit are
@@ -174,13 +188,13 @@ func decodeList[E, N any](raw json.RawMessage, place string, node func(*E) *N) (
 	if failed != nil {
 		var parts []json.RawMessage
 		if err := json.Unmarshal(raw, &parts); err != nil {
-			return nil, &misfit{describe(err), err}
+			return nil, &refusal{describe(err), err}
 		}
 		list = list[:0]
 		for i, part := range parts {
 			var e *E
 			if err := json.Unmarshal(part, &e); err != nil {
-				failed = &misfit{fmt.Sprintf(place+": ", i) + describe(err), err}
+				failed = &refusal{fmt.Sprintf(place+": ", i) + describe(err), err}
 				break
 			}
 			list = append(list, e)
@@ -198,12 +212,3 @@ func decodeList[E, N any](raw json.RawMessage, place string, node func(*E) *N) (
 	}
 	return nodes, failed
 }
-
-// misfit is a part of an answer that is not what it should be.
-type misfit struct {
-	text string
-	err  error
-}
-
-func (m *misfit) Error() string { return m.text }
-func (m *misfit) Unwrap() error { return m.err }

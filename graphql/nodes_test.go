@@ -159,24 +159,24 @@ func TestConnections(t *testing.T) {
 		{name: "the outermost", bodies: []string{data(`{"x":` + connection(`"nodes":[1],"inner":`+connection(`"nodes":[5]`, ""), "") + `}`)}, nodes: []int{1}, cursors: []any{nil}},
 		{name: "an empty page is not the end", bodies: []string{data(`{"x":` + connection(`"nodes":[]`, "c1") + `}`), data(`{"x":` + connection(`"nodes":[7]`, "") + `}`)},
 			nodes: []int{7}, cursors: []any{nil, "c1"}},
-		{name: "several", bodies: []string{two}, cursors: []any{nil}, err: `graphql: Q: the data has 2 connections: say which with At("a.b") or At("c")`},
+		{name: "several", bodies: []string{two}, cursors: []any{nil}, err: `api.test: Q: the data has 2 connections: say which with At("a.b") or At("c")`},
 		{name: "At", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.b")}, nodes: []int{1, 2}, cursors: []any{nil}},
 		{name: "At nowhere", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.x.y")}, cursors: []any{nil}, err: "the data has no a.x"},
 		{name: "At something else", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a")}, cursors: []any{nil}, err: "no object with pageInfo"},
 		{name: "none", bodies: []string{data(`{"a":{"nodes":[1]}}`)}, cursors: []any{nil}, err: "select pageInfo { hasNextPage endCursor } beside nodes"},
 		{name: "gone", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`), data(`{"x":null}`)}, nodes: []int{1}, cursors: []any{nil, "c1"},
-			err: "graphql: Q: x: no object with pageInfo"},
+			err: "api.test: Q: x: no object with pageInfo"},
 		{name: "no hasNextPage", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"endCursor":"c"}}}`)}, cursors: []any{nil}, err: "pageInfo has no hasNextPage"},
 		{name: "no endCursor", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"hasNextPage":true}}}`)}, nodes: []int{1}, cursors: []any{nil},
 			err: "there is no endCursor", is: aplomb.ErrTruncated},
 		{name: "stuck", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`)}, nodes: []int{1, 1}, cursors: []any{nil, "c1"},
-			err: "graphql: Q: x: the same page again after 2 nodes: is $after the connection's after argument?", is: aplomb.ErrCursorStuck},
+			err: "api.test: Q: x: the same page again after 2 nodes: is $after the connection's after argument?", is: aplomb.ErrCursorStuck},
 		{name: "a node of another type", bodies: []string{data(`{"x":` + connection(`"nodes":[1,2,"three",4]`, "") + `}`)}, nodes: []int{1, 2}, cursors: []any{nil},
-			err: "graphql: Q: x: nodes[2]: a JSON string, not a Go int"},
+			err: "api.test: Q: x: nodes[2]: a JSON string, not a Go int"},
 		{name: "an edge of another type", bodies: []string{data(`{"x":` + connection(`"edges":[{"node":1},{"node":{}}]`, "") + `}`)}, nodes: []int{1}, cursors: []any{nil},
 			err: "x: edges[1].node: "},
 		{name: "errors and no data on page two", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`), `{"errors":[{"message":"late","path":["x","nodes",0]}],"data":null}`},
-			nodes: []int{1}, cursors: []any{nil, "c1"}, err: `graphql: Q: 200 "x.nodes[0]: late"`},
+			nodes: []int{1}, cursors: []any{nil, "c1"}, err: `api.test: Q: 200 "x.nodes[0]: late"`},
 		{name: "neither", bodies: []string{`{}`}, cursors: []any{nil}, err: "neither data nor errors"},
 		{name: "null", bodies: []string{`null`}, cursors: []any{nil}, err: "neither data nor errors"},
 	}
@@ -198,6 +198,7 @@ func TestConnections(t *testing.T) {
 			if failed != nil {
 				assert.Contains(t, failed.Error(), tt.err)
 				assert.Equal(t, strings.Count(failed.Error(), "\n"), 0)
+				assert.Equal(t, fmt.Sprintf("%#v", failed), failed.Error())
 			}
 			if tt.is != nil {
 				assert.ErrorIs(t, failed, tt.is)
@@ -216,6 +217,7 @@ func TestLongLoop(t *testing.T) {
 	}))
 	err := first[int](graphql.Nodes[int](t.Context(), gh, `query($cursor: String) { a }`, nil))
 	assert.ErrorIs(t, err, aplomb.ErrCursorStuck)
+	assert.Equal(t, err.Error(), fmt.Sprintf("api.test: query: the same page again after %d nodes: is $cursor the connection's after argument?", n))
 	assert.True(t, n <= 20, n)
 }
 
@@ -236,6 +238,7 @@ func TestPartialPageWithAnErrorStatus(t *testing.T) {
 	e, ok := errors.AsType[*graphql.ResponseError](failed)
 	assert.True(t, ok && e.HasData && e.Err != nil)
 	assert.Equal(t, aplomb.StatusCode(failed), 400)
+	assert.Equal(t, e.Response.Redact(token), "[redacted]", "Response is the call's own")
 }
 
 func TestBeginAtACursor(t *testing.T) {
@@ -244,4 +247,25 @@ func TestBeginAtACursor(t *testing.T) {
 	err := first[int](graphql.Nodes[int](t.Context(), serve(t, server), `query($after: String) { a }`, graphql.Vars{"after": "kept"}))
 	assert.NoError(t, err)
 	assert.Equal(t, server.cursors, []any{"kept"})
+}
+
+// TestResumeIsRefused, wherever it is given: the variable says where to begin.
+func TestResumeIsRefused(t *testing.T) {
+	t.Parallel()
+	server := &pages{bodies: []string{`{"data":` + connection(`"nodes":[1]`, "") + `}`}}
+	gh := serve(t, server)
+	const document = `query($after: String) { a }`
+	inContext := aplomb.NewContext(t.Context(), aplomb.Resume("kept"))
+	_, executed := graphql.Execute[json.RawMessage](t.Context(), gh, document, nil, aplomb.Resume("kept"))
+	for _, err := range []error{
+		executed,
+		first[int](graphql.Nodes[int](t.Context(), gh, document, nil, aplomb.Resume("kept"))),
+		first[int](graphql.Nodes[int](t.Context(), gh, document, nil, aplomb.CallOptions(aplomb.Resume("kept")), aplomb.Prefetch())),
+		first[int](graphql.Nodes[int](inContext, gh, document, graphql.Vars{"after": "other"})),
+		first[int](graphql.Nodes[int](t.Context(), graphql.New(gh.API(), aplomb.Resume("kept")), document, nil)),
+	} {
+		assert.True(t, err != nil)
+		assert.Contains(t, fmt.Sprint(err), "Resume")
+	}
+	assert.Equal(t, len(server.cursors), 0, "nothing was sent")
 }

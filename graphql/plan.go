@@ -2,7 +2,6 @@ package graphql
 
 import (
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
@@ -55,7 +54,8 @@ func (c *Client) plan(query string, vars Vars, opts []aplomb.RequestOption) (*pl
 	return p, err
 }
 
-// label is the operation's name in errors, logs and metrics.
+// label is the operation's name in errors, logs and metrics, unless an
+// aplomb.Operation names it.
 func (p *plan) label() string {
 	if p.operation.name != "" {
 		return p.operation.name
@@ -78,17 +78,14 @@ func (p *plan) options(t *trip, refused aplomb.ErrorDecoder) []aplomb.RequestOpt
 // trip is what one call, or one range, learns on the way. One goroutine at a
 // time uses it.
 type trip struct {
-	plan     *plan
-	response aplomb.Response
-	sent     *http.Request // with what must not be printed
-	wait     time.Duration // that the server asked for
+	plan      *plan
+	operation string          // what the call is named, by the document or an option
+	response  aplomb.Response // filled when a call returns
+	wait      time.Duration   // that the server asked for
 }
 
 func (t *trip) judge(a *aplomb.Attempt) aplomb.Verdict {
 	v := judge(a)
-	t.wait = v.Wait
-	if a.Response != nil {
-		t.sent = a.Response.Request
-	}
+	t.operation, t.wait = a.Operation, v.Wait
 	return v
 }

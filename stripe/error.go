@@ -88,7 +88,7 @@ func decodeError(api *aplomb.APIError) error {
 	e.Type, e.Code, e.DeclineCode, e.Param, e.DocURL = f.Type, f.Code, f.DeclineCode, f.Param, f.DocURL
 	e.Charge, e.PaymentIntent = string(f.Charge), string(f.PaymentIntent)
 	if api.Hint == "" {
-		api.Hint = e.advice()
+		api.Hint = api.Redact(e.advice())
 	}
 	return e
 }
@@ -154,8 +154,12 @@ func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // MarshalJSON gives the safe fields.
 func (e *Error) MarshalJSON() ([]byte, error) {
+	show := aplomb.Response{}.Redact // the fields themselves are left as they came: programs compare them
+	if e.Err != nil {
+		show = e.Err.Redact
+	}
 	return json.Marshal(map[string]any{
-		"type": e.Type, "code": e.Code, "decline_code": e.DeclineCode, "param": e.Param, "message": e.Message,
-		"status": e.StatusCode, "request_id": e.RequestID, "error": e.Error(),
+		"type": show(e.Type), "code": show(e.Code), "decline_code": show(e.DeclineCode), "param": show(e.Param),
+		"message": show(e.Message), "status": e.StatusCode, "request_id": e.RequestID, "error": e.Error(),
 	})
 }

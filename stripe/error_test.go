@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -114,6 +115,26 @@ func TestLaw05_NoSecretInAnyForm(t *testing.T) {
 	noneShows(t, err, testKey, card, "_secret_xyz")
 	e, _ := errors.AsType[*stripe.Error](err)
 	noneShows(t, e.Message, testKey, card, "_secret_xyz")
+
+	// A key of an unknown shape, in every member that an error prints.
+	const odd = "opaque_key_of_no_known_shape"
+	for _, body := range []string{
+		`{"error":{"type":"ODD","code":"ODD","decline_code":"ODD","param":"ODD","message":"ODD","doc_url":"https://stripe.com/docs/ODD"}}`,
+		`{"error":{"type":"ODD","code":"x","decline_code":"ODD","param":"ODD","doc_url":"https://stripe.com/docs/ODD"}}`,
+		`{"error":"ODD","error_description":"ODD"}`,
+	} {
+		sc, err := stripe.NewAt("https://api.test", aplomb.Static(odd), aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			answer(400, "application/json", strings.ReplaceAll(body, "ODD", odd)).ServeHTTP(w, r)
+			return w.Result(), nil
+		})))
+		assert.NoError(t, err)
+		_, err = sc.Customers.Retrieve(t.Context(), "cus_1")
+		noneShows(t, err, odd)
+		e, ok := errors.AsType[*stripe.Error](err)
+		assert.True(t, ok)
+		noneShows(t, errors.New(e.Message), odd)
+	}
 }
 
 func TestLaw05_PaymentIntentHidesItsClientSecret(t *testing.T) {

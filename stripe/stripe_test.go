@@ -3,6 +3,7 @@ package stripe_test
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -104,16 +105,32 @@ var payment = stripe.PaymentIntentParams{
 	Amount: 2500, Currency: "usd", PaymentMethod: "pm_card_visa", PaymentMethodTypes: []string{"card"}, Confirm: true,
 }
 
+// TestVersionCanBeSet for a client, for one derived from it and for a call, and
+// is sent once.
 func TestVersionCanBeSet(t *testing.T) {
 	t.Parallel()
 	fake := aplombtest.NewStripe()
-	sc := serve(t, fake)
-	_, err := sc.Customers.Create(t.Context(), stripe.CustomerParams{}, aplomb.Header("Stripe-Version", "2026-01-01.x"),
-		aplomb.Header("Stripe-Account", "acct_1"))
+	sc := serve(t, fake, aplomb.Header("stripe-version", "of-the-client"))
+	derived, err := sc.API().With(aplomb.Header("Stripe-Version", "of-the-derived"), aplomb.Header("Stripe-Account", "acct_1"))
 	assert.NoError(t, err)
-	sent := fake.Received()[0].Header
-	assert.Equal(t, sent.Get("Stripe-Version"), "2026-01-01.x")
-	assert.Equal(t, sent.Get("Stripe-Account"), "acct_1")
+	ofCall := aplomb.Header("Stripe-Version", "of-the-call")
+
+	_, err = sc.Customers.Create(t.Context(), stripe.CustomerParams{})
+	assert.NoError(t, err)
+	_, err = sc.Customers.Create(t.Context(), stripe.CustomerParams{}, ofCall)
+	assert.NoError(t, err)
+	_, err = aplomb.Post[stripe.Customer](t.Context(), derived, "/v1/customers")
+	assert.NoError(t, err)
+	_, err = aplomb.Post[stripe.Customer](t.Context(), derived, "/v1/customers", ofCall)
+	assert.NoError(t, err)
+	_, err = sc.Customers.Create(t.Context(), stripe.CustomerParams{}) // the first is as it was
+	assert.NoError(t, err)
+
+	var sent []string
+	for _, r := range fake.Received() {
+		sent = append(sent, strings.Join(r.Header["Stripe-Version"], " and ")+"|"+r.Header.Get("Stripe-Account"))
+	}
+	assert.Equal(t, sent, []string{"of-the-client|", "of-the-call|", "of-the-derived|acct_1", "of-the-call|acct_1", "of-the-client|"})
 }
 
 func TestChargesOverThreePages(t *testing.T) {
