@@ -1,13 +1,91 @@
 package aplomb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// Attempt is one sending of a call's request.
+type Attempt struct {
+	// Number counts the call's attempts from 1.
+	Number int
+	// Operation is the call's name: its method and path template, or what [Operation] said.
+	Operation string
+	// Request is what was handed to this attempt, without the credential.
+	Request *http.Request
+	// Response is nil when Err is not.
+	Response *http.Response
+	// Err is the transport's failure.
+	Err error
+	// Verdict is the verdict so far; it is sealed once the judges have run.
+	Verdict Verdict
+
+	call    *call
+	ctx     context.Context // the call's; the attempt's own may end earlier
+	cancel  context.CancelCauseFunc
+	start   time.Time
+	elapsed time.Duration
+	oneShot oneShot
+	// A PerAttempt middleware may send more than once at a time, so what is
+	// found below it is atomic.
+	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
+	auth      atomic.Pointer[Auth]         // the first credential attached
+	renewable atomic.Bool                  // the credential refused with 401 has a successor
+	touched   atomic.Bool                  // the transport has asked for the body
+	breaker   *breaker
+	permit    *permit
+	quota     *quota
+	slot      slot
+	body      []byte // a typed call's, read inside the attempt
+	sealed    bool
+
+	scrubOnce sync.Once
+	secrets   []string // what carried may not show, found on demand
+}
+
+// Peek returns up to limit bytes of the response body and leaves the body as it
+// was. It returns nothing for a stream (server-sent events, a multipart or
+// upgraded response), which it must not touch.
+func (a *Attempt) Peek(limit int) ([]byte, error) {
+	if a.body != nil {
+		return a.body[:min(limit, len(a.body))], nil
+	}
+	if a.Response == nil || a.Response.Body == nil || isStream(a.Response) {
+		return nil, nil
+	}
+	head, err := io.ReadAll(io.LimitReader(a.Response.Body, int64(limit)))
+	rest := io.Reader(a.Response.Body)
+	if err != nil {
+		rest = failedReader{err}
+	}
+	a.Response.Body = &peeked{io.MultiReader(bytes.NewReader(head), rest), a.Response.Body}
+	return head, err
+}
+
+// carried is the request as it left: with the credential, once it had one.
+func (a *Attempt) carried() *http.Request {
+	if wire := a.wire.Load(); wire != nil {
+		return wire
+	}
+	return a.Request
+}
+
+type peeked struct {
+	io.Reader
+	io.Closer
+}
+
+type failedReader struct{ err error }
+
+func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 
 // try is one attempt, from the breaker's check to the sealed verdict. Waits
 // come before the breaker's admission, so that no probe is held in a queue,
@@ -16,9 +94,10 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	c := callFrom(r.Context())
 	if c == nil {
 		closeBody(r)
-		return nil, errors.New("aplomb: a PerCall middleware replaced the request's context: derive it from the one it was given")
+		return nil, errLostContext
 	}
 	a := c.newAttempt(r)
+	defer s.abandon(a)
 	a.breaker = s.breakers.of(a)
 	if err := s.admit(a); err != nil {
 		closeBody(r)
@@ -27,11 +106,10 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 		s.seal(a)
 		return nil, a.Err
 	}
-	c.sent++
-	a.Number = c.sent
+	c.attempts++
+	a.Number = c.attempts
 	a.start = time.Now()
 	s.watch.attemptStart(a)
-	defer s.abandon(a)
 	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))
 	if a.Err == nil {
 		a.Response.Request = a.Request // the transport's own carries the credential
@@ -42,18 +120,30 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 	if a.Err != nil {
 		a.Response = nil
 		a.cancel(nil)
-		if a.sent == nil && errors.Is(a.Err, errNoCredential) {
-			c.sent--
+		if a.wire.Load() == nil && errors.Is(a.Err, errNoCredential) {
+			c.attempts--
 		}
 	}
 	s.seal(a)
 	return a.Response, a.Err
 }
 
-// newAttempt gives r a context of its own to be cancelled by, and headers that
-// middlewares may change.
+var errLostContext = errors.New("aplomb: a middleware replaced the request's context: derive it from the one it was given")
+
+// attemptOf is the attempt that r belongs to. It is lost where a middleware
+// gives r a context of its own; what then follows would go without credential
+// and timeouts, so it does not go at all.
+func attemptOf(r *http.Request) (*Attempt, error) {
+	if a := attemptFrom(r.Context()); a != nil {
+		return a, nil
+	}
+	closeBody(r)
+	return nil, errLostContext
+}
+
+// newAttempt gives r a context of its own to be cancelled by.
 func (c *call) newAttempt(r *http.Request) *Attempt {
-	a := &Attempt{Number: c.sent + 1, Operation: c.operation, call: c, ctx: r.Context()}
+	a := &Attempt{Number: c.attempts + 1, Operation: c.operation, call: c, ctx: r.Context()}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	a.cancel = cancel
 	a.Request = r.WithContext(context.WithValue(ctx, attemptKey{}, a))
@@ -63,18 +153,20 @@ func (c *call) newAttempt(r *http.Request) *Attempt {
 
 // admit passes the attempt through breaker, limiter and gate, in that order.
 func (s *stack) admit(a *Attempt) error {
-	if err := a.breaker.check(); err != nil {
+	err := a.breaker.check()
+	a.breaker.flush(&s.watch)
+	if err != nil {
 		return err
 	}
 	if err := s.limits.wait(a); err != nil {
 		return err
 	}
-	var err error
-	if a.permit, err = a.breaker.admit(); err != nil {
-		s.limits.forget(a)
-		return err
+	a.permit, err = a.breaker.admit()
+	a.breaker.flush(&s.watch)
+	if err != nil {
+		a.quota.release(a)
 	}
-	return nil
+	return err
 }
 
 // abandon gives back what a panicking attempt holds; a sealed one holds nothing.
@@ -82,7 +174,7 @@ func (s *stack) abandon(a *Attempt) {
 	if !a.sealed {
 		a.cancel(nil)
 		a.breaker.report(a.permit, OutcomeNeutral)
-		s.limits.forget(a)
+		a.quota.release(a)
 	}
 }
 
@@ -109,18 +201,30 @@ func normalise(resp *http.Response, err error) (*http.Response, error) {
 
 // seal decides the verdict, once, and tells everyone.
 func (s *stack) seal(a *Attempt) {
-	if a.sent != nil {
+	if !a.start.IsZero() {
 		a.elapsed = time.Since(a.start)
 	}
 	a.Verdict = classify(a)
 	for _, judge := range a.call.judges {
-		a.Verdict = judge(a)
+		a.Verdict = a.refine(judge(a))
 	}
 	a.sealed = true
 	a.breaker.report(a.permit, a.Verdict.Outcome)
-	s.limits.observe(a)
+	a.breaker.flush(&s.watch)
+	a.quota.observe(a)
 	s.watch.attemptDone(a)
 	s.notices.look(a, &s.watch)
+}
+
+// refine lays a judge's verdict over the one so far.
+func (a *Attempt) refine(v Verdict) Verdict {
+	if v == (Verdict{}) {
+		return a.Verdict
+	}
+	if v.Outcome == OutcomeUnset {
+		v.Outcome = a.Verdict.Outcome
+	}
+	return v
 }
 
 // readBody reads a typed call's body within the attempt, so that one cut short
@@ -132,9 +236,12 @@ func (a *Attempt) readBody() error {
 		limit, hard = min(limit, maxErrorBody), false // an error's body may be cut
 	}
 	defer a.cancel(nil)
-	body, err := readUpTo(resp.Body, limit+1, resp.ContentLength)
-	_ = resp.Body.Close()
-	if err != nil {
+	defer func(body io.Closer) { _ = body.Close() }(resp.Body)
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return errUpgraded // the connection would be ours for ever, beyond any context
+	}
+	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
+	if err != nil && hard {
 		return &bodyError{status: resp.StatusCode, read: len(body), err: err}
 	}
 	if int64(len(body)) > limit {
@@ -144,15 +251,19 @@ func (a *Attempt) readBody() error {
 		body = body[:limit]
 	}
 	a.body = body
-	resp.Body = &memoryBody{rest: body}
+	resp.Body = &memoryBody{all: body, rest: body}
 	return nil
 }
 
-// readUpTo reads at most limit bytes; hint is the announced length, if any.
+var errUpgraded = errors.New("status 101: a typed call cannot take over the connection; use Client.Do")
+
+// readUpTo reads limit bytes and, to tell, one more; hint is the announced
+// length, -1 if there is none.
 func readUpTo(r io.Reader, limit, hint int64) ([]byte, error) {
+	limit = min(limit, math.MaxInt64-1) + 1
 	size := int64(512)
 	if hint >= 0 {
-		size = min(hint+1, limit, 1<<20) // one more than announced, to meet EOF without growing
+		size = min(hint, limit-1, 1<<20) + 1 // one more than announced, to meet EOF without growing
 	}
 	buf := make([]byte, 0, size)
 	for int64(len(buf)) < limit {
@@ -171,8 +282,8 @@ func readUpTo(r io.Reader, limit, hint int64) ([]byte, error) {
 	return buf, nil
 }
 
-// memoryBody is a body that was read already. exchange takes it back whole.
-type memoryBody struct{ rest []byte }
+// memoryBody is a body that was read already. call.run takes it back whole.
+type memoryBody struct{ all, rest []byte }
 
 func (b *memoryBody) Read(p []byte) (int, error) {
 	if len(b.rest) == 0 {
@@ -215,8 +326,10 @@ func (a *Attempt) bodyFailed(err error) {
 	if a.ctx.Err() != nil {
 		return
 	}
+	w := &a.call.stack.watch
 	a.breaker.fault()
-	a.call.stack.watch.bodyFailed(a, err)
+	a.breaker.flush(w)
+	w.bodyFailed(a, err)
 }
 
 // failure describes what the attempt failed with, for the error of a call that

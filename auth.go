@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/oauth2"
 )
@@ -32,7 +34,12 @@ type Auth struct {
 	// [Wrap] needs them, since it knows no base URL.
 	Origins []string
 
-	source SecretSource
+	err     error // what New or the call reports
+	source  SecretSource
+	origins []origin // Origins, parsed
+	// slot is the header or parameter that the credential goes into. A later
+	// one of the same slot replaces an earlier one.
+	slot string
 	// brought reports a request that brings this credential itself.
 	brought func(r *http.Request) bool
 }
@@ -49,7 +56,10 @@ func (a Auth) applyClient(c *config) error     { return a.applyCall(&c.settings)
 func (a Auth) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.Auth([redacted])") }
 
 func (a Auth) applyCall(s *settings) error {
-	if a.Attach == nil {
+	switch {
+	case a.err != nil:
+		return a.err
+	case a.Attach == nil:
 		return errors.New("aplomb: Auth.Attach is nil: use Bearer, Basic, APIKey, APIKeyQuery, OAuth2 or an AuthFunc")
 	}
 	if c, ok := a.source.(checked); ok {
@@ -57,19 +67,22 @@ func (a Auth) applyCall(s *settings) error {
 			return fmt.Errorf("aplomb: config: %w", err)
 		}
 	}
-	for _, o := range a.Origins {
-		if _, err := parseOrigin(o); err != nil {
+	a.Origins, a.origins = slices.Clone(a.Origins), nil
+	for _, text := range a.Origins {
+		o, err := parseOrigin(text)
+		if err != nil {
 			return err
 		}
+		a.origins = append(a.origins, o)
 	}
-	s.auths = append(slices.Clip(s.auths), a)
-	s.noAuth = false
+	others := slices.DeleteFunc(slices.Clone(s.auths), func(other Auth) bool { return a.slot != "" && other.slot == a.slot })
+	s.auths, s.noAuth = append(others, a), false
 	return nil
 }
 
 // NoAuth sends no credential.
 func NoAuth() RequestOption {
-	return &requestOption{set: func(s *settings) error { s.auths, s.noAuth = nil, true; return nil }}
+	return requestOption(func(s *settings) error { s.auths, s.noAuth = nil, true; return nil })
 }
 
 // Bearer sends "Authorization: Bearer <secret>" (RFC 6750, section 2.1).
@@ -92,15 +105,16 @@ func Basic(user string, password SecretSource) Auth {
 // APIKeyQuery sends the secret as a query parameter. The caller's URL is left
 // alone, so the key shows in no error, and no Referer takes it elsewhere.
 // Prefer a header where the API has one: query strings end up in servers' logs.
-func APIKeyQuery(param string, secret SecretSource) Auth {
-	return secretAuth(secret,
-		func(r *http.Request) string { return r.URL.Query().Get(param) },
+func APIKeyQuery(name string, secret SecretSource) Auth {
+	if name == "" {
+		return Auth{err: errors.New("aplomb: APIKeyQuery: the parameter has no name")}
+	}
+	return secretAuth("query:"+name, secret,
+		func(r *http.Request) string { return r.URL.Query().Get(name) },
 		func(value string) string { return value },
 		func(r *http.Request, value string) {
 			u := *r.URL
-			q := u.Query()
-			q.Set(param, value)
-			u.RawQuery = q.Encode()
+			setQuery(&u, []param{{name, []string{value}}})
 			r.URL = &u
 		})
 }
@@ -109,10 +123,11 @@ func APIKeyQuery(param string, secret SecretSource) Auth {
 // one that clientcredentials.Config.TokenSource returns.
 func OAuth2(source oauth2.TokenSource) Auth {
 	if isNil(source) {
-		return Auth{}
+		return Auth{err: errors.New("aplomb: OAuth2: the oauth2.TokenSource is nil")}
 	}
-	return Auth{brought: bringsAuthorization, Attach: func(r *http.Request) error {
-		token, err := source.Token()
+	shared := &sharedSource{source: source}
+	return Auth{slot: authorizationSlot, brought: bringsAuthorization, Attach: func(r *http.Request) error {
+		token, err := shared.token(r.Context())
 		if err != nil {
 			return tokenError(err)
 		}
@@ -120,6 +135,57 @@ func OAuth2(source oauth2.TokenSource) Auth {
 		return nil
 	}}
 }
+
+// sharedSource asks a TokenSource, whose Token knows no context, once for all
+// who wait, each of whom may leave when its own context ends.
+type sharedSource struct {
+	source oauth2.TokenSource
+
+	mu      sync.Mutex
+	pending *tokenFetch
+}
+
+type tokenFetch struct {
+	done  chan struct{}
+	token *oauth2.Token
+	err   error
+}
+
+func (s *sharedSource) token(ctx context.Context) (*oauth2.Token, error) {
+	f := s.fetch()
+	select {
+	case <-f.done:
+		if f.token == nil && f.err == nil {
+			return nil, errors.New("the oauth2.TokenSource returned no token")
+		}
+		return f.token, f.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// fetch joins the fetch under way or starts one.
+func (s *sharedSource) fetch() *tokenFetch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.pending != nil {
+		return s.pending
+	}
+	f := &tokenFetch{done: make(chan struct{})}
+	s.pending = f
+	go func() {
+		defer close(f.done)
+		defer func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.pending = nil
+		}()
+		f.token, f.err = s.source.Token()
+	}()
+	return f
+}
+
+const authorizationSlot = "header:Authorization"
 
 func bringsAuthorization(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
 
@@ -147,19 +213,23 @@ func (e *oauthError) Unwrap() error { return e.err }
 
 // headerAuth is an Auth whose credential is a header.
 func headerAuth(name string, secret SecretSource, format func(value string) string) Auth {
-	return secretAuth(secret,
+	if !validHeader(name) {
+		return Auth{err: fmt.Errorf("aplomb: APIKey: %q is not a header name", name)}
+	}
+	return secretAuth("header:"+http.CanonicalHeaderKey(name), secret,
 		func(r *http.Request) string { return r.Header.Get(name) },
 		format,
 		func(r *http.Request, value string) { r.Header.Set(name, value) })
 }
 
 // secretAuth is an Auth around a secret, formatted into one place of a request.
-func secretAuth(source SecretSource, get func(*http.Request) string, format func(string) string, set func(*http.Request, string)) Auth {
+func secretAuth(slot string, source SecretSource, get func(*http.Request) string, format func(string) string, set func(*http.Request, string)) Auth {
 	if isNil(source) {
-		return Auth{}
+		return Auth{err: errors.New("aplomb: the credential's SecretSource is nil: use Env, File, SecretFunc or Static")}
 	}
 	return Auth{
 		source:  source,
+		slot:    slot,
 		brought: func(r *http.Request) bool { return get(r) != "" },
 		Attach: func(r *http.Request) error {
 			secret, err := source.Secret(r.Context())
@@ -187,6 +257,7 @@ func userinfoAuth(u *url.URL) (Auth, bool) {
 	password, _ = u.User.Password()
 	return Auth{
 		Attach:  func(r *http.Request) error { r.SetBasicAuth(user, password); return nil },
+		slot:    authorizationSlot,
 		brought: bringsAuthorization,
 	}, true
 }
@@ -195,12 +266,13 @@ func userinfoAuth(u *url.URL) (Auth, bool) {
 type authorised struct{ next http.RoundTripper }
 
 func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
-	a := attemptFrom(r.Context())
-	if a == nil {
-		return s.next.RoundTrip(r)
+	a, err := attemptOf(r)
+	if err != nil {
+		return nil, err
 	}
 	auths := a.call.authsFor(r)
 	if len(auths) > 0 {
+		a.auth.Store(&auths[0])
 		own := r.Clone(r.Context())
 		for _, auth := range auths {
 			if err := auth.Attach(own); err != nil {
@@ -210,11 +282,13 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		r = own
 	}
-	a.sent = r
+	a.wire.Store(r)
 	resp, err := normalise(s.next.RoundTrip(r))
-	if err == nil && resp.StatusCode == http.StatusUnauthorized && !a.call.reauthorised {
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
 		for _, auth := range auths {
-			a.reauthorised = a.reauthorised || auth.Rejected != nil && auth.Rejected(withRequest(resp, r))
+			if auth.Rejected != nil && auth.Rejected(withRequest(resp, r)) {
+				a.renewable.Store(true)
+			}
 		}
 	}
 	return resp, err
@@ -238,13 +312,9 @@ func (c *call) authsFor(r *http.Request) []Auth {
 	to := originOf(r.URL)
 	var allowed []Auth
 	for _, auth := range c.auths {
-		if (to == c.home || auth.allows(to)) && (auth.brought == nil || !auth.brought(r)) {
+		if (to == c.stack.home || slices.Contains(auth.origins, to)) && (auth.brought == nil || !auth.brought(r)) {
 			allowed = append(allowed, auth)
 		}
 	}
 	return allowed
-}
-
-func (a Auth) allows(to origin) bool {
-	return slices.ContainsFunc(a.Origins, func(s string) bool { o, err := parseOrigin(s); return err == nil && o == to })
 }

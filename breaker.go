@@ -25,14 +25,14 @@ type Breaker struct {
 	MinAttempts int
 	// Window is the rolling window, in whole seconds. Default 10 s.
 	Window time.Duration
-	// Open is how long it stays open at first, +-20 %; it doubles with each
-	// failed probe up to MaxOpen. Default 1 s.
-	Open time.Duration
-	// MaxOpen caps Open. Default 5 s.
-	MaxOpen time.Duration
+	// OpenFor is how long it stays open at first, +-20 %; it doubles with each
+	// failed probe up to MaxOpenFor. Default 1 s.
+	OpenFor time.Duration
+	// MaxOpenFor caps OpenFor. Default 5 s.
+	MaxOpenFor time.Duration
 	// ProbeLease is how long a probe may take before it counts as failed, so
-	// that a lost one cannot wedge the breaker. Default 35 s, the response
-	// header timeout and 5 s.
+	// that a lost one cannot wedge the breaker. Default: Timeouts.ResponseHeader
+	// and 5 s.
 	ProbeLease time.Duration
 	// Key groups requests under one breaker. Default: the origin.
 	Key func(*http.Request) string
@@ -46,24 +46,26 @@ func (b Breaker) applyClient(c *config) error {
 		return fmt.Errorf("aplomb: Breaker.MinAttempts: %d is negative", b.MinAttempts)
 	case b.Window < 0 || b.Window%time.Second != 0:
 		return fmt.Errorf("aplomb: Breaker.Window: %v is not a whole number of seconds", b.Window)
-	case b.Open < 0 || b.MaxOpen < 0 || b.ProbeLease < 0:
-		return errors.New("aplomb: Breaker: a negative duration; zero means the default")
 	}
 	c.breaker = &b
-	return nil
+	return plausible("Breaker", named{"OpenFor", b.OpenFor}, named{"MaxOpenFor", b.MaxOpenFor}, named{"ProbeLease", b.ProbeLease})
 }
 
 // NoBreaker switches the circuit breaker off.
 func NoBreaker() Option { return clientOption(func(c *config) error { c.breaker = nil; return nil }) }
 
-func (b *Breaker) withDefaults() Breaker {
+func (b *Breaker) withDefaults(t *Timeouts) Breaker {
 	d := *b
 	d.Ratio = orDefault(d.Ratio, 0.5)
 	d.MinAttempts = orDefault(d.MinAttempts, 20)
 	d.Window = orDefault(d.Window, 10*time.Second)
-	d.Open = orDefault(d.Open, time.Second)
-	d.MaxOpen = max(orDefault(d.MaxOpen, 5*time.Second), d.Open)
-	d.ProbeLease = orDefault(d.ProbeLease, 35*time.Second)
+	d.OpenFor = orDefault(d.OpenFor, time.Second)
+	d.MaxOpenFor = max(orDefault(d.MaxOpenFor, 5*time.Second), d.OpenFor)
+	answer := defaultHeader
+	if t != nil {
+		answer = orDefault(t.ResponseHeader, defaultHeader)
+	}
+	d.ProbeLease = orDefault(d.ProbeLease, answer+5*time.Second)
 	return d
 }
 
@@ -73,14 +75,14 @@ type breakers struct {
 	byKey *keyed[string, *breaker]
 }
 
-func newBreakers(b *Breaker, emit func(BreakerEvent)) *breakers {
+func newBreakers(b *Breaker, t *Timeouts) *breakers {
 	if b == nil {
 		return nil
 	}
-	cfg := b.withDefaults()
+	cfg := b.withDefaults(t)
 	return &breakers{
 		key:   b.Key,
-		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg, emit) }),
+		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg) }),
 	}
 }
 
@@ -100,10 +102,9 @@ func (b *breakers) of(a *Attempt) *breaker {
 // gobreaker's open time is fixed, unjittered and unknown to the caller: its own
 // Timeout is a nanosecond, and openUntil stands in front of it.
 type breaker struct {
-	key  string
-	cfg  Breaker
-	cb   *gobreaker.TwoStepCircuitBreaker[struct{}]
-	emit func(BreakerEvent)
+	key string
+	cfg Breaker
+	cb  *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu        sync.Mutex // held around every call of cb, so around its callbacks too
 	state     gobreaker.State
@@ -112,7 +113,7 @@ type breaker struct {
 	probe     *permit // the probe under way
 	failed    uint32  // of completed, as counted at the trip
 	completed uint32
-	events    []BreakerEvent // to be emitted once mu is free
+	events    []BreakerEvent // to be told by flush
 	at        time.Time      // the moment of the transition under way
 }
 
@@ -130,8 +131,8 @@ var (
 	errFailed  = errors.New("failed")
 )
 
-func newBreaker(key string, cfg Breaker, emit func(BreakerEvent)) *breaker {
-	b := &breaker{key: key, cfg: cfg, emit: emit}
+func newBreaker(key string, cfg Breaker) *breaker {
+	b := &breaker{key: key, cfg: cfg}
 	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   1,
 		Interval:      cfg.Window,
@@ -156,26 +157,30 @@ func (b *breaker) changed(from, to gobreaker.State) {
 	b.state = to
 	switch to {
 	case gobreaker.StateOpen:
-		b.openFor = min(max(2*b.openFor, b.cfg.Open), b.cfg.MaxOpen)
+		b.openFor = min(max(2*b.openFor, b.cfg.OpenFor), b.cfg.MaxOpenFor)
 		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
 	case gobreaker.StateClosed:
 		b.openFor, b.openUntil = 0, time.Time{}
 	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
 	}
 	b.events = append(b.events, BreakerEvent{
-		Key: b.key, From: from.String(), To: to.String(), At: b.at, ReadyAt: b.openUntil,
+		Key: b.key, From: BreakerState(from.String()), To: BreakerState(to.String()), At: b.at, ReadyAt: b.openUntil,
 		Failed: int(b.failed), Completed: int(b.completed),
 	})
 }
 
-// unlock releases b.mu and emits what happened under it, so that a hook may
-// call the client.
-func (b *breaker) unlock() {
+// flush tells w what happened, with no lock held, so that a hook may call the
+// client. With shares breakers, so each caller brings its own watchers.
+func (b *breaker) flush(w *watchers) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
 	events := b.events
 	b.events = nil
 	b.mu.Unlock()
 	for i := range events {
-		b.emit(events[i])
+		w.breaker(events[i])
 	}
 }
 
@@ -185,7 +190,7 @@ func (b *breaker) check() error {
 		return nil
 	}
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	return b.refuse(time.Now())
 }
 
@@ -229,7 +234,7 @@ func (b *breaker) admit() (*permit, error) {
 		return nil, nil
 	}
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	now := time.Now()
 	if err := b.refuse(now); err != nil {
 		return nil, err
@@ -258,10 +263,10 @@ func (b *breaker) report(p *permit, o Outcome) {
 		result = errFailed
 	case OutcomeThrottled, OutcomeNeutral:
 		result = errNeutral
-	case OutcomeOK, OutcomeClientError: // an answer, even one that blames the request, speaks for the host
+	case OutcomeUnset, OutcomeOK, OutcomeClientError: // an answer, even one that blames the request, speaks for the host
 	}
 	b.mu.Lock()
-	defer b.unlock()
+	defer b.mu.Unlock()
 	b.settle(p, result, time.Now())
 }
 

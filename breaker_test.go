@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -74,14 +72,13 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		h.fail(t, 20)
 		assert.Equal(t, len(h.events), 1)
 		opened := h.last()
-		assert.Equal(t, opened.To, "open")
+		assert.Equal(t, opened.To, aplomb.BreakerOpen)
 		assert.Equal(t, [2]int{opened.Failed, opened.Completed}, [2]int{20, 20})
 		openFor := opened.ReadyAt.Sub(opened.At)
 		assert.True(t, openFor >= 800*time.Millisecond && openFor <= 1200*time.Millisecond, openFor)
 
 		err := h.get()
 		assert.ErrorIs(t, err, aplomb.ErrCircuitOpen)
-		assert.ErrorIs(t, err, gobreaker.ErrOpenState)
 		var ce *aplomb.CallError
 		assert.True(t, errors.As(err, &ce))
 		assert.Equal(t, ce.ReadyAt, opened.ReadyAt)
@@ -92,7 +89,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		h.set(ok)
 		assert.NoError(t, h.get())
 		assert.NoError(t, h.get())
-		assert.Equal(t, h.last().To, "closed")
+		assert.Equal(t, h.last().To, aplomb.BreakerClosed)
 		assert.Equal(t, h.hits, 22)
 	})
 }
@@ -146,7 +143,7 @@ func TestLaw09_HangingCallsDoNotHideFailures(t *testing.T) {
 		synctest.Wait()
 		h.fail(t, 20)
 		assert.Equal(t, len(h.events), 1)
-		assert.Equal(t, h.last().To, "open")
+		assert.Equal(t, h.last().To, aplomb.BreakerOpen)
 		cancel()
 		hanging.Wait()
 	})
@@ -155,7 +152,7 @@ func TestLaw09_HangingCallsDoNotHideFailures(t *testing.T) {
 // Law 9: a probe that never reports ends with its lease.
 func TestLaw09_ProbeHasALease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		h := newHost(t, aplomb.Timeouts{ResponseHeader: time.Hour})
+		h := newHost(t, aplomb.Timeouts{ResponseHeader: time.Hour}, aplomb.Breaker{ProbeLease: 35 * time.Second})
 		h.fail(t, 20)
 		time.Sleep(time.Until(h.last().ReadyAt))
 		h.set(fault(aplombtest.Stall(0)))
@@ -171,13 +168,26 @@ func TestLaw09_ProbeHasALease(t *testing.T) {
 		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen)
 		time.Sleep(time.Nanosecond)
 		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen) // failed with the lease: open again
-		assert.Equal(t, h.last().To, "open")
+		assert.Equal(t, h.last().To, aplomb.BreakerOpen)
 		assert.Equal(t, h.last().At, started.Add(35*time.Second))
 		time.Sleep(time.Until(h.last().ReadyAt))
 		assert.NoError(t, h.get())
 		assert.NoError(t, h.get())
 		cancel()
 		probe.Wait()
+	})
+}
+
+// Law 9: the lease allows for the header timeout that the client has.
+func TestLaw09_LeaseFollowsTheTimeouts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, aplomb.Timeouts{ResponseHeader: 2 * time.Minute})
+		h.fail(t, 20)
+		time.Sleep(time.Until(h.last().ReadyAt))
+		h.set(fault(aplombtest.Stall(90 * time.Second)))
+		_, err := get(t, h.Client, aplomb.Timeout(time.Hour))
+		assert.NoError(t, err)
+		assert.Equal(t, h.last().To, aplomb.BreakerClosed)
 	})
 }
 
@@ -189,10 +199,10 @@ func TestLaw09_NeutralProbeFreesTheSlot(t *testing.T) {
 		time.Sleep(time.Until(h.last().ReadyAt))
 		h.set(status(429))
 		assert.Equal(t, aplomb.StatusCode(h.get()), 429)
-		assert.Equal(t, h.last().To, "half-open")
+		assert.Equal(t, h.last().To, aplomb.BreakerHalfOpen)
 		h.set(ok)
 		assert.NoError(t, h.get())
-		assert.Equal(t, h.last().To, "closed")
+		assert.Equal(t, h.last().To, aplomb.BreakerClosed)
 	})
 }
 

@@ -2,13 +2,14 @@ package aplomb
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -16,27 +17,27 @@ import (
 )
 
 // Get fetches path and decodes the answer into a T. See [Call].
-func Get[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+func Get[T any](ctx context.Context, c *Client, path string, opts ...CallOption) (T, error) {
 	return Call[T](ctx, c, http.MethodGet, path, opts...)
 }
 
 // Post sends a POST to path, with the body of [JSON], [Form] or [Body]. See [Call].
-func Post[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+func Post[T any](ctx context.Context, c *Client, path string, opts ...CallOption) (T, error) {
 	return Call[T](ctx, c, http.MethodPost, path, opts...)
 }
 
 // Put sends a PUT to path. See [Call].
-func Put[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+func Put[T any](ctx context.Context, c *Client, path string, opts ...CallOption) (T, error) {
 	return Call[T](ctx, c, http.MethodPut, path, opts...)
 }
 
 // Patch sends a PATCH to path. See [Call].
-func Patch[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+func Patch[T any](ctx context.Context, c *Client, path string, opts ...CallOption) (T, error) {
 	return Call[T](ctx, c, http.MethodPatch, path, opts...)
 }
 
 // Delete sends a DELETE to path. See [Call].
-func Delete[T any](ctx context.Context, c *Client, path string, opts ...RequestOption) (T, error) {
+func Delete[T any](ctx context.Context, c *Client, path string, opts ...CallOption) (T, error) {
 	return Call[T](ctx, c, http.MethodDelete, path, opts...)
 }
 
@@ -54,7 +55,7 @@ func Delete[T any](ctx context.Context, c *Client, path string, opts ...RequestO
 // A status outside [Expect] is an [*APIError] or what an [ErrorDecoder] made of
 // it; a body that is not a T is a [*DecodeError]; anything that kept the call
 // from an answer is a [*CallError].
-func Call[T any](ctx context.Context, c *Client, method, path string, opts ...RequestOption) (T, error) {
+func Call[T any](ctx context.Context, c *Client, method, path string, opts ...CallOption) (T, error) {
 	var v T
 	err := c.call(ctx, method, path, opts, &v)
 	return v, err
@@ -76,6 +77,22 @@ type Response struct {
 	attempt *Attempt
 }
 
+// Format prints the status line of the response for every verb: its headers may
+// hold a cookie or a token.
+func (r Response) Format(f fmt.State, verb rune) { formatLine(f, verb, r.summary()) }
+
+// LogValue is what slog prints.
+func (r Response) LogValue() slog.Value { return slog.StringValue(r.summary()) }
+
+// MarshalJSON gives the safe fields.
+func (r Response) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"status": r.StatusCode, "request_id": r.RequestID, "attempts": r.Attempts})
+}
+
+func (r Response) summary() string {
+	return "status " + strconv.Itoa(r.StatusCode) + spent(r.RequestID, r.Attempts, r.Elapsed)
+}
+
 // Redact returns text, such as a message found in the body, without anything
 // that the request carried and that may be secret, and without what looks like
 // a key, a token or a card number: fit for an error or a log line.
@@ -92,35 +109,30 @@ type call struct {
 	typed     bool
 	started   atomic.Bool // the first request of the call has entered the stack
 	start     time.Time
-	home      origin   // where the client's credentials and default headers belong
 	origin    origin   // of the call's first request
-	allowed   []origin // further origins of its credentials
+	allowed   []origin // origins beside the client's own that its credentials may go to
 
-	sent         int // attempts that reached the transport
-	resent       int // of them, retries
-	hops         int
-	last         *Attempt
-	early        bool // a 425 was repeated
-	reauthorised bool // a 401 was repeated
-	stopped      string
-	readyAt      time.Time
-	waited       time.Duration
+	hops     int // redirects followed
+	attempts int // requests sent
+	retries  int // of them, to repeat a failure
+	spent    oneShot
+	last     *Attempt
+	stopped  string    // why there was no further attempt
+	readyAt  time.Time // when there could have been one
+	waited   time.Duration
+	told     int // attempts that earlier events of the call have counted
 }
 
 // newCall starts a logical call: the client's settings with own laid over.
 func (s *stack) newCall(own settings, method, path string) *call {
-	c := &call{stack: s, method: method, start: time.Now(), home: s.home}
+	c := &call{stack: s, method: method, start: time.Now()}
 	c.settings = own.over(s.cfg.settings)
 	c.operation = own.operation
 	if c.operation == "" {
 		c.operation = method + " " + path
 	}
 	for _, auth := range c.auths {
-		for _, text := range auth.Origins {
-			if o, err := parseOrigin(text); err == nil {
-				c.allowed = append(c.allowed, o)
-			}
-		}
+		c.allowed = append(c.allowed, auth.origins...)
 	}
 	return c
 }
@@ -148,7 +160,7 @@ func (s settings) over(client settings) settings {
 }
 
 // call makes a typed call and decodes the answer into v.
-func (c *Client) call(ctx context.Context, method, path string, opts []RequestOption, v any) error {
+func (c *Client) call(ctx context.Context, method, path string, opts []CallOption, v any) error {
 	accept := "application/json"
 	if _, raw := v.(*[]byte); raw {
 		accept = ""
@@ -163,7 +175,7 @@ type answer struct {
 }
 
 // exchange makes a typed call and hands its body to decode.
-func (c *Client) exchange(ctx context.Context, method, path, accept string, opts []RequestOption, decode func(*answer, []byte) error) error {
+func (c *Client) exchange(ctx context.Context, method, path, accept string, opts []CallOption, decode func(*answer, []byte) error) error {
 	if c == nil {
 		return errors.New("aplomb: nil *Client: make one with aplomb.New")
 	}
@@ -192,7 +204,7 @@ func (c *Client) exchange(ctx context.Context, method, path, accept string, opts
 }
 
 // callSettings are what the context and the call itself say.
-func callSettings(ctx context.Context, opts []RequestOption) (settings, error) {
+func callSettings(ctx context.Context, opts []CallOption) (settings, error) {
 	var own settings
 	if ctx == nil {
 		return own, errors.New("aplomb: nil context.Context: pass context.Background()")
@@ -201,8 +213,13 @@ func callSettings(ctx context.Context, opts []RequestOption) (settings, error) {
 	if err := outer.applyTo(&own); err != nil {
 		return own, err
 	}
-	err := own.apply(opts)
-	return own, err
+	if err := own.apply(opts); err != nil {
+		return own, err
+	}
+	if own.retry != nil && own.retry.Budget != defaultBudget {
+		return own, errors.New("aplomb: Retry.Budget belongs to the client: leave it out of a call's Retry")
+	}
+	return own, nil
 }
 
 // foreignSettings are those of a request that net/http built: what would have
@@ -212,15 +229,31 @@ func foreignSettings(ctx context.Context) (settings, error) {
 	if err != nil {
 		return own, err
 	}
-	for name, given := range map[string]bool{
-		"JSON, Form or Body": own.payload != nil, "URL": own.target != "", "Path": own.path != nil, "Expect": own.expect != nil,
-		"MaxBody": own.maxBody != 0, "ErrorDecoder": own.decoders != nil, "Resume or Prefetch": own.resume != "" || own.prefetch,
-	} {
-		if given {
-			return own, fmt.Errorf("aplomb: %s in a NewContext has no effect on a request that an SDK or net/http builds: leave it out, or make a typed call", name)
-		}
+	if name := own.typedOnly(); name != "" {
+		return own, fmt.Errorf("aplomb: %s in a NewContext has no effect on a request that an SDK or net/http builds: leave it out, or make a typed call", name)
 	}
 	return own, nil
+}
+
+// typedOnly names a setting that only typed calls can heed.
+func (s *settings) typedOnly() string {
+	switch {
+	case s.payload != nil:
+		return "JSON, Form or Body"
+	case s.target != "":
+		return "URL"
+	case s.path != nil:
+		return "Path"
+	case s.expect != nil:
+		return "Expect"
+	case s.maxBody != 0:
+		return "MaxBody"
+	case s.decoders != nil:
+		return "ErrorDecoder"
+	case s.resume != "" || s.prefetch:
+		return "Resume or Prefetch"
+	}
+	return ""
 }
 
 // bound puts the total timeout on ctx: the caller's Timeout, else the
@@ -255,126 +288,6 @@ func (c *call) request(ctx context.Context, method, path, accept string, own set
 	return req, nil
 }
 
-// address is the base URL with the path template filled and the query set, or
-// the one that URL gave.
-func (c *call) address(path string) (*url.URL, error) {
-	base := c.stack.cfg.base
-	if c.target != "" {
-		u, err := base.Parse(c.target)
-		if err != nil {
-			return nil, errors.New("URL: the address cannot be parsed")
-		}
-		if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, fmt.Errorf("URL: want an http or https address, got scheme %q", u.Scheme)
-		}
-		u.User = nil
-		setQuery(u, c.query)
-		return u, nil
-	}
-	filled, err := fillPath(path, c.path, c.stack.cfg.path)
-	if err != nil {
-		return nil, err
-	}
-	u := *base
-	escaped := strings.TrimSuffix(base.EscapedPath(), "/") + filled
-	if filled == "" {
-		escaped = base.EscapedPath()
-	}
-	if u.Path, err = url.PathUnescape(escaped); err != nil {
-		return nil, fmt.Errorf("path %q: %w", path, err)
-	}
-	u.RawPath = escaped
-	setQuery(&u, c.stack.cfg.query, c.query)
-	return &u, nil
-}
-
-// setQuery lays each list of parameters over u's query, the later over the
-// earlier.
-func setQuery(u *url.URL, lists ...[]param) {
-	var q url.Values
-	for _, params := range lists {
-		for _, p := range params {
-			if q == nil {
-				q = u.Query()
-			}
-			q.Del(p.name)
-			for _, v := range p.values {
-				q.Add(p.name, v)
-			}
-		}
-	}
-	if q != nil {
-		u.RawQuery = q.Encode()
-	}
-}
-
-// fillPath puts values into the {name} segments of a template. Each is escaped
-// on its own; one that would climb (".", "..") or vanish is refused, since
-// net/http sends a path as it is.
-func fillPath(template string, own, defaults []field) (string, error) {
-	if template == "" {
-		return "", nil
-	}
-	if strings.ContainsAny(template, "?#") {
-		return "", fmt.Errorf("path %q: give query parameters with Query", template)
-	}
-	if strings.Contains(template, "://") {
-		return "", errors.New("path is an address: give it with URL")
-	}
-	values := slices.Concat(defaults, own)
-	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
-	for i, segment := range segments {
-		filled, err := fillSegment(segment, values)
-		if err != nil {
-			return "", fmt.Errorf("path %q: %w", template, err)
-		}
-		segments[i] = filled
-	}
-	for _, v := range own {
-		if !strings.Contains(template, "{"+v.name+"}") {
-			return "", fmt.Errorf("path %q has no {%s}", template, v.name)
-		}
-	}
-	return "/" + strings.Join(segments, "/"), nil
-}
-
-func fillSegment(segment string, values []field) (string, error) {
-	var out strings.Builder
-	for {
-		before, rest, found := strings.Cut(segment, "{")
-		out.WriteString(before)
-		if !found {
-			break
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			return "", errors.New("a { is not closed")
-		}
-		value, ok := lastField(values, name)
-		if !ok {
-			return "", fmt.Errorf("no value for {%s}: add Path(%q, ...)", name, name)
-		}
-		if value == "" {
-			return "", fmt.Errorf("the value of {%s} is empty", name)
-		}
-		out.WriteString(url.PathEscape(value))
-		segment = after
-	}
-	if s := out.String(); s != "." && s != ".." {
-		return s, nil
-	}
-	return "", errors.New("a segment would be \".\" or \"..\"")
-}
-
-func lastField(fields []field, name string) (string, bool) {
-	for _, field := range slices.Backward(fields) {
-		if field.name == name {
-			return field.value, true
-		}
-	}
-	return "", false
-}
-
 func setOrDelete(h http.Header, f field) {
 	if f.value == "" {
 		h.Del(f.name)
@@ -393,7 +306,7 @@ func (c *call) run(client *http.Client, req *http.Request) (*answer, []byte, err
 		}
 		return ans, nil, c.fail(err)
 	}
-	body, _ := io.ReadAll(resp.Body) // in memory already, see readBody
+	body := c.last.body // read within the attempt
 	closeResponse(resp)
 	ans.Response = c.response()
 	if !c.expects(resp.StatusCode) {
@@ -404,7 +317,7 @@ func (c *call) run(client *http.Client, req *http.Request) (*answer, []byte, err
 
 // response is what is known of the call's last response.
 func (c *call) response() Response {
-	r := Response{Attempts: c.sent, Elapsed: time.Since(c.start)}
+	r := Response{Attempts: c.attempts, Elapsed: time.Since(c.start)}
 	if c.last != nil && c.last.Response != nil {
 		resp := c.last.Response
 		r.StatusCode, r.Header, r.RequestID = resp.StatusCode, resp.Header, requestID(resp.Header)
@@ -430,13 +343,4 @@ func closeResponse(resp *http.Response) {
 func (c *call) stop(why string) bool {
 	c.stopped = why
 	return false
-}
-
-// once notes a repetition that happens only once a call.
-func (c *call) once(a *Attempt) {
-	if a.Response.StatusCode == http.StatusUnauthorized {
-		c.reauthorised = true
-		return
-	}
-	c.early = true
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
@@ -86,8 +88,8 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 
 // Do sends req through the stack and keeps net/http's contract: a status other
 // than 2xx is a response with its body intact and a nil error, also after the
-// last retry. It is what generated clients ask for. A relative req.URL is
-// resolved against the base URL. The caller closes the response's body.
+// last retry. It is what generated clients ask for. A req.URL without a host
+// is a path below the base URL. The caller closes the response's body.
 //
 // Errors are [*CallError], without the URL that net/http would print.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
@@ -103,7 +105,12 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	ctx := context.WithValue(req.Context(), callKey{}, call)
 	out := req.WithContext(ctx)
 	if out.URL.Host == "" {
-		out.URL = c.cfg.base.ResolveReference(out.URL)
+		query := out.URL.RawQuery
+		if out.URL, err = below(c.cfg.base, "/"+strings.TrimPrefix(out.URL.EscapedPath(), "/")); err != nil {
+			closeBody(req)
+			return nil, call.invalid(err)
+		}
+		out.URL.RawQuery = query
 	}
 	call.begin(ctx)
 	resp, err := c.http.Do(out)
@@ -123,6 +130,11 @@ func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.st
 // Name is what the client is called in errors, logs and metrics.
 func (c *Client) Name() string { return c.cfg.name }
 
+// Format keeps fmt from printing the settings, which may hold secrets.
+func (c *Client) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "aplomb.Client("+c.cfg.name+")")
+}
+
 // Transport returns the stack as a RoundTripper.
 func (c *Client) Transport() http.RoundTripper { return c.stack }
 
@@ -141,13 +153,35 @@ func Wrap(next http.RoundTripper, opts ...Option) (http.RoundTripper, error) {
 		return nil, errors.New("aplomb: Wrap: nil http.RoundTripper")
 	}
 	cfg := config{transport: &givenTransport{next}}
+	given := cfg.transport
 	if err := cfg.apply(opts); err != nil {
 		return nil, err
 	}
-	for _, auth := range cfg.auths {
-		if len(auth.Origins) == 0 {
-			return nil, errors.New("aplomb: Wrap: set Auth.Origins: without a base URL nothing else says where the credential may go")
-		}
+	if cfg.transport != given {
+		return nil, errors.New("aplomb: Wrap: leave out Transport: next is the transport")
+	}
+	if err := cfg.standsAlone(); err != nil {
+		return nil, err
 	}
 	return newStack(cfg, nil)
+}
+
+// standsAlone refuses what has no effect without a base URL or a typed call.
+func (c *config) standsAlone() error {
+	for _, auth := range c.auths {
+		if len(auth.Origins) == 0 {
+			return errors.New("aplomb: Wrap: set Auth.Origins: without a base URL nothing else says where the credential may go")
+		}
+	}
+	name := c.typedOnly()
+	switch {
+	case c.header != nil:
+		name = "Header"
+	case c.query != nil:
+		name = "Query"
+	}
+	if name != "" {
+		return fmt.Errorf("aplomb: Wrap: %s has no effect here: use New, or set it on the request", name)
+	}
+	return nil
 }

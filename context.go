@@ -2,7 +2,7 @@ package aplomb
 
 import (
 	"context"
-	"errors"
+	"slices"
 	"sync/atomic"
 )
 
@@ -13,9 +13,12 @@ import (
 // An [IdempotencyKey] in it belongs to the first logical call that uses it; a
 // second call is refused, since one key for two effects would lose one.
 // A faulty option is reported by the call that meets it.
-func NewContext(ctx context.Context, opts ...RequestOption) context.Context {
+func NewContext(ctx context.Context, opts ...CallOption) context.Context {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	outer, _ := ctx.Value(contextKey{}).(*contextOptions)
-	return context.WithValue(ctx, contextKey{}, &contextOptions{outer: outer, opts: append([]RequestOption(nil), opts...)})
+	return context.WithValue(ctx, contextKey{}, &contextOptions{outer: outer, opts: slices.Clone(opts)})
 }
 
 type contextKey struct{}
@@ -23,12 +26,11 @@ type contextKey struct{}
 // contextOptions is one NewContext, linked to the one around it.
 type contextOptions struct {
 	outer   *contextOptions
-	opts    []RequestOption
+	opts    []CallOption
 	keyUsed atomic.Bool
 }
 
-// applyTo lays the options over s, outermost first, and claims a key that they
-// carry for this call.
+// applyTo lays the options over s, outermost first.
 func (o *contextOptions) applyTo(s *settings) error {
 	if o == nil {
 		return nil
@@ -36,15 +38,17 @@ func (o *contextOptions) applyTo(s *settings) error {
 	if err := o.outer.applyTo(s); err != nil {
 		return err
 	}
-	var own settings
-	if err := own.apply(o.opts); err != nil {
+	outerKey, outerOwner := s.key, s.keyOwner
+	s.key = ""
+	if err := s.apply(o.opts); err != nil {
 		return err
 	}
-	if own.key != "" && o.keyUsed.Swap(true) {
-		return errors.New("aplomb: the IdempotencyKey in this context was used by an earlier call: " +
-			"make a NewContext for each call, or pass the key to the call itself")
+	if s.key != "" {
+		s.keyOwner = o
+	} else {
+		s.key, s.keyOwner = outerKey, outerOwner
 	}
-	return s.apply(o.opts)
+	return nil
 }
 
 type callKey struct{}

@@ -58,8 +58,8 @@ var errNotJSON = errors.New("not JSON")
 func (a *answer) decodeError(body []byte, cause error) error {
 	kind := mediaType(a.Header.Get("Content-Type"))
 	e := &DecodeError{
-		Operation: a.call.operation, StatusCode: a.StatusCode, ContentType: kind, RequestID: a.RequestID,
-		Attempts: a.Attempts, Elapsed: time.Since(a.call.start), Err: cause, client: a.call.name(),
+		Operation: a.call.operation, StatusCode: a.StatusCode, ContentType: kind, RequestID: redact.Text(a.RequestID, 80, secretsOf(a.call.last)...),
+		Attempts: a.Attempts, Elapsed: time.Since(a.call.start), Err: cause, Client: a.call.name(),
 	}
 	wrong, typed := errors.AsType[*json.UnmarshalTypeError](cause)
 	switch {
@@ -71,14 +71,14 @@ func (a *answer) decodeError(body []byte, cause error) error {
 		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(wrong.Field, "(the whole body)"), kindOf(wrong.Value), wrong.Type)
 		e.Hint = "the API changed, or the Go type does not fit it"
 	case strings.Contains(kind, "html") || body[0] == '<':
-		e.text = fmt.Sprintf("expected JSON, got %s (%s), status %d", orDefault(kind, "a page"), excerpt(body), a.StatusCode)
+		e.text = fmt.Sprintf("expected JSON, got %s%s, status %d", orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
 		e.Hint = "a proxy or login page is answering"
 	case kind != "" && !strings.Contains(kind, "json"):
 		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)
 	case !syntax(cause):
-		e.text = fmt.Sprintf("status %d: %s", a.StatusCode, redact.Text(cause.Error(), 200))
+		e.text = fmt.Sprintf("status %d: %s", a.StatusCode, redact.Text(cause.Error(), 200, secretsOf(a.call.last)...))
 	default:
-		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.StatusCode, redact.Text(cause.Error(), 120))
+		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.StatusCode, redact.Text(cause.Error(), 120, secretsOf(a.call.last)...))
 	}
 	return e
 }
@@ -95,10 +95,10 @@ func kindOf(value string) string {
 	return kind
 }
 
-// excerpt is the heading of a page, or its first words.
-func excerpt(body []byte) string {
+// excerpt is the heading of a page; its text may be anything.
+func (a *answer) excerpt(body []byte) string {
 	if heading := htmlHeading(body); heading != "" {
-		return `"<h1>` + redact.Text(heading, 80) + `"`
+		return ` ("<h1>` + redact.Text(heading, 80, secretsOf(a.call.last)...) + `")`
 	}
-	return `"` + redact.Text(strings.TrimSpace(string(body[:min(len(body), 200)])), 60) + `"`
+	return ""
 }

@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,15 +13,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // The sentinels, for errors.Is.
 var (
 	// ErrCircuitOpen means that the host's circuit breaker let nothing through.
-	ErrCircuitOpen = fmt.Errorf("aplomb: %w", gobreaker.ErrOpenState)
+	ErrCircuitOpen = errors.New("aplomb: circuit open")
 	// ErrRateLimited means that the call was not sent, since a quota or rate
 	// would have held it past its deadline; or that the server answered 429.
 	ErrRateLimited = errors.New("aplomb: rate limited")
@@ -38,6 +35,8 @@ var (
 // Error is one safe line; everything else is in the fields. The body and the
 // headers are never printed, not even by %#v or JSON.
 type APIError struct {
+	// Client is the client's name.
+	Client     string
 	StatusCode int
 	// Operation is the method and path template, or what [Operation] said.
 	Operation string
@@ -58,7 +57,6 @@ type APIError struct {
 	// Hint is what to try next; "" when there is nothing to say.
 	Hint string
 
-	client  string
 	attempt *Attempt
 }
 
@@ -67,10 +65,12 @@ func (e *APIError) Redact(text string) string { return redact.Text(text, 0, secr
 
 // Error is one line: client, operation, status, the server's code and message,
 // request id, attempts, time and hint.
-func (e *APIError) Error() string {
-	line := e.client + ": " + e.Operation + ": " + strconv.Itoa(e.StatusCode)
+func (e *APIError) Error() string { return e.line() }
+
+func (e APIError) line() string {
+	line := e.Client + ": " + e.Operation + ": " + strconv.Itoa(e.StatusCode)
 	if e.Code != "" {
-		line += " " + quoteless(e.Code, 60)
+		line += " " + redact.Text(e.Code, 60)
 	}
 	if e.Message != "" {
 		line += " " + quoteMessage(e.Message)
@@ -86,16 +86,16 @@ func (e *APIError) Is(target error) bool {
 }
 
 // Format prints the line for every verb, so that no dump shows the body.
-func (e *APIError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+func (e APIError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.line()) }
 
 // LogValue is what slog prints.
-func (e *APIError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e APIError) LogValue() slog.Value { return slog.StringValue(e.line()) }
 
 // MarshalJSON gives the safe fields.
-func (e *APIError) MarshalJSON() ([]byte, error) {
+func (e APIError) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{
 		"operation": e.Operation, "status": e.StatusCode, "code": e.Code, "message": e.Message,
-		"request_id": e.RequestID, "attempts": e.Attempts, "error": e.Error(),
+		"request_id": e.RequestID, "attempts": e.Attempts, "error": e.line(),
 	})
 }
 
@@ -103,6 +103,8 @@ func (e *APIError) MarshalJSON() ([]byte, error) {
 // server. errors.Is and errors.As find the cause: [ErrCircuitOpen],
 // [ErrRateLimited], [ErrTooLarge], context.DeadlineExceeded, a *net.OpError.
 type CallError struct {
+	// Client is the client's name.
+	Client string
 	// Operation is the method and path template, or what [Operation] said.
 	Operation string
 	Host      string
@@ -116,38 +118,36 @@ type CallError struct {
 	// Err is the cause.
 	Err error
 
-	client, text string
+	text string
 }
 
 // Error is one line: client, operation, what happened, attempts, time and hint.
-func (e *CallError) Error() string {
-	return e.client + ": " + e.Operation + ": " + e.text + spent("", e.Attempts, e.Elapsed) + hint(e.Hint)
+func (e *CallError) Error() string { return e.line() }
+
+func (e CallError) line() string {
+	return e.Client + ": " + e.Operation + ": " + e.text + spent("", e.Attempts, e.Elapsed) + hint(e.Hint)
 }
 
 // Unwrap returns the cause.
 func (e *CallError) Unwrap() error { return e.Err }
 
 // Timeout reports whether time ran out, as net.Error has it.
-func (e *CallError) Timeout() bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](e.Err)
-	return errors.Is(e.Err, context.DeadlineExceeded) || ok && t.Timeout()
-}
+func (e *CallError) Timeout() bool { return timedOut(e.Err) }
 
 // Temporary is there for net.Error, which asks for it; see Timeout.
 func (e *CallError) Temporary() bool { return e.Timeout() }
 
 // Format prints the line for every verb.
-func (e *CallError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+func (e CallError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.line()) }
 
 // LogValue is what slog prints.
-func (e *CallError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e CallError) LogValue() slog.Value { return slog.StringValue(e.line()) }
 
 // DecodeError is an answer of an expected status whose body is not what the
 // call asked for.
 type DecodeError struct {
+	// Client is the client's name.
+	Client     string
 	Operation  string
 	StatusCode int
 	// ContentType is the answer's media type.
@@ -160,22 +160,34 @@ type DecodeError struct {
 	// Err is the decoder's error.
 	Err error
 
-	client, text string
+	text string
 }
 
 // Error is one line.
-func (e *DecodeError) Error() string {
-	return e.client + ": " + e.Operation + ": " + e.text + spent(e.RequestID, e.Attempts, e.Elapsed) + hint(e.Hint)
+func (e *DecodeError) Error() string { return e.line() }
+
+func (e DecodeError) line() string {
+	return e.Client + ": " + e.Operation + ": " + e.text + spent(e.RequestID, e.Attempts, e.Elapsed) + hint(e.Hint)
 }
 
 // Unwrap returns the decoder's error.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
 // Format prints the line for every verb.
-func (e *DecodeError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+func (e DecodeError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.line()) }
 
 // LogValue is what slog prints.
-func (e *DecodeError) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e DecodeError) LogValue() slog.Value { return slog.StringValue(e.line()) }
+
+// MarshalJSON gives the line alone: the cause may print more than it should.
+func (e CallError) MarshalJSON() ([]byte, error) { return lineJSON(e.Operation, e.line()) }
+
+// MarshalJSON gives the line alone.
+func (e DecodeError) MarshalJSON() ([]byte, error) { return lineJSON(e.Operation, e.line()) }
+
+func lineJSON(operation, line string) ([]byte, error) {
+	return json.Marshal(map[string]string{"operation": operation, "error": line})
+}
 
 // StatusCode is the HTTP status behind err, 0 when there was no answer.
 func StatusCode(err error) int {
@@ -203,11 +215,12 @@ func (d ErrorDecoder) applyCall(s *settings) error {
 // apiError makes the error of an answer with an unexpected status.
 func (c *call) apiError(resp *http.Response, body []byte) error {
 	e := &APIError{
-		StatusCode: resp.StatusCode, Operation: c.operation, RequestID: requestID(resp.Header),
+		StatusCode: resp.StatusCode, Operation: c.operation, RequestID: redact.Text(requestID(resp.Header), 80, secretsOf(c.last)...),
 		Header: resp.Header, Body: body, RetryAfter: c.last.Verdict.Wait,
-		Attempts: c.sent, Elapsed: time.Since(c.start), client: c.name(), attempt: c.last,
+		Attempts: c.attempts, Elapsed: time.Since(c.start), Client: c.name(), attempt: c.last,
 	}
 	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
+	e.Code = orDefault(e.Code, c.last.Verdict.Code)
 	secrets := secretsOf(c.last)
 	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
 	e.Hint = c.hintFor(e)
@@ -235,17 +248,17 @@ func (c *call) hintFor(e *APIError) string {
 }
 
 func (c *call) credentialHint() string {
-	if len(c.auths) == 0 {
-		if c.last.Request.Header.Get("Authorization") != "" {
-			return ""
+	switch auth := c.last.auth.Load(); {
+	case auth != nil:
+		if d, ok := auth.source.(described); ok {
+			return "the credential is " + d.describe()
 		}
+		return ""
+	case len(c.auths) == 0 && c.last.Request.Header.Get("Authorization") == "":
 		return "no credential was sent: add Bearer, Basic, APIKey or OAuth2"
 	}
-	if to := originOf(c.last.Request.URL); to != c.home && !slices.Contains(c.allowed, to) {
+	if to := originOf(c.last.Request.URL); len(c.auths) > 0 && to != c.stack.home && !slices.Contains(c.allowed, to) {
 		return "no credential was sent: " + to.String() + " is not among its origins"
-	}
-	if d, ok := c.auths[0].source.(described); ok {
-		return "the credential is " + d.describe()
 	}
 	return ""
 }
@@ -256,11 +269,13 @@ func (c *call) fail(err error) error {
 	if done, ok := errors.AsType[*CallError](err); ok {
 		return done
 	}
-	e := &CallError{Operation: c.operation, Host: c.host(), Attempts: c.sent, Elapsed: time.Since(c.start), Err: err,
-		ReadyAt: c.readyAt, Hint: c.stopped, client: c.name()}
+	e := &CallError{Operation: c.operation, Host: c.host(), Attempts: c.attempts, Elapsed: time.Since(c.start), Err: err,
+		ReadyAt: c.readyAt, Hint: c.stopped, Client: c.name()}
 	if r, ok := errors.AsType[*refusal](err); ok && !r.readyAt.IsZero() {
 		e.ReadyAt = r.readyAt
-		e.Hint = "raise the deadline, or come back at ReadyAt"
+		if errors.Is(r, ErrRateLimited) {
+			e.Hint = "raise the deadline, or come back at ReadyAt"
+		}
 	}
 	e.text = safeText(err, secretsOf(c.last))
 	if e.Hint == "" {
@@ -271,7 +286,7 @@ func (c *call) fail(err error) error {
 
 // invalid makes the error of a call that could not be built.
 func (c *call) invalid(err error) error {
-	return &CallError{Operation: c.operation, Host: c.host(), Err: err, client: c.name(), text: safeText(err, nil)}
+	return &CallError{Operation: c.operation, Host: c.host(), Err: err, Client: c.name(), text: safeText(err, nil)}
 }
 
 // causeHint explains failures that puzzle newcomers.
@@ -303,65 +318,13 @@ func safeText(err error, secrets []string) string {
 	return redact.Text(err.Error(), 400, secrets...)
 }
 
-// secretsOf lists what the request carried that is not known to be harmless,
-// to be taken out of messages that quote it.
-func secretsOf(a *Attempt) []string {
-	if a == nil {
-		return nil
-	}
-	r := a.carried()
-	var secrets []string
-	for name, values := range r.Header {
-		for _, v := range values {
-			if redact.Header(name, v) == v {
-				continue
-			}
-			secrets = append(secrets, v)
-			if scheme, rest, ok := strings.Cut(v, " "); ok {
-				secrets = append(secrets, rest)
-				if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
-					user, password, _ := strings.Cut(string(raw), ":")
-					secrets = append(secrets, string(raw), user, password)
-				}
-			}
-		}
-	}
-	if r.URL.User != nil {
-		password, _ := r.URL.User.Password()
-		secrets = append(secrets, r.URL.User.Username(), password)
-	}
-	without := a.Request.URL.Query()
-	for name, values := range r.URL.Query() {
-		if redact.SecretField(name) || !without.Has(name) { // the latter is the credential's own
-			secrets = append(secrets, values...)
-		}
-	}
-	return append(secrets, bodySecrets(r)...)
-}
-
-// outcomeOf names how a call ended, for metrics.
-func outcomeOf(c *call, status int, err error) string {
-	_, decoding := errors.AsType[*DecodeError](err)
-	switch {
-	case decoding:
-		return "decode_error"
-	case errors.Is(err, ErrCircuitOpen):
-		return "breaker_open"
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
-		return "rate_limited"
-	case status >= 500:
-		return "server_error"
-	case status >= 400:
-		return "client_error"
-	case err == nil:
-		return "ok"
-	}
-	if e, ok := errors.AsType[*CallError](c.fail(err)); ok && e.Timeout() {
-		return "timeout"
-	}
-	return "network"
+// timedOut reports a deadline or timeout behind err.
+func timedOut(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && t.Timeout()
 }
 
 const maxMessage = 200
@@ -373,13 +336,11 @@ func quoteMessage(s string) string {
 	return `"` + strings.ReplaceAll(redact.Text(s, maxMessage), `"`, "'") + `"`
 }
 
-func quoteless(s string, limit int) string { return redact.Text(s, limit) }
-
 // spent is " (request req_1, 2 attempts, 41ms)".
 func spent(requestID string, attempts int, elapsed time.Duration) string {
 	var parts []string
 	if requestID != "" {
-		parts = append(parts, "request "+quoteless(requestID, 80))
+		parts = append(parts, "request "+redact.Text(requestID, 80))
 	}
 	switch attempts {
 	case 0:
@@ -430,4 +391,48 @@ func requestID(h http.Header) string {
 		}
 	}
 	return ""
+}
+
+// toldError is a cause as events carry it: scrubbed text around the error itself.
+type toldError struct {
+	text string
+	err  error
+}
+
+func (e *toldError) Error() string              { return e.text }
+func (e *toldError) Unwrap() error              { return e.err }
+func (e *toldError) Format(f fmt.State, v rune) { formatLine(f, v, e.text) }
+
+// tell makes err fit for an event.
+func (a *Attempt) tell(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &toldError{safeText(err, secretsOf(a)), err}
+}
+
+// A refusal is the library's own no: nothing was sent.
+type refusal struct {
+	sentinel error
+	why      string
+	// readyAt is when a request would be let through; zero when unknown.
+	readyAt time.Time
+	err     error
+}
+
+func (r *refusal) Error() string {
+	if r.err != nil {
+		return fmt.Sprintf("%s: %v", r.why, r.err)
+	}
+	return r.why
+}
+
+func (r *refusal) Unwrap() []error {
+	var all []error
+	for _, err := range []error{r.sentinel, r.err} {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
 }

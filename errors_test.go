@@ -87,12 +87,12 @@ func TestLaw06_ErrorLines(t *testing.T) {
 	for name, where := range map[string]struct {
 		userinfo string
 		opts     []aplomb.Option
-		call     []aplomb.RequestOption
+		call     []aplomb.CallOption
 	}{
 		"header":   {opts: []aplomb.Option{aplomb.Bearer(aplomb.Static(key))}},
 		"query":    {opts: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(key))}},
 		"userinfo": {userinfo: "user:" + key + "@"},
-		"body":     {call: []aplomb.RequestOption{aplomb.JSON(map[string]string{"api_key": key})}},
+		"body":     {call: []aplomb.CallOption{aplomb.JSON(map[string]string{"api_key": key})}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +124,7 @@ func TestLaw06_ErrorLines(t *testing.T) {
 }
 
 func failureLine(t *testing.T, step http.HandlerFunc, call func(context.Context, *aplomb.Client) error, userinfo string,
-	opts []aplomb.Option, callOpts []aplomb.RequestOption) (line string) {
+	opts []aplomb.Option, callOpts []aplomb.CallOption) (line string) {
 	t.Helper()
 	synctestRun(t, func(t *testing.T) {
 		n := aplombtest.NewNetwork(t)

@@ -29,7 +29,7 @@ func TestHooks(t *testing.T) {
 		hooks := aplomb.Hooks{
 			CallStart: func(_ context.Context, e aplomb.CallEvent) { say("call %s %s %s", e.Client, e.Operation, e.Host) },
 			CallDone: func(_ context.Context, e aplomb.CallEvent) {
-				say("done %s %d attempts=%d waited=%v elapsed=%v", e.Outcome, e.Status, e.Attempts, e.Waited, e.Elapsed)
+				say("done %s %d attempts=%d waited=%v elapsed=%v", e.Result, e.Status, e.Attempts, e.Waited, e.Elapsed)
 			},
 			AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { say("attempt %d", e.Number) },
 			AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
@@ -58,7 +58,7 @@ func TestCallOutcomes(t *testing.T) {
 	} {
 		bubbleCase(t, want, func(t *testing.T) {
 			var got string
-			c := newClient(t, aplombtest.NewServer(t, script(step)), aplomb.NoRetry(), aplomb.Hooks{CallDone: func(_ context.Context, e aplomb.CallEvent) { got = e.Outcome }})
+			c := newClient(t, aplombtest.NewServer(t, script(step)), aplomb.NoRetry(), aplomb.Hooks{CallDone: func(_ context.Context, e aplomb.CallEvent) { got = string(e.Result) }})
 			ctx, cancel := context.WithCancel(context.Background())
 			if want == "canceled" {
 				time.AfterFunc(time.Second, cancel)
@@ -111,6 +111,31 @@ func TestJudge(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, h.gaps(), []time.Duration{7 * time.Second, 7 * time.Second})
 	})
+}
+
+// No opinion changes nothing; resend and outcome are apart; and a judge cannot
+// make a loop.
+func TestJudgeVerdicts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		step    http.HandlerFunc
+		verdict func(aplomb.Verdict) aplomb.Verdict
+		want    int
+	}{
+		"no opinion on a 503": {status(503), func(aplomb.Verdict) aplomb.Verdict { return aplomb.Verdict{} }, 4},
+		"no opinion on a 404": {status(404), func(aplomb.Verdict) aplomb.Verdict { return aplomb.Verdict{} }, 1},
+		"ok, but again": {ok, func(aplomb.Verdict) aplomb.Verdict {
+			return aplomb.Verdict{Outcome: aplomb.OutcomeOK, Resend: aplomb.ResendYes}
+		}, 4},
+		"unprocessed 401": {status(401), func(v aplomb.Verdict) aplomb.Verdict { v.Resend = aplomb.ResendUnprocessed; return v }, 4},
+		"unprocessed 425": {status(425), func(v aplomb.Verdict) aplomb.Verdict { v.Resend = aplomb.ResendUnprocessed; return v }, 5},
+		"resend only":     {status(503), func(aplomb.Verdict) aplomb.Verdict { return aplomb.Verdict{Resend: aplomb.ResendNo} }, 1},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(tt.step)
+			_, _ = get(t, newClient(t, aplombtest.NewServer(t, h), aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict { return tt.verdict(a.Verdict) })))
+			assert.Equal(t, h.count(), tt.want)
+		})
+	}
 }
 
 // Peek leaves the body as it was, and a stream alone.
@@ -178,7 +203,7 @@ func TestSecretSources(t *testing.T) {
 	assert.NoError(t, os.Remove(path))
 	assert.Equal(t, reveal(file), "second one") // a rotation under way
 	assert.Equal(t, reveal(aplomb.Env("APLOMB_TEST_TOKEN")), "from-env")
-	assert.Equal(t, reveal(aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") })), "secret function: vault is sealed")
+	assert.Equal(t, reveal(aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("vault is sealed") })), "SecretFunc failed: vault is sealed")
 }
 
 // A credential that cannot be had is the call's error: nothing is sent.
@@ -279,6 +304,59 @@ func TestMisbehavingMiddleware(t *testing.T) {
 		panics = false
 		_, err := get(t, c)
 		assert.NoError(t, err)
+	})
+}
+
+// A middleware that loses the context would lose the credential and the
+// timeouts with it: the request does not go.
+func TestMiddlewareLosesContext(t *testing.T) {
+	for name, place := range map[string]func(...aplomb.Middleware) aplomb.Option{"PerCall": aplomb.PerCall, "PerAttempt": aplomb.PerAttempt} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(ok)
+			loses := func(next http.RoundTripper) http.RoundTripper {
+				return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+					return next.RoundTrip(r.WithContext(context.Background()))
+				})
+			}
+			_, err := get(t, newClient(t, aplombtest.NewServer(t, h), place(loses)))
+			assert.Contains(t, fmt.Sprint(err), "replaced the request's context")
+			assert.Equal(t, h.count(), 0)
+		})
+	}
+}
+
+// Hooks given to With see what happens in state shared with the parent.
+func TestWithHooks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503, "Sunset", "Wed, 01 Jul 2026 00:00:00 GMT"))
+		parent := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		var opened []string
+		sunsets := 0
+		child, err := parent.With(aplomb.Name("child"), aplomb.Hooks{
+			Breaker:    func(e aplomb.BreakerEvent) { opened = append(opened, e.Client+" "+string(e.To)) },
+			Deprecated: func(context.Context, aplomb.DeprecationEvent) { sunsets++ },
+		})
+		assert.NoError(t, err)
+		for range 10 {
+			_, _ = get(t, parent)
+			_, _ = get(t, child)
+		}
+		assert.Equal(t, opened, []string{"child open"})
+		assert.Equal(t, sunsets, 1)
+	})
+}
+
+// A later credential for the same place replaces an earlier one, as a caller
+// replaces a preset's; others add up.
+func TestCredentialSlots(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(401))
+		preset := aplomb.Options(aplomb.Bearer(aplomb.Static("company")), aplomb.APIKey("X-App", aplomb.Static("app")))
+		_, err := post(t, newClient(t, aplombtest.NewServer(t, h), preset, aplomb.Basic("me", aplomb.Static("mine"))))
+		assert.Equal(t, aplomb.StatusCode(err), 401)
+		assert.Equal(t, h.count(), 1)
+		user, password, _ := h.request(0).BasicAuth()
+		assert.Equal(t, user+password+h.request(0).Header.Get("X-App"), "memineapp")
 	})
 }
 

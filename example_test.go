@@ -127,11 +127,11 @@ func ExampleFollow() {
 		Data []order
 		More bool `json:"has_more"`
 	}
-	next := func(p list, _ aplomb.Response) ([]aplomb.RequestOption, error) {
+	next := func(p list, _ aplomb.Response) ([]aplomb.CallOption, error) {
 		if !p.More {
 			return nil, nil
 		}
-		return []aplomb.RequestOption{aplomb.Query("starting_after", p.Data[len(p.Data)-1].ID)}, nil
+		return []aplomb.CallOption{aplomb.Query("starting_after", p.Data[len(p.Data)-1].ID)}, nil
 	}
 	for p, err := range aplomb.Follow(context.Background(), c, "GET", "/v1/orders", next) {
 		fmt.Println(len(p.Data), err)
@@ -263,7 +263,7 @@ func ExampleHooks() {
 	defer server.Close()
 	c, _ := aplomb.New(server.URL, aplomb.Name("orders"), aplomb.Hooks{
 		CallDone: func(_ context.Context, e aplomb.CallEvent) {
-			fmt.Println(e.Client, e.Operation, e.Outcome, e.Attempts)
+			fmt.Println(e.Client, e.Operation, e.Result, e.Attempts)
 		},
 	})
 	_, _ = aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", aplomb.Path("id", "o_1"))

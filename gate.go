@@ -20,6 +20,7 @@ type gate struct {
 
 	limit     int64
 	remaining int64 // by the server's word less what was sent since; -1 unknown
+	empty     bool  // the server itself said that nothing is left
 	resetAt   time.Time
 	inFlight  int64
 
@@ -31,10 +32,10 @@ type gate struct {
 // After a 429 slots are given out at half the pace that had succeeded before,
 // within these bounds; each success shortens the interval.
 const (
-	slowest  = time.Second
-	quickest = time.Millisecond
-	unknown  = 50 * time.Millisecond
-	speedUp  = 0.9
+	slowest    = time.Second
+	quickest   = time.Millisecond
+	unmeasured = 50 * time.Millisecond // where no pace is known
+	speedUp    = 0.9
 	// Without a time from the server, a gate closes for this, doubled with each 429 in a row.
 	closeBase = time.Second
 	closeMax  = 20 * time.Second
@@ -53,7 +54,7 @@ func (g *gate) String() string {
 func (g *gate) opens(now time.Time) time.Time {
 	g.forgetStale(now)
 	at := later(now, g.closedUntil)
-	if g.remaining == 0 {
+	if g.empty {
 		at = later(at, g.resetAt)
 	}
 	return at
@@ -65,14 +66,15 @@ func (g *gate) forgetStale(now time.Time) {
 	if g.remaining < 0 || now.Before(g.resetAt) {
 		return
 	}
-	if g.remaining == 0 && g.interval == 0 {
+	if g.empty && g.interval == 0 {
 		g.interval = g.recovery()
 	}
-	g.remaining = -1
+	g.remaining, g.empty = -1, false
 }
 
-// next is the slot that a request may have, at the gate's present pace.
-func (g *gate) next(now, latest time.Time, headroom float64) time.Time {
+// reserve is the slot that a request may have, at the gate's present pace. It
+// is taken by book.
+func (g *gate) reserve(now, latest time.Time, headroom float64) time.Time {
 	at := g.opens(now)
 	if at.After(now) && g.interval == 0 {
 		g.interval = g.recovery()
@@ -89,7 +91,7 @@ func (g *gate) next(now, latest time.Time, headroom float64) time.Time {
 // spread is the next moment at which what is left lasts until the reset, once
 // no more than the headroom is left.
 func (g *gate) spread(now time.Time, headroom float64) time.Time {
-	if g.remaining <= 0 || g.limit <= 0 || float64(g.remaining) > headroom*float64(g.limit) {
+	if g.remaining < 0 || g.empty || g.limit <= 0 || float64(g.remaining) > headroom*float64(g.limit) {
 		return now
 	}
 	step := g.resetAt.Sub(now) / time.Duration(g.remaining+1)
@@ -104,8 +106,27 @@ func (g *gate) book(at time.Time) {
 	}
 }
 
-// state takes the server's numbers. Answers arrive out of order and others are
-// still under way, so within one window the lower number holds.
+// settle ends a booking; one whose request was not sent gives its unit and its
+// place in the schedule back.
+func (g *gate) settle(unsent bool) {
+	g.inFlight--
+	if !unsent {
+		return
+	}
+	if g.remaining >= 0 && !g.empty {
+		g.remaining++
+	}
+	g.last = later(g.closedUntil, g.last).Add(-g.interval)
+}
+
+// closed reports that nothing may pass at that moment.
+func (g *gate) closed(at time.Time) bool {
+	return g.closedUntil.After(at) || g.empty && g.resetAt.After(at)
+}
+
+// state takes the server's numbers. With others under way answers arrive out
+// of order, so within one window the lower number holds. A window whose reset
+// keeps moving, a token bucket's, lasts no longer than it said at first.
 func (g *gate) state(l header.Limit, now time.Time) {
 	if l.Limit >= 0 {
 		g.limit = l.Limit
@@ -113,16 +134,16 @@ func (g *gate) state(l header.Limit, now time.Time) {
 	if l.Remaining < 0 || l.Reset < 0 {
 		return
 	}
+	g.forgetStale(now)
 	resetAt := now.Add(min(l.Reset, longest))
 	left := max(0, l.Remaining-g.inFlight)
-	if l.Remaining > 0 {
-		left = max(1, left) // only the server's own zero closes the gate
-	}
-	sameWindow := g.remaining >= 0 && resetAt.Sub(g.resetAt).Abs() < 2*time.Second
-	if sameWindow {
+	if sameWindow := g.remaining >= 0 && resetAt.Sub(g.resetAt).Abs() < 2*time.Second; sameWindow && g.inFlight > 0 {
 		left = min(left, g.remaining)
+		if resetAt.After(g.resetAt) {
+			resetAt = g.resetAt
+		}
 	}
-	g.remaining, g.resetAt = left, resetAt
+	g.remaining, g.resetAt, g.empty = left, resetAt, l.Remaining == 0
 }
 
 // throttled closes the gate after a 429 for a request sent at sentAt.
@@ -141,16 +162,17 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration) {
 	if fresh {
 		g.interval = min(max(2*g.interval, g.recovery()), slowest)
 	}
-	g.successes, g.rateFrom, g.last = 0, now, time.Time{}
-	if g.last.Before(g.closedUntil) {
-		g.last = g.closedUntil.Add(-g.interval) // so that the first slot is the reopening itself
+	g.successes, g.rateFrom = 0, now
+	if fresh {
+		g.last = time.Time{}
 	}
+	g.last = later(g.last, g.closedUntil.Add(-g.interval)) // so that the first slot is the reopening itself
 }
 
 // recovery is the interval to reopen with.
 func (g *gate) recovery() time.Duration {
 	if g.successRate <= 0 {
-		return unknown
+		return unmeasured
 	}
 	return min(max(time.Duration(2*float64(time.Second)/g.successRate), quickest), slowest)
 }

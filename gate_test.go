@@ -25,20 +25,25 @@ func TestGateCountsDown(t *testing.T) {
 		say := func(remaining int64, reset time.Duration) {
 			g.state(header.Limit{Limit: 100, Remaining: remaining, Reset: reset}, now)
 		}
-		say(50, time.Minute)
-		assert.Equal(t, g.remaining, 50)
-		say(60, time.Minute) // an older answer, late
-		assert.Equal(t, g.remaining, 50)
+		say(60, time.Minute)
+		assert.Equal(t, g.remaining, 60)
 		for range 10 {
 			g.book(now)
 		}
-		assert.Equal(t, g.remaining, 40)
+		assert.Equal(t, g.remaining, 50)
 		g.inFlight = 7
+		say(70, time.Minute) // an older answer, late
+		assert.Equal(t, g.remaining, 50)
 		say(45, time.Minute)
 		assert.Equal(t, g.remaining, 38)
 		say(3, time.Minute) // others may be refused, but only the server's own zero closes
-		assert.Equal(t, g.remaining, 1)
+		assert.Equal(t, g.remaining, 0)
+		assert.True(t, !g.closed(now))
+		say(0, time.Minute)
+		assert.True(t, g.closed(now))
 		g.inFlight = 0
+		say(9, time.Minute) // alone, the server's word is the truth: a token bucket refills
+		assert.Equal(t, g.remaining, 9)
 		say(99, 2*time.Minute) // a new window
 		assert.Equal(t, g.remaining, 99)
 		g.state(header.Limit{Limit: 100, Remaining: -1, Reset: -1}, now)
@@ -52,14 +57,14 @@ func TestGateSpreadsWhatIsLeft(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{remaining: -1}
 		g.state(header.Limit{Limit: 100, Remaining: 11, Reset: time.Minute}, now)
-		assert.Equal(t, g.next(now, now.Add(noHurry), 0.1), now)
+		assert.Equal(t, g.reserve(now, now.Add(noHurry), 0.1), now)
 		g.state(header.Limit{Limit: 100, Remaining: 5, Reset: time.Minute}, now)
-		first := g.next(now, now.Add(noHurry), 0.1)
+		first := g.reserve(now, now.Add(noHurry), 0.1)
 		assert.Equal(t, first, now)
 		g.book(first)
-		second := g.next(now, now.Add(noHurry), 0.1)
+		second := g.reserve(now, now.Add(noHurry), 0.1)
 		assert.Equal(t, second, now.Add(12*time.Second))
-		assert.Equal(t, g.next(now, now.Add(time.Second), 0.1), now)
+		assert.Equal(t, g.reserve(now, now.Add(time.Second), 0.1), now)
 	})
 }
 
@@ -107,11 +112,11 @@ func TestGateRecovers(t *testing.T) {
 			now = now.Add(10 * time.Millisecond)
 		}
 		g.throttled(now, now, time.Second)
-		assert.Equal(t, g.next(now, now.Add(noHurry), 0.1), now.Add(time.Second))
+		assert.Equal(t, g.reserve(now, now.Add(noHurry), 0.1), now.Add(time.Second))
 		assert.True(t, g.interval > 19*time.Millisecond && g.interval < 21*time.Millisecond, g.interval)
 		slot := now.Add(time.Second)
 		g.book(slot)
-		assert.Equal(t, g.next(now, now.Add(noHurry), 0.1), slot.Add(g.interval))
+		assert.Equal(t, g.reserve(now, now.Add(noHurry), 0.1), slot.Add(g.interval))
 		for range 100 {
 			g.succeeded(now)
 		}

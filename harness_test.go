@@ -129,12 +129,12 @@ type order struct {
 
 var ok = body(order{ID: "o_1", Amount: 25})
 
-func get(t *testing.T, c *aplomb.Client, opts ...aplomb.RequestOption) (order, error) {
+func get(t *testing.T, c *aplomb.Client, opts ...aplomb.CallOption) (order, error) {
 	t.Helper()
 	return aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", append(opts, aplomb.Path("id", "o_1"))...)
 }
 
-func post(t *testing.T, c *aplomb.Client, opts ...aplomb.RequestOption) (order, error) {
+func post(t *testing.T, c *aplomb.Client, opts ...aplomb.CallOption) (order, error) {
 	t.Helper()
 	return aplomb.Post[order](context.Background(), c, "/v1/orders", append(opts, aplomb.JSON(order{Amount: 25}))...)
 }

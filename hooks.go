@@ -2,6 +2,8 @@ package aplomb
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -45,15 +47,30 @@ type CallEvent struct {
 	// The rest is known when the call is done.
 	Elapsed time.Duration
 	// Waited is the part of Elapsed spent in backoff, limiter and gate.
-	Waited   time.Duration
+	Waited time.Duration
+	// Attempts counts the requests sent, for this hop where each hop is an event.
 	Attempts int
 	// Status is the last response's, 0 without one.
 	Status int
-	// Outcome is "ok", "client_error", "server_error", "rate_limited",
-	// "timeout", "network", "breaker_open", "canceled" or "decode_error".
-	Outcome string
-	Err     error
+	Result Result
+	Err    error
 }
+
+// Result is how a call ended, in few words: a metric's label.
+type Result string
+
+// The results of calls.
+const (
+	ResultOK          Result = "ok"
+	ResultClientError Result = "client_error" // the server blamed the request: 4xx
+	ResultServerError Result = "server_error" // 5xx
+	ResultRateLimited Result = "rate_limited" // 429, or a quota that would not free up in time
+	ResultTimeout     Result = "timeout"
+	ResultNetwork     Result = "network"
+	ResultBreakerOpen Result = "breaker_open"
+	ResultCanceled    Result = "canceled"
+	ResultDecodeError Result = "decode_error"
+)
 
 // AttemptEvent is one request, about to be sent or answered.
 type AttemptEvent struct {
@@ -70,16 +87,6 @@ type AttemptEvent struct {
 	Err   error
 }
 
-// WaitCause is what a call waits for.
-type WaitCause string
-
-// The causes of waits.
-const (
-	CauseBackoff WaitCause = "backoff" // before a retry, Retry-After included
-	CauseLimiter WaitCause = "limiter" // a told rate
-	CauseQuota   WaitCause = "quota"   // a closed or paced quota
-)
-
 // WaitEvent is a wait, begun or ended.
 type WaitEvent struct {
 	Client, Operation string
@@ -89,13 +96,22 @@ type WaitEvent struct {
 	Duration time.Duration
 }
 
+// BreakerState is a state of a circuit breaker.
+type BreakerState string
+
+// The states of a circuit breaker.
+const (
+	BreakerClosed   BreakerState = "closed"
+	BreakerOpen     BreakerState = "open"
+	BreakerHalfOpen BreakerState = "half-open" // a probe decides
+)
+
 // BreakerEvent is a transition of a circuit breaker.
 type BreakerEvent struct {
 	Client string
 	// Key is what the breaker guards: an origin unless Breaker.Key says otherwise.
-	Key string
-	// From and To are "closed", "open" or "half-open".
-	From, To string
+	Key      string
+	From, To BreakerState
 	At       time.Time
 	// ReadyAt is when an open breaker sends its probe.
 	ReadyAt time.Time
@@ -153,6 +169,7 @@ func (c *call) begin(ctx context.Context) {
 	}
 }
 
+// done also hands out what Capture asked for.
 func (c *call) done(ctx context.Context, err error) {
 	for _, r := range c.capture {
 		*r = c.response()
@@ -162,16 +179,40 @@ func (c *call) done(ctx context.Context, err error) {
 		return
 	}
 	e := c.event()
-	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.sent, err
+	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.attempts-c.told, err
+	c.told = c.attempts
 	if c.last != nil && c.last.Response != nil {
 		e.Status = c.last.Response.StatusCode
 	}
-	e.Outcome = outcomeOf(c, e.Status, err)
+	e.Result = resultOf(e.Status, err)
 	for _, h := range w.hooks {
 		if h.CallDone != nil {
 			h.CallDone(ctx, e)
 		}
 	}
+}
+
+func resultOf(status int, err error) Result {
+	_, decoding := errors.AsType[*DecodeError](err)
+	switch {
+	case decoding:
+		return ResultDecodeError
+	case errors.Is(err, ErrCircuitOpen):
+		return ResultBreakerOpen
+	case errors.Is(err, context.Canceled):
+		return ResultCanceled
+	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
+		return ResultRateLimited
+	case status >= 500:
+		return ResultServerError
+	case status >= 400:
+		return ResultClientError
+	case err == nil:
+		return ResultOK
+	case timedOut(err):
+		return ResultTimeout
+	}
+	return ResultNetwork
 }
 
 func (c *call) event() CallEvent {
@@ -192,7 +233,7 @@ func (c *call) host() string {
 func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
 		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
-		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.Err,
+		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
 		Probe: a.permit != nil && a.permit.probe,
 	}
 	if a.Response != nil {
@@ -227,7 +268,7 @@ func (w *watchers) bodyFailed(a *Attempt, err error) {
 	for _, h := range w.hooks {
 		if h.BodyFailed != nil {
 			e := w.attemptEvent(a)
-			e.Err = err
+			e.Err = a.tell(err)
 			h.BodyFailed(a.ctx, e)
 		}
 	}
@@ -260,46 +301,4 @@ func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {
 		}
 	}
 	w.log.deprecated(ctx, e)
-}
-
-// A wait is one wait of a call, from startWait to end.
-type wait struct {
-	call  *call
-	ctx   context.Context
-	event WaitEvent
-}
-
-func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) *wait {
-	w := &wait{c, ctx, WaitEvent{Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
-	for _, h := range c.stack.watch.hooks {
-		if h.WaitStart != nil {
-			h.WaitStart(ctx, w.event)
-		}
-	}
-	c.stack.watch.log.wait(ctx, w.event)
-	return w
-}
-
-func (w *wait) end() {
-	w.event.Duration = time.Since(w.event.Start)
-	w.call.waited += w.event.Duration
-	for _, h := range w.call.stack.watch.hooks {
-		if h.WaitDone != nil {
-			h.WaitDone(w.ctx, w.event)
-		}
-	}
-}
-
-// sleep waits for d or for the context, whichever ends first.
-func (c *call) sleep(ctx context.Context, cause WaitCause, d time.Duration) error {
-	w := c.startWait(ctx, cause, d)
-	defer w.end()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return &refusal{why: "ended while waiting for the " + string(cause), err: context.Cause(ctx)}
-	}
 }

@@ -3,6 +3,7 @@ package aplomb
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,8 +28,13 @@ const idempotencyHeader = "Idempotency-Key"
 func (i Idempotency) applyClient(c *config) error { return i.applyCall(&c.settings) }
 
 func (i Idempotency) applyCall(s *settings) error {
-	if strings.ContainsAny(i.Header, " \t\r\n:") {
+	if i.Header != "" && !validHeader(i.Header) {
 		return errors.New("aplomb: Idempotency.Header is not a header name")
+	}
+	for _, m := range i.Methods {
+		if m != strings.ToUpper(m) {
+			return fmt.Errorf("aplomb: Idempotency.Methods: write %s for %q", strings.ToUpper(m), m)
+		}
 	}
 	s.idempotency = &i
 	return nil
@@ -73,4 +79,52 @@ func safeMethod(method string) bool {
 	default:
 		return false
 	}
+}
+
+// keyedRequest puts the call's idempotency key on the request, once for all
+// attempts, and on every hop that stays at home.
+type keyedRequest struct{ next http.RoundTripper }
+
+func (k *keyedRequest) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := callFrom(r.Context())
+	if c == nil {
+		closeBody(r)
+		return nil, errLostContext
+	}
+	to := originOf(r.URL)
+	stranger := to != c.origin && !slices.Contains(c.allowed, to)
+	becameGet := safeMethod(r.Method) && r.Method != c.method // by a redirect
+	if stranger || becameGet {
+		return k.next.RoundTrip(r)
+	}
+	name, key := c.keyFor(r)
+	if key == "" || r.Header.Get(name) == key {
+		return k.next.RoundTrip(r)
+	}
+	if err := c.claimKey(); err != nil {
+		closeBody(r)
+		return nil, err
+	}
+	own := *r
+	own.Header = r.Header.Clone()
+	own.Header.Set(name, key)
+	return k.next.RoundTrip(&own)
+}
+
+// carriesKey reports whether r itself has the call's key: another origin is
+// not sent it.
+func (c *call) carriesKey(r *http.Request) bool {
+	name, key := c.keyFor(r)
+	return key != "" && r.Header.Get(name) == key
+}
+
+// claimKey takes the key of a context for this call, once.
+func (c *call) claimKey() error {
+	owner := c.keyOwner
+	c.keyOwner = nil
+	if owner != nil && owner.keyUsed.Swap(true) {
+		return &refusal{why: "the IdempotencyKey in this context was used by an earlier call: " +
+			"make a NewContext for each call, or pass the key to the call itself"}
+	}
+	return nil
 }

@@ -38,13 +38,13 @@ func TestTransportIsATemplate(t *testing.T) {
 	_, err = ours.DialContext(t.Context(), "tcp", "api.test:443")
 	assert.ErrorIs(t, err, net.ErrClosed)
 	assert.True(t, dialled)
-	assert.True(t, provablyUnsent(err), "a dial's failure proves that nothing was sent")
+	assert.True(t, (&Attempt{Err: err}).provablyUnsent(), "a dial's failure proves that nothing was sent")
 }
 
 // A permit counts once, however often it is reported.
 func TestPermitCountsOnce(t *testing.T) {
 	t.Parallel()
-	b := newBreaker("k", (&Breaker{}).withDefaults(), func(BreakerEvent) {})
+	b := newBreaker("k", (&Breaker{}).withDefaults(nil))
 	p, err := b.admit()
 	assert.NoError(t, err)
 	for range 30 {

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -27,7 +26,7 @@ func TestLaw01_UnsafeRequestIsSentOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		step http.HandlerFunc
-		opts []aplomb.RequestOption
+		opts []aplomb.CallOption
 		want int
 	}{
 		{"500", status(500), nil, 1},
@@ -36,11 +35,11 @@ func TestLaw01_UnsafeRequestIsSentOnce(t *testing.T) {
 		{"lost response", fault(aplombtest.LostResponse()), nil, 1},
 		{"truncated answer", fault(aplombtest.TruncatedBody(3)), nil, 1},
 		{"429 says nothing was done", status(429), nil, 2},
-		{"keyed", status(500), []aplomb.RequestOption{aplomb.IdempotencyKey("k")}, 2},
-		{"declared safe", status(500), []aplomb.RequestOption{aplomb.Safe()}, 2},
-		{"keyed, reset", fault(aplombtest.Reset()), []aplomb.RequestOption{aplomb.IdempotencyKey("k")}, 2},
-		{"keyed, truncated answer", fault(aplombtest.TruncatedBody(3)), []aplomb.RequestOption{aplomb.IdempotencyKey("k")}, 2},
-		{"keyed 501", status(501), []aplomb.RequestOption{aplomb.IdempotencyKey("k")}, 1},
+		{"keyed", status(500), []aplomb.CallOption{aplomb.IdempotencyKey("k")}, 2},
+		{"declared safe", status(500), []aplomb.CallOption{aplomb.Safe()}, 2},
+		{"keyed, reset", fault(aplombtest.Reset()), []aplomb.CallOption{aplomb.IdempotencyKey("k")}, 2},
+		{"keyed, truncated answer", fault(aplombtest.TruncatedBody(3)), []aplomb.CallOption{aplomb.IdempotencyKey("k")}, 2},
+		{"keyed 501", status(501), []aplomb.CallOption{aplomb.IdempotencyKey("k")}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -204,7 +203,7 @@ func TestLaw03_RefusesWaitPastDeadline(t *testing.T) {
 func TestLaw03_BackoffNeverSleepsPastDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(503))
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{Base: 10 * time.Second})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{MinBackoff: 10 * time.Second})
 		aplomb.SetRandom(c, func() float64 { return 1 })
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -268,7 +267,7 @@ func TestLaw05_ErrorsHoldNoSecret(t *testing.T) {
 	for name, tt := range map[string]struct {
 		userinfo string
 		client   []aplomb.Option
-		call     []aplomb.RequestOption
+		call     []aplomb.CallOption
 	}{
 		"bearer":    {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(secret))}},
 		"basic":     {client: []aplomb.Option{aplomb.Basic("user", aplomb.Static(secret))}},
@@ -276,10 +275,10 @@ func TestLaw05_ErrorsHoldNoSecret(t *testing.T) {
 		"query":     {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(secret))}},
 		"odd query": {client: []aplomb.Option{aplomb.APIKeyQuery("k", aplomb.Static(secret))}},
 		"userinfo":  {userinfo: "user:" + secret + "@"},
-		"body":      {call: []aplomb.RequestOption{aplomb.JSON(map[string]string{"client_secret": secret})}},
-		"form":      {call: []aplomb.RequestOption{aplomb.Form(url.Values{"client_secret": {secret}})}},
-		"ownheader": {call: []aplomb.RequestOption{aplomb.Header("X-Whatever", secret)}},
-		"ownquery":  {call: []aplomb.RequestOption{aplomb.Query("access_token", secret)}},
+		"body":      {call: []aplomb.CallOption{aplomb.JSON(map[string]string{"client_secret": secret})}},
+		"form":      {call: []aplomb.CallOption{aplomb.Form(url.Values{"client_secret": {secret}})}},
+		"ownheader": {call: []aplomb.CallOption{aplomb.Header("X-Whatever", secret)}},
+		"ownquery":  {call: []aplomb.CallOption{aplomb.Query("access_token", secret)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -299,6 +298,38 @@ func TestLaw05_ErrorsHoldNoSecret(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What carries headers, or a cause that prints a URL, prints a line only.
+func TestLaw05_DumpsHoldNoSecret(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cause := &url.Error{Op: "Get", URL: "http://u:pl4nted@h/?token=pl4nted", Err: errors.New("x")}
+		next := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/fails" {
+				return nil, fmt.Errorf("wrapped: %w", cause)
+			}
+			return &http.Response{StatusCode: 200, Request: r, Header: http.Header{"Set-Cookie": {"pl4nted"}},
+				Body: io.NopCloser(strings.NewReader(`[{"amount":1e400}]`))}, nil
+		})
+		c := newClientAt(t, "http://api.test", aplomb.Transport(next), aplomb.NoRetry())
+		var dumps []any
+		_, err := aplomb.Get[order](context.Background(), c, "/fails")
+		dumps = append(dumps, err)
+		_, err = aplomb.Get[[]order](context.Background(), c, "/x")
+		assert.NotContains(t, err.Error(), "1e400")
+		dumps = append(dumps, err)
+		for p, err := range aplomb.Pages[map[string]json.RawMessage](context.Background(), c, "/x", aplomb.ByLink{}) {
+			assert.NoError(t, err)
+			dumps = append(dumps, p, p.Response, &p.Response)
+		}
+		for _, d := range dumps {
+			raw, _ := json.Marshal(d)
+			var logged bytes.Buffer
+			slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "d", d)
+			text := fmt.Sprintf("%v %+v %#v %s", d, d, d, d) + string(raw) + logged.String()
+			assert.NotContains(t, text, "pl4nted")
+		}
+	})
 }
 
 func TestLaw05_SecretNeverPrints(t *testing.T) {
@@ -443,7 +474,7 @@ func TestLaw08_CancelReturnsAtOnce(t *testing.T) {
 		"dialling":     {hang: true},
 		"headers":      {steps: []http.HandlerFunc{fault(aplombtest.Stall(time.Hour))}},
 		"body":         {steps: []http.HandlerFunc{fault(aplombtest.StallBody(3, time.Hour))}},
-		"backoff":      {steps: []http.HandlerFunc{status(503)}, opts: []aplomb.Option{aplomb.Retry{Base: time.Minute}}},
+		"backoff":      {steps: []http.HandlerFunc{status(503)}, opts: []aplomb.Option{aplomb.Retry{MinBackoff: time.Minute}}},
 		"closed gate":  {steps: []http.HandlerFunc{status(429, "Retry-After", "50")}, opts: []aplomb.Option{aplomb.NoRetry()}},
 		"told limiter": {steps: []http.HandlerFunc{ok}, opts: []aplomb.Option{aplomb.RateLimit{PerSecond: 0.02, Burst: 1}}},
 	} {
@@ -537,5 +568,3 @@ func TestLaw14_RetryIsFreeOnSuccess(t *testing.T) {
 	with := allocs(aplomb.Retry{})
 	assert.Equal(t, with, bare, "allocations with Retry and without")
 }
-
-var _ = synctest.Wait

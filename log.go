@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,6 +31,9 @@ type Logging struct {
 }
 
 func (l Logging) applyClient(c *config) error {
+	if len(l.Fields) > 0 && !l.Bodies {
+		return errors.New("aplomb: Logging.Fields has no effect without Bodies")
+	}
 	c.logging = &l
 	return nil
 }
@@ -134,17 +138,17 @@ func (l *logger) wait(ctx context.Context, e WaitEvent) {
 func (l *logger) breaker(e BreakerEvent) {
 	ctx := context.Background()
 	level := slog.LevelInfo
-	if e.To == "open" {
+	if e.To == BreakerOpen {
 		level = slog.LevelWarn
 	}
 	if !l.enabled(ctx, level) {
 		return
 	}
-	attrs := []slog.Attr{slog.String("client", l.client), slog.String("key", e.Key), slog.String("from", e.From), slog.String("to", e.To)}
-	if e.To == "open" {
+	attrs := []slog.Attr{slog.String("client", l.client), slog.String("key", e.Key), slog.String("from", string(e.From)), slog.String("to", string(e.To))}
+	if e.To == BreakerOpen {
 		attrs = append(attrs, slog.Int("failed", e.Failed), slog.Int("completed", e.Completed), slog.Time("probe_at", e.ReadyAt))
 	}
-	l.Logger.LogAttrs(ctx, level, "aplomb: circuit "+e.To, attrs...)
+	l.Logger.LogAttrs(ctx, level, "aplomb: circuit "+string(e.To), attrs...)
 }
 
 func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {

@@ -29,7 +29,7 @@ func TestPrecedenceOfTypedCalls(t *testing.T) {
 		assert.NoError(t, err)
 		r := h.request(0)
 		assert.Equal(t, fmt.Sprint(r.Header["A"], r.Header["B"], r.Header["C"], r.Header["D"], r.Header["E"]), "[client] [outer] [inner] [call] []")
-		assert.Equal(t, r.URL.RawQuery, "q=1&q=2&r=client")
+		assert.Equal(t, r.URL.RawQuery, "r=client&q=1&q=2")
 	})
 }
 
@@ -48,7 +48,7 @@ func TestPrecedenceOfDo(t *testing.T) {
 			assert.NoError(t, err)
 			assert.NoError(t, resp.Body.Close())
 			r := h.request(i)
-			assert.Equal(t, fmt.Sprint(r.Header["A"], r.Header["B"], r.Header["C"], " ", r.URL.RawQuery), "[client] [own] [context] q=client&r=own&s=context")
+			assert.Equal(t, fmt.Sprint(r.Header["A"], r.Header["B"], r.Header["C"], " ", r.URL.RawQuery), "[client] [own] [context] r=own&s=context&q=client")
 		}
 	})
 }
@@ -78,7 +78,7 @@ func TestPathTemplates(t *testing.T) {
 				h := script(ok)
 				s := aplombtest.NewServer(t, h)
 				c := newClientAt(t, s.URL+tt.base, aplomb.Transport(s.Transport()))
-				var opts []aplomb.RequestOption
+				var opts []aplomb.CallOption
 				if tt.template != "" {
 					opts = append(opts, aplomb.Path("id", tt.value))
 				}
@@ -100,31 +100,37 @@ func TestValidation(t *testing.T) {
 	t.Parallel()
 	var typedNil *http.Transport
 	for want, opts := range map[string][]aplomb.Option{
-		"option 1 is nil":              {nil},
-		"nil http.RoundTripper":        {aplomb.Transport(typedNil)},
-		"Attach is nil":                {aplomb.Bearer(nil)},
-		"is empty":                     {aplomb.Bearer(aplomb.Static(""))},
-		"trailing newline":             {aplomb.Bearer(aplomb.Static("x\n"))},
-		"wrapped in quotes":            {aplomb.Bearer(aplomb.Static(`"x"`))},
-		"set the environment variable": {aplomb.Bearer(aplomb.Env("APLOMB_TEST_NO_SUCH"))},
-		"no such file":                 {aplomb.Bearer(aplomb.File("testdata/no-such-file"))},
-		"JSON is for one call":         {aplomb.JSON(1)},
-		"IdempotencyKey is for one":    {aplomb.IdempotencyKey("x")},
-		"Retry.Attempts: -1":           {aplomb.Retry{Attempts: -1}},
-		"Breaker.Ratio: 2":             {aplomb.Breaker{Ratio: 2}},
-		"RateLimit.PerSecond: -1":      {aplomb.RateLimit{PerSecond: -1}},
-		"no effect without PerSecond":  {aplomb.RateLimit{Burst: 3}},
-		"Timeouts.Connect: -1ns":       {aplomb.Timeouts{Connect: -1}},
-		"cannot take effect on a":      {aplomb.Timeouts{Connect: time.Second}, aplomb.Transport(aplomb.RoundTripFunc(nil1))},
-		"not a header name":            {aplomb.Header("bad name", "x")},
-		"a line break":                 {aplomb.Header("X", "a\r\nb")},
-		"not an origin":                {aplomb.Auth{Attach: func(*http.Request) error { return nil }, Origins: []string{"evil.test/x"}}},
-		"Timeout: 0s":                  {aplomb.Timeout(0)},
-		"MaxBody: -1":                  {aplomb.MaxBody(-1)},
-		"Expect: 7":                    {aplomb.Expect(7)},
-		"nil Middleware":               {aplomb.PerCall(nil)},
-		"returned a nil":               {aplomb.PerAttempt(func(http.RoundTripper) http.RoundTripper { return nil })},
-		"option 2 of a bundle is nil":  {aplomb.Options(aplomb.NoBreaker(), nil)},
+		"option 1 is nil":                {nil},
+		"nil http.RoundTripper":          {aplomb.Transport(typedNil)},
+		"SecretSource is nil":            {aplomb.Bearer(nil)},
+		"Attach is nil":                  {aplomb.Auth{}},
+		"is empty":                       {aplomb.Bearer(aplomb.Static(""))},
+		"trailing newline":               {aplomb.Bearer(aplomb.Static("x\n"))},
+		"wrapped in quotes":              {aplomb.Bearer(aplomb.Static(`"x"`))},
+		"set the environment variable":   {aplomb.Bearer(aplomb.Env("APLOMB_TEST_NO_SUCH"))},
+		"no such file":                   {aplomb.Bearer(aplomb.File("testdata/no-such-file"))},
+		"did you mean 5*time.Second":     {aplomb.Timeouts{Connect: 5}},
+		"\"X Key\" is not a header name": {aplomb.APIKey("X Key", aplomb.Static("x"))},
+		"parameter has no name":          {aplomb.APIKeyQuery("", aplomb.Static("x"))},
+		"TokenSource is nil":             {aplomb.OAuth2(nil)},
+		"names no status":                {aplomb.Expect()},
+		"write POST for":                 {aplomb.Idempotency{Methods: []string{"post"}}},
+		"no effect without Bodies":       {aplomb.Logging{Fields: []string{"x"}}},
+		"Retry.Attempts: -1":             {aplomb.Retry{Attempts: -1}},
+		"Breaker.Ratio: 2":               {aplomb.Breaker{Ratio: 2}},
+		"RateLimit.PerSecond: -1":        {aplomb.RateLimit{PerSecond: -1}},
+		"no effect without PerSecond":    {aplomb.RateLimit{Burst: 3}},
+		"Timeouts.Connect: -1ns":         {aplomb.Timeouts{Connect: -1}},
+		"cannot take effect on a":        {aplomb.Timeouts{Connect: time.Second}, aplomb.Transport(aplomb.RoundTripFunc(nil1))},
+		"not a header name":              {aplomb.Header("bad name", "x")},
+		"a line break":                   {aplomb.Header("X", "a\r\nb")},
+		"not an origin":                  {aplomb.Auth{Attach: func(*http.Request) error { return nil }, Origins: []string{"evil.test/x"}}},
+		"Timeout: 0s":                    {aplomb.Timeout(0)},
+		"MaxBody: -1":                    {aplomb.MaxBody(-1)},
+		"Expect: 7":                      {aplomb.Expect(7)},
+		"nil Middleware":                 {aplomb.PerCall(nil)},
+		"returned a nil":                 {aplomb.PerAttempt(func(http.RoundTripper) http.RoundTripper { return nil })},
+		"bundled option 2 is nil":        {aplomb.Options(aplomb.NoBreaker(), nil)},
 	} {
 		_, err := aplomb.New("https://api.test", opts...)
 		assert.Contains(t, fmt.Sprint(err), want)
@@ -140,6 +146,37 @@ func TestValidation(t *testing.T) {
 		assert.Contains(t, fmt.Sprint(err), want)
 		assert.NotContains(t, fmt.Sprint(err), "s3cret")
 	}
+}
+
+// Wrap refuses what has no effect without a base URL or a typed call.
+func TestWrapValidation(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]aplomb.Option{
+		"Header has no effect": aplomb.Header("A", "b"), "Query has no effect": aplomb.Query("a", "b"), "Expect has no effect": aplomb.Expect(200),
+		"MaxBody has no effect": aplomb.MaxBody(1), "leave out Transport": aplomb.Transport(&http.Transport{}), "set Auth.Origins": aplomb.Bearer(aplomb.Static("x")),
+	} {
+		_, err := aplomb.Wrap(&http.Transport{}, o)
+		assert.Contains(t, fmt.Sprint(err), want)
+	}
+}
+
+// A path without a host is below the base URL, for Do as for typed calls.
+func TestDoBelowTheBase(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		s := aplombtest.NewServer(t, h)
+		c := newClientAt(t, s.URL+"/v2", aplomb.Transport(s.Transport()))
+		req, _ := http.NewRequest("GET", "/orders/a%2Fb?x=1", nil)
+		resp, err := c.Do(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, h.request(0).RequestURI, "/v2/orders/a%2Fb?x=1")
+		_, err = c.Do(nil) //nolint:staticcheck // what is under test
+		assert.True(t, err != nil)
+		ctx := aplomb.NewContext(nil, aplomb.Timeout(time.Second)) //nolint:staticcheck // what is under test
+		_, err = aplomb.Get[order](ctx, c, "/x")
+		assert.NoError(t, err)
+	})
 }
 
 func nil1(*http.Request) (*http.Response, error) { return nil, nil }
@@ -175,7 +212,7 @@ func TestOptionsBundleIsACopy(t *testing.T) {
 		given = append(given, aplomb.Header("A", "1"))
 		preset := aplomb.Options(given...)
 		given[0] = aplomb.Header("A", "changed")
-		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), preset, aplomb.CallOptions(aplomb.Header("B", "2"))))
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), preset, aplomb.Options(aplomb.Header("B", "2"))))
 		assert.NoError(t, err)
 		assert.Equal(t, h.request(0).Header.Get("A")+h.request(0).Header.Get("B"), "12")
 	})
@@ -186,7 +223,7 @@ func TestContextOptionsOnDo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(404, "Request-Id", "req_1"))
 		c := newClient(t, aplombtest.NewServer(t, h))
-		for want, o := range map[string]aplomb.RequestOption{
+		for want, o := range map[string]aplomb.CallOption{
 			"JSON, Form or Body": aplomb.JSON(1), "URL": aplomb.URL("/x"), "Path": aplomb.Path("a", "b"), "Expect": aplomb.Expect(200),
 			"MaxBody": aplomb.MaxBody(1), "ErrorDecoder": aplomb.ErrorDecoder(func(*aplomb.APIError) error { return nil }),
 		} {
@@ -206,7 +243,7 @@ func TestContextOptionsOnDo(t *testing.T) {
 
 func TestBodies(t *testing.T) {
 	for name, tt := range map[string]struct {
-		opt           aplomb.RequestOption
+		opt           aplomb.CallOption
 		kind, content string
 		length        int64
 	}{

@@ -26,21 +26,23 @@ import (
 // A list ends where the API says so, or with an empty page, never with a short
 // one.
 type Pager interface {
-	list() listRules
-	// start is the position that a cursor names, "" the beginning.
-	start(cursor string) (position, error)
-	// name is the cursor of a position.
-	name(position) string
-	// request asks for the page at a position.
-	request(position) []RequestOption
-	// next is the position after a page of n items, with seen in all.
-	next(env *envelope, at position, n int, seen int64) (position, bool, error)
+	rules() listRules
+	// first is the cursor of the page that Resume names, "" for the beginning.
+	first(resume string) (string, error)
+	// request asks for the page at a cursor.
+	request(cursor string) []CallOption
+	// next is the cursor after a page of n items, with seen in all.
+	next(env *envelope, cursor string, n int, seen int64) (next string, more bool, err error)
 }
 
-type listRules struct{ items, total, count string }
-
-// counted marks pagers that count rather than being told the next page.
-type counted interface{ counts() }
+// listRules are what all pagers have in common.
+type listRules struct {
+	items, total, count string
+	// counts marks a pager that counts rather than being told the next page.
+	counts bool
+	// urls marks a pager whose cursors are addresses.
+	urls bool
+}
 
 // ByLink follows the Link header (RFC 8288), as GitHub and GitLab send it. A
 // next link to another origin than the client's or its credentials' is an
@@ -51,15 +53,16 @@ type ByLink struct {
 	Rel string
 }
 
-func (b ByLink) list() listRules                       { return listRules{b.Items, b.Total, b.Count} }
-func (b ByLink) start(cursor string) (position, error) { return position{cursor: cursor}, nil }
-func (b ByLink) name(p position) string                { return p.cursor }
-func (b ByLink) request(p position) []RequestOption    { return urlRequest(p) }
+func (b ByLink) rules() listRules {
+	return listRules{items: b.Items, total: b.Total, count: b.Count, urls: true}
+}
+func (b ByLink) first(resume string) (string, error) { return resume, nil }
+func (b ByLink) request(cursor string) []CallOption  { return urlRequest(cursor) }
 
-func (b ByLink) next(env *envelope, _ position, _ int, _ int64) (position, bool, error) {
+func (b ByLink) next(env *envelope, _ string, _ int, _ int64) (string, bool, error) {
 	link, ok := header.LinkRel(env.answer.Header, orDefault(b.Rel, "next"))
 	if !ok || link == "" {
-		return position{}, false, nil
+		return "", false, nil
 	}
 	return env.follow(link)
 }
@@ -72,15 +75,16 @@ type ByURL struct {
 	Field string
 }
 
-func (b ByURL) list() listRules                       { return listRules{b.Items, b.Total, b.Count} }
-func (b ByURL) start(cursor string) (position, error) { return position{cursor: cursor}, nil }
-func (b ByURL) name(p position) string                { return p.cursor }
-func (b ByURL) request(p position) []RequestOption    { return urlRequest(p) }
+func (b ByURL) rules() listRules {
+	return listRules{items: b.Items, total: b.Total, count: b.Count, urls: true}
+}
+func (b ByURL) first(resume string) (string, error) { return resume, nil }
+func (b ByURL) request(cursor string) []CallOption  { return urlRequest(cursor) }
 
-func (b ByURL) next(env *envelope, _ position, _ int, _ int64) (position, bool, error) {
+func (b ByURL) next(env *envelope, _ string, _ int, _ int64) (string, bool, error) {
 	link, err := env.text(orDefault(b.Field, "next"))
 	if err != nil || link == "" {
-		return position{}, false, err
+		return "", false, err
 	}
 	return env.follow(link)
 }
@@ -102,38 +106,37 @@ type ByCursor struct {
 	More string
 }
 
-func (b ByCursor) list() listRules                       { return listRules{b.Items, b.Total, b.Count} }
-func (b ByCursor) start(cursor string) (position, error) { return position{cursor: cursor}, nil }
-func (b ByCursor) name(p position) string                { return p.cursor }
+func (b ByCursor) rules() listRules                    { return listRules{items: b.Items, total: b.Total, count: b.Count} }
+func (b ByCursor) first(resume string) (string, error) { return resume, nil }
 
-func (b ByCursor) request(p position) []RequestOption {
-	if p.cursor == "" {
+func (b ByCursor) request(cursor string) []CallOption {
+	if cursor == "" {
 		return nil
 	}
-	return []RequestOption{Query(orDefault(b.Param, "cursor"), p.cursor)}
+	return []CallOption{Query(orDefault(b.Param, "cursor"), cursor)}
 }
 
-func (b ByCursor) next(env *envelope, _ position, n int, _ int64) (position, bool, error) {
+func (b ByCursor) next(env *envelope, _ string, n int, _ int64) (string, bool, error) {
 	promised := false
 	if b.More != "" {
 		raw, ok, err := env.at(b.More)
 		if err != nil {
-			return position{}, false, err
+			return "", false, err
 		}
 		if promised = ok && string(raw) == "true"; !promised {
-			return position{}, false, nil
+			return "", false, nil
 		}
 	}
 	cursor, err := b.cursor(env, n)
 	switch {
 	case err != nil:
-		return position{}, false, err
+		return "", false, err
 	case promised && (cursor == "" || n == 0):
-		return position{}, false, fmt.Errorf("%w: %s is true, but the page has no cursor or no items", ErrTruncated, b.More)
+		return "", false, fmt.Errorf("%w: %s is true, but the page has no cursor or no items", ErrTruncated, b.More)
 	case cursor == "":
-		return position{}, false, nil
+		return "", false, nil
 	}
-	return position{cursor: cursor}, true, nil
+	return cursor, true, nil
 }
 
 func (b ByCursor) cursor(env *envelope, n int) (string, error) {
@@ -164,27 +167,25 @@ type ByPage struct {
 	FromZero bool
 }
 
-func (b ByPage) list() listRules { return listRules{b.Items, b.Total, b.Count} }
-func (b ByPage) counts()         {}
+func (b ByPage) rules() listRules {
+	return listRules{items: b.Items, total: b.Total, count: b.Count, counts: true}
+}
 
-func (b ByPage) start(cursor string) (position, error) {
-	first := 1
+func (b ByPage) first(resume string) (string, error) {
 	if b.FromZero {
-		first = 0
+		return counter(resume, 0)
 	}
-	n, err := parseCursor(cursor, int64(first))
-	return position{page: int(n)}, err
+	return counter(resume, 1)
 }
 
-func (b ByPage) name(p position) string { return strconv.Itoa(p.page) }
-
-func (b ByPage) request(p position) []RequestOption {
-	return []RequestOption{Query(orDefault(b.Param, "page"), strconv.Itoa(p.page))}
+func (b ByPage) request(cursor string) []CallOption {
+	return []CallOption{Query(orDefault(b.Param, "page"), cursor)}
 }
 
-func (b ByPage) next(env *envelope, at position, n int, seen int64) (position, bool, error) {
+func (b ByPage) next(env *envelope, cursor string, n int, seen int64) (string, bool, error) {
 	total, known := env.total(b.Total)
-	return position{page: at.page + 1}, n > 0 && !(known && seen >= total), nil
+	next, err := advanced(cursor, 1)
+	return next, n > 0 && !(known && seen >= total), err
 }
 
 // ByOffset counts items in a query parameter, up to an empty page or the total.
@@ -194,58 +195,68 @@ type ByOffset struct {
 	Param string
 }
 
-func (b ByOffset) list() listRules { return listRules{b.Items, b.Total, b.Count} }
-func (b ByOffset) counts()         {}
-
-func (b ByOffset) start(cursor string) (position, error) {
-	n, err := parseCursor(cursor, 0)
-	return position{offset: n}, err
+func (b ByOffset) rules() listRules {
+	return listRules{items: b.Items, total: b.Total, count: b.Count, counts: true}
 }
 
-func (b ByOffset) name(p position) string { return strconv.FormatInt(p.offset, 10) }
+func (b ByOffset) first(resume string) (string, error) { return counter(resume, 0) }
 
-func (b ByOffset) request(p position) []RequestOption {
-	return []RequestOption{Query(orDefault(b.Param, "offset"), strconv.FormatInt(p.offset, 10))}
+func (b ByOffset) request(cursor string) []CallOption {
+	return []CallOption{Query(orDefault(b.Param, "offset"), cursor)}
 }
 
-func (b ByOffset) next(env *envelope, at position, n int, _ int64) (position, bool, error) {
-	next := at.offset + int64(n)
+func (b ByOffset) next(env *envelope, cursor string, n int, _ int64) (string, bool, error) {
+	next, err := advanced(cursor, n)
 	total, known := env.total(b.Total)
-	return position{offset: next}, n > 0 && !(known && next >= total), nil
+	reached, _ := strconv.ParseInt(next, 10, 64)
+	return next, n > 0 && !(known && reached >= total), err
 }
 
-func parseCursor(cursor string, first int64) (int64, error) {
-	if cursor == "" {
-		return first, nil
+// counter is the cursor to begin with, a number not below lowest.
+func counter(resume string, lowest int64) (string, error) {
+	if resume == "" {
+		return strconv.FormatInt(lowest, 10), nil
 	}
+	if n, err := strconv.ParseInt(resume, 10, 64); err != nil || n < lowest {
+		return "", fmt.Errorf("aplomb: Resume: %q is not a cursor of this list", resume)
+	}
+	return resume, nil
+}
+
+func advanced(cursor string, by int) (string, error) {
 	n, err := strconv.ParseInt(cursor, 10, 64)
-	if err != nil || n < first {
-		return 0, fmt.Errorf("aplomb: Resume: %q is not a cursor of this list", cursor)
-	}
-	return n, nil
+	return strconv.FormatInt(n+int64(by), 10), err
 }
 
-func urlRequest(p position) []RequestOption {
-	if p.cursor == "" {
+func urlRequest(cursor string) []CallOption {
+	if cursor == "" {
 		return nil
 	}
-	return []RequestOption{URL(p.cursor)}
+	return []CallOption{URL(cursor)}
 }
 
-// follow resolves a next-page address and holds it to the origin rule: the
-// client's own, or one that a credential names. Ending the list here would pass
-// for its end, so it is an error.
-func (e *envelope) follow(link string) (position, bool, error) {
+// follow resolves a next-page address and holds it to the origin rule. Ending
+// the list at a foreign one would pass for its end, so it is an error.
+func (e *envelope) follow(link string) (string, bool, error) {
 	ref, err := url.Parse(link)
 	if err != nil {
-		return position{}, false, errors.New("the next page's address cannot be parsed")
+		return "", false, errors.New("the next page's address cannot be parsed")
 	}
-	u := e.answer.url.ResolveReference(ref)
-	c := e.answer.call
-	if to := originOf(u); to != c.home && !slices.Contains(c.allowed, to) {
-		return position{}, false, fmt.Errorf("the next page is on %s, not on %s: if that is right, add it to Auth.Origins", to, c.home)
+	next := e.answer.url.ResolveReference(ref).String()
+	return next, true, e.answer.call.atHome(e.answer.url, next)
+}
+
+// atHome reports as an error an address, relative to base, on another origin
+// than the client's own and those that its credentials name.
+func (c *call) atHome(base *url.URL, address string) error {
+	u, err := base.Parse(address)
+	if err != nil {
+		return errors.New("aplomb: the page's address cannot be parsed")
 	}
-	return position{cursor: u.String()}, true, nil
+	if to := originOf(u); to != c.stack.home && !slices.Contains(c.allowed, to) {
+		return fmt.Errorf("the next page is on %s, not on %s: if that is right, add it to Auth.Origins", to, c.stack.home)
+	}
+	return nil
 }
 
 // items decodes the array at path into list.

@@ -9,7 +9,6 @@ import (
 	"iter"
 	"net/http"
 	"slices"
-	"strconv"
 )
 
 // Page is one page of a list.
@@ -36,10 +35,11 @@ type Page[T any] struct {
 // that ends short of the total it announced is [ErrTruncated], a page that comes
 // twice [ErrCursorStuck]. Ranging again starts again. A [Timeout] and the
 // default one hold for each page.
-func Items[T any](ctx context.Context, c *Client, path string, by Pager, opts ...RequestOption) iter.Seq2[T, error] {
+func Items[T any](ctx context.Context, c *Client, path string, by Pager, opts ...CallOption) iter.Seq2[T, error] {
+	pages := Pages[T](ctx, c, path, by, opts...)
 	return func(yield func(T, error) bool) {
 		var zero T
-		for page, err := range Pages[T](ctx, c, path, by, opts...) {
+		for page, err := range pages {
 			for _, item := range page.Items {
 				if !yield(item, nil) {
 					return
@@ -55,14 +55,15 @@ func Items[T any](ctx context.Context, c *Client, path string, by Pager, opts ..
 
 // Pages ranges over a list's pages. See [Items]. A page that came before an
 // error it caused, such as [ErrTruncated], is yielded with it.
-func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ...RequestOption) iter.Seq2[Page[T], error] {
+func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ...CallOption) iter.Seq2[Page[T], error] {
+	opts = slices.Clone(opts)
 	return func(yield func(Page[T], error) bool) {
 		l, err := newLister(ctx, c, path, by, opts)
 		if err != nil {
 			yield(Page[T]{}, err)
 			return
 		}
-		each(ctx, l.prefetch, func(ctx context.Context) (Page[T], bool, error) { return fetchPage[T](ctx, l) }, yield)
+		yieldPages(ctx, l.prefetch, func(ctx context.Context) (Page[T], bool, error) { return fetchPage[T](ctx, l) }, yield)
 	}
 }
 
@@ -76,7 +77,8 @@ func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ..
 //		}
 //		return []aplomb.RequestOption{aplomb.JSON(Search{After: p.Last})}, nil
 //	}
-func Follow[P any](ctx context.Context, c *Client, method, path string, next func(P, Response) ([]RequestOption, error), opts ...RequestOption) iter.Seq2[P, error] {
+func Follow[P any](ctx context.Context, c *Client, method, path string, next func(P, Response) ([]CallOption, error), opts ...CallOption) iter.Seq2[P, error] {
+	opts = slices.Clone(opts)
 	return func(yield func(P, error) bool) {
 		var zero P
 		if next == nil {
@@ -89,25 +91,30 @@ func Follow[P any](ctx context.Context, c *Client, method, path string, next fun
 			return
 		}
 		if own.resume != "" {
-			yield(zero, errors.New("aplomb: Follow cannot Resume: give the options of the page to begin with"))
+			err = errors.New("aplomb: Follow cannot Resume: give the options of the page to begin with")
+		} else {
+			err = own.severalCalls()
+		}
+		if err != nil {
+			yield(zero, err)
 			return
 		}
 		f := follower[P]{c: c, method: method, path: path, next: next, opts: opts}
-		each(ctx, own.prefetch, f.fetch, yield)
+		yieldPages(ctx, own.prefetch, f.fetch, yield)
 	}
 }
 
 type follower[P any] struct {
 	c            *Client
 	method, path string
-	next         func(P, Response) ([]RequestOption, error)
-	opts, onward []RequestOption
+	next         func(P, Response) ([]CallOption, error)
+	opts, onward []CallOption
 	cycle        cycle
 }
 
 func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 	var resp Response
-	opts := slices.Concat(f.opts, f.onward, []RequestOption{Capture(&resp), listing})
+	opts := slices.Concat(f.opts, f.onward, []CallOption{Capture(&resp), listing})
 	if p, err = Call[P](ctx, f.c, f.method, f.path, opts...); err != nil {
 		return p, false, err
 	}
@@ -118,41 +125,44 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 	if err != nil {
 		return p, false, err
 	}
-	if f.cycle.seen(mark) {
+	if mark != "" && f.cycle.seen(mark) {
 		return p, false, fmt.Errorf("%s: %s: %w", f.c.cfg.name, f.method+" "+f.path, ErrCursorStuck)
 	}
 	return p, true, nil
 }
 
-// fingerprint tells requests apart by what their options say.
-func fingerprint(opts []RequestOption) (string, error) {
+// fingerprint tells requests apart by what their options say; "" where a body
+// that is not in memory might tell them apart as well.
+func fingerprint(opts []CallOption) (string, error) {
 	var s settings
 	if err := s.apply(opts); err != nil {
 		return "", err
 	}
 	mark := fmt.Sprint(s.target, s.query, s.path, s.header)
-	if s.payload != nil && s.payload.size >= 0 {
-		body, err := s.payload.open()
-		if err != nil {
-			return "", err
+	if s.payload != nil {
+		if s.payload.raw == nil {
+			return "", nil
 		}
-		raw, err := readUpTo(body, 1<<20, s.payload.size)
-		_ = body.Close()
-		if err != nil {
-			return "", err
-		}
-		mark += string(raw)
+		mark += string(s.payload.raw)
 	}
 	return mark, nil
 }
 
-// listing marks the calls that an iterator makes.
-var listing RequestOption = &requestOption{set: func(s *settings) error { s.listing = true; return nil }}
+// severalCalls refuses a key that would make one of several effects.
+func (s *settings) severalCalls() error {
+	if s.key != "" {
+		return errors.New("aplomb: an IdempotencyKey belongs to one call, and an iterator makes several: use Idempotency{} for a key each")
+	}
+	return nil
+}
 
-// each yields what fetch returns until it says there is no more. With ahead
+// listing marks the calls that an iterator makes.
+var listing CallOption = callOption(func(s *settings) error { s.listing = true; return nil })
+
+// yieldPages yields what fetch returns until it says there is no more. With ahead
 // the next fetch runs while the caller works; it is cancelled and waited for
 // when the caller leaves.
-func each[P any](ctx context.Context, ahead bool, fetch func(context.Context) (P, bool, error), yield func(P, error) bool) {
+func yieldPages[P any](ctx context.Context, ahead bool, fetch func(context.Context) (P, bool, error), yield func(P, error) bool) {
 	if !ahead {
 		for more := true; more; {
 			p, again, err := fetch(ctx)
@@ -164,16 +174,21 @@ func each[P any](ctx context.Context, ahead bool, fetch func(context.Context) (P
 		return
 	}
 	type result struct {
-		p    P
-		more bool
-		err  error
+		p        P
+		more     bool
+		err      error
+		panicked any
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	start := func() chan result {
 		done := make(chan result, 1)
 		go func() {
-			p, more, err := fetch(ctx)
-			done <- result{p, more, err}
+			r := result{err: errors.New("aplomb: the goroutine that fetched the page ended")} // runtime.Goexit in a hook
+			defer func() {
+				r.panicked = recover()
+				done <- r
+			}()
+			r.p, r.more, r.err = fetch(ctx)
 		}()
 		return done
 	}
@@ -187,6 +202,9 @@ func each[P any](ctx context.Context, ahead bool, fetch func(context.Context) (P
 	for pending != nil {
 		r := <-pending
 		pending = nil
+		if r.panicked != nil {
+			panic(r.panicked) // where the caller can recover it
+		}
 		if r.more && r.err == nil {
 			pending = start()
 		}
@@ -201,25 +219,18 @@ type lister struct {
 	client   *Client
 	path     string
 	by       Pager
-	opts     []RequestOption
+	opts     []CallOption
 	prefetch bool
-	position
-	resumed bool
-	cycle   cycle
-	seen    int64
-	total   int64 // the smallest total stated; -1 none
-	digest  uint64
-	seed    maphash.Seed
+	cursor   string
+	resumed  bool
+	cycle    cycle
+	seen     int64
+	total    int64 // the smallest total stated; -1 none
+	digest   uint64
+	seed     maphash.Seed
 }
 
-// position is where a lister stands: the name of the page to fetch.
-type position struct {
-	cursor string
-	page   int
-	offset int64
-}
-
-func newLister(ctx context.Context, c *Client, path string, by Pager, opts []RequestOption) (*lister, error) {
+func newLister(ctx context.Context, c *Client, path string, by Pager, opts []CallOption) (*lister, error) {
 	if c == nil {
 		return nil, errors.New("aplomb: nil *Client: make one with aplomb.New")
 	}
@@ -230,19 +241,30 @@ func newLister(ctx context.Context, c *Client, path string, by Pager, opts []Req
 	if err != nil {
 		return nil, err
 	}
+	if err := own.severalCalls(); err != nil {
+		return nil, err
+	}
+	if own.prefetch && own.capture != nil {
+		return nil, errors.New("aplomb: Capture with Prefetch would change under the loop: use Page.Response")
+	}
 	l := &lister{client: c, path: path, by: by, opts: opts, prefetch: own.prefetch, total: -1, seed: maphash.MakeSeed()}
 	l.resumed = own.resume != ""
-	l.position, err = by.start(own.resume)
+	if l.cursor, err = by.first(own.resume); err != nil {
+		return nil, err
+	}
+	if l.resumed && by.rules().urls {
+		err = c.stack.newCall(own, http.MethodGet, path).atHome(c.cfg.base, l.cursor)
+	}
 	return l, err
 }
 
-// fetchPage fetches the page at l's position and moves it on.
+// fetchPage fetches the page at l's cursor and moves it on.
 func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, err error) {
 	env := &envelope{}
-	opts := slices.Concat(l.opts, l.by.request(l.position), []RequestOption{listing})
+	opts := slices.Concat(l.opts, l.by.request(l.cursor), []CallOption{listing})
 	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
 		env.answer, env.body = a, body
-		if err := env.items(l.by.list(), &page.Items); err != nil {
+		if err := env.items(l.by.rules(), &page.Items); err != nil {
 			return a.decodeError(body, err)
 		}
 		return nil
@@ -250,7 +272,7 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	if err != nil {
 		return page, false, err
 	}
-	page.Cursor, page.Response = l.by.name(l.position), env.answer.Response
+	page.Cursor, page.Response = l.cursor, env.answer.Response
 	more, err = l.advance(env, len(page.Items))
 	return page, more, err
 }
@@ -259,14 +281,14 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 // its word.
 func (l *lister) advance(env *envelope, n int) (more bool, err error) {
 	l.seen += int64(n)
-	rules := l.by.list()
+	rules := l.by.rules()
 	if count, ok := env.number(rules.count); ok && int64(n) < count {
 		return false, l.truncated("the page holds %d items and says %d", int64(n), count)
 	}
 	if total, ok := env.total(rules.total); ok && (l.total < 0 || total < l.total) {
 		l.total = total // a list that shrinks meanwhile is not truncated
 	}
-	next, more, err := l.by.next(env, l.position, n, l.seen)
+	next, more, err := l.by.next(env, l.cursor, n, l.seen)
 	if err != nil {
 		return false, fmt.Errorf("%s: GET %s: %w", l.client.cfg.name, l.path, err)
 	}
@@ -276,10 +298,10 @@ func (l *lister) advance(env *envelope, n int) (more bool, err error) {
 		}
 		return false, nil
 	}
-	if l.cycle.seen(next.cursor+" "+strconv.Itoa(next.page)+" "+strconv.FormatInt(next.offset, 10)) || l.repeated(env, n) {
+	if l.cycle.seen(next) || rules.counts && l.repeated(env, n) {
 		return false, fmt.Errorf("%s: GET %s: %w after %d items", l.client.cfg.name, l.path, ErrCursorStuck, l.seen)
 	}
-	l.position = next
+	l.cursor = next
 	return true, nil
 }
 
@@ -290,7 +312,7 @@ func (l *lister) truncated(format string, got, want int64) error {
 // repeated reports a counted page that equals the one before: the server
 // ignores the page number and would do so for ever.
 func (l *lister) repeated(env *envelope, n int) bool {
-	if _, counted := l.by.(counted); !counted || n == 0 {
+	if n == 0 {
 		return false
 	}
 	digest := maphash.Bytes(l.seed, env.raw)
@@ -299,25 +321,34 @@ func (l *lister) repeated(env *envelope, n int) bool {
 	return same
 }
 
-// cycle finds a repetition in a sequence in constant memory (R. P. Brent, "An
-// improved Monte Carlo factorization algorithm", 1980): it compares with one
-// kept element, replaced at powers of two, so a loop of any length is found
-// within twice its length.
+// cycle finds a repetition in a sequence in bounded memory. Up to maxMarks
+// elements it knows each, by a hash; after that it compares with one that is
+// kept, replaced at powers of two, so that a longer loop is found later but is
+// found (R. P. Brent, 1980).
 type cycle struct {
-	kept  string
-	set   bool
+	seed  maphash.Seed
+	marks map[uint64]struct{}
+	kept  uint64
 	steps int
 	power int
 }
 
+const maxMarks = 4096
+
 func (c *cycle) seen(v string) bool {
-	if c.set && v == c.kept {
+	if c.marks == nil {
+		c.seed, c.marks, c.power = maphash.MakeSeed(), map[uint64]struct{}{}, maxMarks
+	}
+	mark := maphash.String(c.seed, v)
+	if _, known := c.marks[mark]; known || c.steps > maxMarks && mark == c.kept {
 		return true
 	}
-	if c.steps == c.power {
-		c.kept, c.set, c.steps, c.power = v, true, 0, max(1, 2*c.power)
+	if len(c.marks) < maxMarks {
+		c.marks[mark] = struct{}{}
 	}
-	c.steps++
+	if c.steps++; c.steps > c.power {
+		c.kept, c.power = mark, 2*c.power
+	}
 	return false
 }
 

@@ -68,7 +68,7 @@ var pagers = map[string]struct {
 	"ByOffset total": {aplomb.ByOffset{Items: "data.orders", Total: "total"}, 0},
 }
 
-func collect(t *testing.T, c *aplomb.Client, by aplomb.Pager, opts ...aplomb.RequestOption) (amounts []int, last error) {
+func collect(t *testing.T, c *aplomb.Client, by aplomb.Pager, opts ...aplomb.CallOption) (amounts []int, last error) {
 	t.Helper()
 	for o, err := range aplomb.Items[order](context.Background(), c, "/v1/orders", by, opts...) {
 		if err != nil {
@@ -93,7 +93,7 @@ func TestPagers(t *testing.T) {
 			t.Run(fmt.Sprint(name, " prefetch=", ahead), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					h := &shelf{n: 23, size: 10}
-					var opts []aplomb.RequestOption
+					var opts []aplomb.CallOption
 					if ahead {
 						opts = append(opts, aplomb.Prefetch())
 					}
@@ -223,8 +223,9 @@ func TestLaw13_RepeatedCursorIsAnError(t *testing.T) {
 		most int
 	}{
 		"the same":             {loop(1), aplomb.ByCursor{}, 3},
-		"two in turn":          {loop(2), aplomb.ByCursor{}, 6},
-		"a loop of 50":         {loop(50), aplomb.ByCursor{}, 150},
+		"two in turn":          {loop(2), aplomb.ByCursor{}, 3},
+		"a loop of 5000":       {loop(5000), aplomb.ByCursor{}, 12000},
+		"a loop of 50":         {loop(50), aplomb.ByCursor{}, 51},
 		"page number ignored":  {body(`{"data":[{"id":"1"}]}`), aplomb.ByPage{}, 2},
 		"offset ignored":       {body(`[{"id":"1"}]`), aplomb.ByOffset{}, 2},
 		"next link to oneself": {body(`[{"id":"1"}]`, "Link", `</v1/orders?p=2>; rel="next"`), aplomb.ByLink{}, 3},
@@ -282,13 +283,13 @@ func TestFollow(t *testing.T) {
 		}
 		body(out)(w, r)
 	}
-	next := func(p found, _ aplomb.Response) ([]aplomb.RequestOption, error) {
+	next := func(p found, _ aplomb.Response) ([]aplomb.CallOption, error) {
 		if p.After == 0 {
 			return nil, nil
 		}
-		return []aplomb.RequestOption{aplomb.JSON(map[string]int{"After": p.After})}, nil
+		return []aplomb.CallOption{aplomb.JSON(map[string]int{"After": p.After})}, nil
 	}
-	for _, opts := range [][]aplomb.RequestOption{nil, {aplomb.Prefetch()}} {
+	for _, opts := range [][]aplomb.CallOption{nil, {aplomb.Prefetch()}} {
 		t.Run("", func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newClient(t, aplombtest.NewServer(t, script(search)))
@@ -312,6 +313,25 @@ func TestFollow(t *testing.T) {
 			assert.ErrorIs(t, last, aplomb.ErrCursorStuck)
 			assert.Equal(t, h.count(), 2)
 		})
+	})
+}
+
+// A key belongs to one call; an iterator makes several.
+func TestIteratorsRefuseAKey(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		c := newClient(t, aplombtest.NewServer(t, h))
+		next := func(order, aplomb.Response) ([]aplomb.CallOption, error) { return nil, nil }
+		ctx := aplomb.NewContext(context.Background(), aplomb.IdempotencyKey("k"))
+		for _, err := range aplomb.Follow(ctx, c, "POST", "/x", next) {
+			assert.Contains(t, fmt.Sprint(err), "an iterator makes several")
+		}
+		for _, err := range aplomb.Items[order](ctx, c, "/x", aplomb.ByLink{}) {
+			assert.Contains(t, fmt.Sprint(err), "an iterator makes several")
+		}
+		assert.Equal(t, h.count(), 0)
+		_, err := aplomb.Post[order](ctx, c, "/x") // it was not used up
+		assert.NoError(t, err)
 	})
 }
 

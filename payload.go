@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -17,50 +18,42 @@ import (
 type payload struct {
 	contentType string
 	open        func() (io.ReadCloser, error)
-	size        int64 // -1 unknown
-	err         error // found while encoding, reported by the call
+	size        int64  // -1 unknown
+	raw         []byte // the body itself, where it is in memory
 }
 
-// JSON sends v as a JSON body. It is encoded once, when the call is made.
-func JSON(v any) RequestOption {
-	return bodyOption("JSON", func() *payload {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			return &payload{err: fmt.Errorf("JSON body: %w", err)}
-		}
-		return bytesPayload("application/json", raw)
-	})
+// JSON sends v as a JSON body. It is encoded here, once, whatever becomes of v.
+func JSON(v any) CallOption {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return callOption(func(*settings) error { return fmt.Errorf("aplomb: JSON body: %w", err) })
+	}
+	return bytesPayload("application/json", raw)
 }
 
 // Form sends values as an application/x-www-form-urlencoded body.
-func Form(values url.Values) RequestOption {
-	return bodyOption("Form", func() *payload {
-		return bytesPayload("application/x-www-form-urlencoded", []byte(values.Encode()))
-	})
+func Form(values url.Values) CallOption {
+	return bytesPayload("application/x-www-form-urlencoded", []byte(values.Encode()))
 }
 
 // Body sends what open returns, opened anew for each attempt and closed after
 // it, so that a retry sends the same bytes and nothing is held in memory. The
 // length is taken from an *os.File, *bytes.Reader or the like; otherwise the
 // body is chunked.
-func Body(contentType string, open func() (io.ReadCloser, error)) RequestOption {
-	return bodyOption("Body", func() *payload {
-		if open == nil {
-			return &payload{err: errors.New("Body: the opener is nil")}
-		}
-		return &payload{contentType: contentType, open: open, size: -1}
-	})
+func Body(contentType string, open func() (io.ReadCloser, error)) CallOption {
+	if open == nil {
+		return callOption(func(*settings) error { return errors.New("aplomb: Body: the opener is nil") })
+	}
+	return &payload{contentType: contentType, open: open, size: -1}
 }
 
-func bodyOption(name string, build func() *payload) RequestOption {
-	return &requestOption{callOnly: name, set: func(s *settings) error {
-		s.payload = build()
-		return s.payload.err
-	}}
+func (p *payload) applyCall(s *settings) error {
+	s.payload = p
+	return nil
 }
 
 func bytesPayload(contentType string, raw []byte) *payload {
-	return &payload{contentType: contentType, size: int64(len(raw)), open: func() (io.ReadCloser, error) {
+	return &payload{contentType: contentType, raw: raw, size: int64(len(raw)), open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(raw)), nil
 	}}
 }
@@ -109,33 +102,46 @@ func sizeOf(body io.Reader) int64 {
 	}
 }
 
-// onceBody is a caller's body that cannot be opened again. It stays open after
-// an attempt that read nothing of it, such as one that could not connect; a
-// body of which one byte was read is never sent again (law 1).
-type onceBody struct {
+// singleUseBody is a caller's body that cannot be opened again. It stays open
+// after an attempt that read nothing of it, such as one that could not connect;
+// a body of which one byte was read is never sent again (law 1).
+type singleUseBody struct {
 	io.ReadCloser
 	touched atomic.Bool
-	closed  atomic.Bool
+
+	mu     sync.Mutex
+	asked  bool // a transport is done with it
+	last   bool // there will be no further attempt
+	closed bool
 }
 
-func (b *onceBody) Read(p []byte) (int, error) {
+func (b *singleUseBody) Read(p []byte) (int, error) {
 	b.touched.Store(true)
 	return b.ReadCloser.Read(p)
 }
 
-// Close keeps an untouched body for the next attempt; the call closes it at
-// its end with finish.
-func (b *onceBody) Close() error {
-	if b.touched.Load() {
-		return b.finish()
-	}
-	return nil
+// Close keeps an untouched body for the next attempt.
+func (b *singleUseBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked = true
+	return b.settle()
 }
 
-func (b *onceBody) finish() error {
-	if b.closed.Swap(true) {
+// finish says that no attempt follows. A transport that is still sending, as
+// with a stream both ways, closes the body itself.
+func (b *singleUseBody) finish() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = true
+	_ = b.settle()
+}
+
+func (b *singleUseBody) settle() error {
+	if b.closed || !b.asked || !b.last && !b.touched.Load() {
 		return nil
 	}
+	b.closed = true
 	return b.ReadCloser.Close()
 }
 

@@ -5,12 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"html"
-	"io"
-	"net/http"
-	"net/url"
 	"strings"
-
-	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // readProblem finds the server's own code and message in an error's body: RFC
@@ -163,62 +158,4 @@ func xmlProblem(body []byte) (code, message string) {
 		}
 	}
 	return code, message
-}
-
-// bodySecrets lists the values of secret-looking fields in a JSON or form
-// body, which error messages of token and login endpoints like to quote.
-func bodySecrets(r *http.Request) []string {
-	if r.GetBody == nil || r.ContentLength <= 0 || r.ContentLength > 64<<10 {
-		return nil
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		return nil
-	}
-	defer func() { _ = body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(body, 64<<10))
-	if err != nil {
-		return nil
-	}
-	var secrets []string
-	switch mediaType(r.Header.Get("Content-Type")) {
-	case "application/x-www-form-urlencoded":
-		form, _ := url.ParseQuery(string(raw))
-		for name, values := range form {
-			if redact.SecretField(name) {
-				secrets = append(secrets, values...)
-			}
-		}
-	case "application/json":
-		var v any
-		if json.Unmarshal(raw, &v) == nil {
-			secrets = jsonSecrets(v, false, secrets, 0)
-		}
-	}
-	return secrets
-}
-
-func jsonSecrets(v any, secret bool, found []string, depth int) []string {
-	if depth > 16 {
-		return found
-	}
-	switch v := v.(type) {
-	case string:
-		if secret {
-			found = append(found, v)
-		}
-	case float64:
-		if secret {
-			found = append(found, jsonNumber(v))
-		}
-	case []any:
-		for _, e := range v {
-			found = jsonSecrets(e, secret, found, depth+1)
-		}
-	case map[string]any:
-		for name, e := range v {
-			found = jsonSecrets(e, secret || redact.SecretField(name), found, depth+1)
-		}
-	}
-	return found
 }

@@ -198,6 +198,34 @@ func TestNamedQuotas(t *testing.T) {
 	})
 }
 
+// Of several quotas in one answer the tightest holds.
+func TestSeveralQuotas(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(body(order{}, "X-RateLimit-Limit-Requests", "1000", "X-RateLimit-Remaining-Requests", "900", "X-RateLimit-Reset-Requests", "60s",
+			"X-RateLimit-Limit-Tokens", "1000", "X-RateLimit-Remaining-Tokens", "0", "X-RateLimit-Reset-Tokens", "40s"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h))
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.gaps(), []time.Duration{40 * time.Second})
+	})
+}
+
+// A signature is a new Authorization each time; the told rate holds all the same.
+func TestToldRateUnderSignatures(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.RateLimit{PerSecond: 1, Burst: 1})
+		start := time.Now()
+		for i := range 5 {
+			_, err := get(t, c, aplomb.Header("Authorization", "AWS4-HMAC-SHA256 Signature="+strconv.Itoa(i)))
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, time.Since(start), 4*time.Second)
+	})
+}
+
 // Every wait is an event, with its cause, while it lasts.
 func TestWaitsAreEvents(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -20,7 +20,7 @@ const planted = "pl4nted-cr3dential"
 var attachments = map[string]struct {
 	userinfo string
 	client   []aplomb.Option
-	call     []aplomb.RequestOption
+	call     []aplomb.CallOption
 	query    string // on the address of Do
 	header   [2]string
 }{
@@ -34,14 +34,14 @@ var attachments = map[string]struct {
 	"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
 	"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
 	"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
-	"call Header":    {call: []aplomb.RequestOption{aplomb.Header("Authorization", "Bearer "+planted)}},
-	"call X-Header":  {call: []aplomb.RequestOption{aplomb.Header("Private-Token", planted)}},
-	"call Query":     {call: []aplomb.RequestOption{aplomb.Query("key", planted)}},
-	"call Auth":      {call: []aplomb.RequestOption{aplomb.Bearer(aplomb.Static(planted))}},
+	"call Header":    {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
+	"call X-Header":  {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
+	"call Query":     {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
+	"call Auth":      {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
 	"own header":     {header: [2]string{"X-Api-Key", planted}},
 	"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
 	"own query":      {query: "?api_key=" + planted},
-	"IdempotencyKey": {call: []aplomb.RequestOption{aplomb.IdempotencyKey(planted)}},
+	"IdempotencyKey": {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
 }
 
 var elsewhere = map[string]struct{ from, to string }{

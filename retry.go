@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -26,18 +25,19 @@ type Retry struct {
 	// Attempts counts all sendings, the first included; following a redirect
 	// is none. Default 4.
 	Attempts int
-	// Base is the first backoff, doubled each time, with full jitter. Default 200 ms.
-	Base time.Duration
-	// ThrottleBase is Base after a 429 that names no time. Default 1 s.
-	ThrottleBase time.Duration
-	// Max caps the backoff before jitter. Default 20 s.
-	Max time.Duration
+	// MinBackoff is the first backoff, doubled each time, with full jitter.
+	// Default 200 ms.
+	MinBackoff time.Duration
+	// ThrottleBackoff is MinBackoff after a 429 that names no time. Default 1 s.
+	ThrottleBackoff time.Duration
+	// MaxBackoff caps the backoff before jitter. Default 20 s.
+	MaxBackoff time.Duration
 	// MaxRetryAfter is the longest wait a server may ask for; a longer one ends
 	// the call at once with the response. Default 60 s.
 	MaxRetryAfter time.Duration
 	// Budget is how many retries a success pays for, over a reserve of 10; one
 	// more is granted each 10 s. It belongs to the client: a Retry for one call
-	// leaves it alone. Default 0.1.
+	// must leave it out. Default 0.1.
 	Budget float64
 }
 
@@ -47,10 +47,12 @@ func (r Retry) applyCall(s *settings) error {
 	switch {
 	case r.Attempts < 0:
 		return fmt.Errorf("aplomb: Retry.Attempts: %d is negative; zero means 4, and NoRetry() switches retries off", r.Attempts)
-	case r.Base < 0 || r.ThrottleBase < 0 || r.Max < 0 || r.MaxRetryAfter < 0:
-		return errors.New("aplomb: Retry: a negative duration; zero means the default")
 	case r.Budget < 0 || r.Budget > 1:
 		return fmt.Errorf("aplomb: Retry.Budget: %v is not between 0 and 1; zero means 0.1", r.Budget)
+	}
+	if err := plausible("Retry", named{"MinBackoff", r.MinBackoff}, named{"ThrottleBackoff", r.ThrottleBackoff},
+		named{"MaxBackoff", r.MaxBackoff}, named{"MaxRetryAfter", r.MaxRetryAfter}); err != nil {
+		return err
 	}
 	r = r.withDefaults()
 	s.retry, s.noRetry = &r, false
@@ -60,16 +62,16 @@ func (r Retry) applyCall(s *settings) error {
 // NoRetry sends a request once. A renewable credential refused with 401 is
 // still replaced once, which is no retry of a failure.
 func NoRetry() RequestOption {
-	return &requestOption{set: func(s *settings) error { s.retry, s.noRetry = nil, true; return nil }}
+	return requestOption(func(s *settings) error { s.retry, s.noRetry = nil, true; return nil })
 }
 
 func (r Retry) withDefaults() Retry {
 	r.Attempts = orDefault(r.Attempts, 4)
-	r.Base = orDefault(r.Base, 200*time.Millisecond)
-	r.ThrottleBase = orDefault(r.ThrottleBase, time.Second)
-	r.Max = orDefault(r.Max, 20*time.Second)
+	r.MinBackoff = orDefault(r.MinBackoff, 200*time.Millisecond)
+	r.ThrottleBackoff = orDefault(r.ThrottleBackoff, time.Second)
+	r.MaxBackoff = orDefault(r.MaxBackoff, 20*time.Second)
 	r.MaxRetryAfter = orDefault(r.MaxRetryAfter, 60*time.Second)
-	r.Budget = orDefault(r.Budget, 0.1)
+	r.Budget = orDefault(r.Budget, defaultBudget)
 	return r
 }
 
@@ -87,11 +89,11 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := callFrom(r.Context())
 	l := loop{t: t, call: c, orig: r}
 	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
-		l.once = &onceBody{ReadCloser: r.Body}
+		l.body = &singleUseBody{ReadCloser: r.Body}
 		own := *r
-		own.Body = l.once
+		own.Body = l.body
 		l.orig = &own
-		defer func() { _ = l.once.finish() }()
+		defer l.body.finish()
 	}
 	resp, err := t.next.RoundTrip(l.orig)
 	if !l.again() {
@@ -106,7 +108,7 @@ type loop struct {
 	t    *retrying
 	call *call
 	orig *http.Request
-	once *onceBody
+	body *singleUseBody // a caller's body that cannot be opened again
 	wait time.Duration
 	cost float64 // taken from the budget for the attempt to come
 	last *Attempt
@@ -135,7 +137,7 @@ func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
 			return l.again(), nil
 		},
 		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
-			l.wake = l.call.startWait(ctx, CauseBackoff, l.wait)
+			l.wake = l.call.startWait(ctx, WaitBackoff, l.wait)
 			return l.wait
 		},
 		PrepareRetry: l.rearm,
@@ -149,6 +151,7 @@ func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
 		return nil, l.err
 	case l.wake != nil:
 		l.wake.end()
+		l.budget(l.last).success(l.cost, 0) // paid for a retry that was not sent
 		return nil, fmt.Errorf("%w (while waiting to retry after %w)", context.Cause(ctx), l.last.failure())
 	default:
 		return resp, withoutURL(err)
@@ -208,32 +211,40 @@ func (l *loop) again() bool {
 		return false // refused before there was an attempt
 	}
 	l.last = a
-	if a.Verdict.Outcome == OutcomeOK {
-		if c.retry != nil {
-			l.budget(a).success(l.cost, c.stack.budget)
-		}
+	if a.Verdict.Outcome == OutcomeOK && c.retry != nil {
+		l.budget(a).success(l.cost, c.stack.budget)
+	}
+	if !l.worthwhile(a) || !l.maySendTwice(a) {
 		return false
 	}
-	if !l.worthwhile(a) || !l.allowed(a) {
+	if a.oneShot != 0 {
+		c.spent |= a.oneShot
+		l.wait, l.cost = 0, 0
+	} else if !l.pay(a) {
 		return false
-	}
-	wait, ok := l.backoff(a)
-	if !ok {
-		return false
-	}
-	cost := retryCost(a)
-	if cost > 0 && !l.budget(a).spend(cost) {
-		return c.stop("the retry budget is spent")
-	}
-	l.wait, l.cost = wait, cost
-	if once(a) {
-		c.once(a)
-	} else {
-		c.resent++
 	}
 	if a.Response != nil {
 		drain(a.Response)
 	}
+	a.cancel(nil)
+	return true
+}
+
+// pay fixes the wait for a retry and takes its price from the budget.
+func (l *loop) pay(a *Attempt) bool {
+	wait, ok := l.backoff(a)
+	if !ok {
+		return false
+	}
+	cost := 1.0
+	if a.Verdict.Outcome == OutcomeThrottled {
+		cost = 0.5
+	}
+	if !l.budget(a).spend(cost) {
+		return l.call.stop("the retry budget is spent")
+	}
+	l.wait, l.cost = wait, cost
+	l.call.retries++
 	return true
 }
 
@@ -243,12 +254,15 @@ func (l *loop) budget(a *Attempt) *budget { return l.t.budgets.get(originOf(a.Re
 // worthwhile asks the verdict, the number of attempts and the breaker.
 func (l *loop) worthwhile(a *Attempt) bool {
 	c, v := l.call, a.Verdict
+	if v.Resend != ResendUnprocessed {
+		a.oneShot = 0
+	}
 	switch {
 	case v.Resend == ResendNo, v.Resend == ResendDefault && v.Outcome != OutcomeFault && v.Outcome != OutcomeThrottled:
 		return false
-	case once(a):
+	case a.oneShot != 0:
 		return true
-	case c.retry == nil || c.resent >= c.retry.Attempts-1:
+	case c.retry == nil || c.retries >= c.retry.Attempts-1:
 		return false
 	case a.permit != nil && a.permit.probe, !a.breaker.closed():
 		return c.stop("the circuit is open")
@@ -256,24 +270,15 @@ func (l *loop) worthwhile(a *Attempt) bool {
 	return true
 }
 
-// once reports the two repetitions that are no retry of a failure: a renewed
-// credential after 401, and 425. Each happens once a call.
-func once(a *Attempt) bool {
-	if a.Response == nil || a.Verdict.Resend != ResendUnprocessed {
-		return false
-	}
-	return a.Response.StatusCode == http.StatusUnauthorized || a.Response.StatusCode == http.StatusTooEarly
-}
-
-// allowed is law 1.
-func (l *loop) allowed(a *Attempt) bool {
+// maySendTwice is law 1.
+func (l *loop) maySendTwice(a *Attempt) bool {
 	c := l.call
-	if a.Verdict.Resend != ResendUnprocessed && !c.safe && !safeMethod(l.orig.Method) && c.key == "" {
+	if a.Verdict.Resend != ResendUnprocessed && !c.safe && !safeMethod(l.orig.Method) && !c.carriesKey(l.orig) {
 		return c.stop("a " + l.orig.Method + " without an idempotency key is not sent twice: the first may have taken effect")
 	}
-	// A one-shot body is whole only if no transport ever got hold of it: one
+	// A single-use body is whole only if no transport ever got hold of it: one
 	// that answered early may still be reading it.
-	if l.once != nil && (l.once.touched.Load() || !provablyUnsent(a.Err)) {
+	if l.body != nil && (l.body.touched.Load() || !a.provablyUnsent()) {
 		return c.stop("the request body cannot be read again: give Body an opener, or set GetBody")
 	}
 	return true
@@ -282,9 +287,6 @@ func (l *loop) allowed(a *Attempt) bool {
 // backoff is the wait before the next attempt; false if it would be too long.
 func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 	c := l.call
-	if once(a) {
-		return 0, true
-	}
 	var wait time.Duration
 	switch asked := a.Verdict.Wait; {
 	case asked > c.retry.MaxRetryAfter:
@@ -294,11 +296,11 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 		// Jitter is only added: a server's time is a minimum.
 		wait = asked + time.Duration(l.t.random()*float64(min(asked/10, 5*time.Second)))
 	default:
-		base := c.retry.Base
+		base := c.retry.MinBackoff
 		if a.Verdict.Outcome == OutcomeThrottled {
-			base = c.retry.ThrottleBase
+			base = c.retry.ThrottleBackoff
 		}
-		wait = time.Duration(l.t.random() * float64(min(base<<min(c.resent, 30), c.retry.Max)))
+		wait = time.Duration(l.t.random() * float64(doubled(base, c.retries, c.retry.MaxBackoff)))
 	}
 	if until, ok := a.ctx.Deadline(); ok && time.Now().Add(wait).After(until) {
 		c.readyAt = time.Now().Add(wait)
@@ -307,15 +309,12 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 	return wait, true
 }
 
-func retryCost(a *Attempt) float64 {
-	switch {
-	case once(a):
-		return 0
-	case a.Verdict.Outcome == OutcomeThrottled:
-		return 0.5
-	default:
-		return 1
+// doubled is d doubled n times, and never more than most.
+func doubled(d time.Duration, n int, most time.Duration) time.Duration {
+	for ; n > 0 && d < most; n-- {
+		d *= 2
 	}
+	return min(d, most)
 }
 
 const (
@@ -333,40 +332,4 @@ func drain(resp *http.Response) {
 	_, _ = io.CopyN(io.Discard, body, drainBytes)
 	timer.Stop()
 	_ = body.Close()
-}
-
-// budget pays for retries, so that an outage is not answered with a multiple
-// of the load. It is fed by successes, never by requests: fed by requests it
-// keeps a collapsed server down.
-type budget struct {
-	mu     sync.Mutex
-	tokens float64
-	at     time.Time
-}
-
-const (
-	budgetReserve = 10
-	budgetTrickle = 10 * time.Second
-)
-
-func newBudget(origin) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
-
-func (b *budget) spend(cost float64) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	b.tokens = min(b.tokens+float64(now.Sub(b.at))/float64(budgetTrickle), budgetReserve)
-	b.at = now
-	if b.tokens+1e-9 < cost { // ten times 0.1 is a little less than 1
-		return false
-	}
-	b.tokens -= cost
-	return true
-}
-
-// success earns, and gives back what the successful retry had cost.
-func (b *budget) success(cost, earn float64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.tokens = min(b.tokens+earn+cost, budgetReserve)
 }

@@ -35,7 +35,7 @@ func TestRetrySchedule(t *testing.T) {
 	}{
 		"faults double from 200ms":   {step: status(503), want: []time.Duration{200 * ms, 400 * ms, 800 * ms}},
 		"throttles double from 1s":   {step: status(429), opts: []aplomb.Option{aplomb.NoRateLimit()}, want: []time.Duration{1000 * ms, 2000 * ms, 4000 * ms}},
-		"capped before jitter":       {step: status(500), opts: []aplomb.Option{aplomb.Retry{Base: 300 * ms, Max: 500 * ms}}, want: []time.Duration{300 * ms, 500 * ms, 500 * ms}},
+		"capped before jitter":       {step: status(500), opts: []aplomb.Option{aplomb.Retry{MinBackoff: 300 * ms, MaxBackoff: 500 * ms}}, want: []time.Duration{300 * ms, 500 * ms, 500 * ms}},
 		"Retry-After plus a tenth":   {step: status(503, "Retry-After", "2"), opts: []aplomb.Option{aplomb.NoRateLimit()}, want: []time.Duration{2200 * ms, 2200 * ms, 2200 * ms}},
 		"Retry-After on a 500":       {step: status(500, "Retry-After", "1.5"), want: []time.Duration{1650 * ms, 1650 * ms, 1650 * ms}},
 		"retry-after-ms":             {step: status(503, "Retry-After-Ms", "40"), want: []time.Duration{44 * ms, 44 * ms, 44 * ms}},
@@ -121,7 +121,7 @@ func TestRetryDrainIsBoundedInTime(t *testing.T) {
 			}
 		}
 		h := script(stall, ok)
-		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{Base: time.Millisecond}), 1)
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{MinBackoff: time.Millisecond}), 1)
 		req, _ := http.NewRequest("GET", "http://api.test/x", nil)
 		resp, err := c.Do(req)
 		assert.NoError(t, err)
@@ -180,7 +180,7 @@ func TestRetryLeavesRedirectsToTheClient(t *testing.T) {
 func TestRetryTellsWhatItWaitedFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(fault(aplombtest.Reset()))
-		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{Base: time.Minute}), 1)
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{MinBackoff: time.Minute}), 1)
 		ctx, cancel := context.WithCancelCause(context.Background())
 		stop := errors.New("user stop")
 		time.AfterFunc(time.Second, func() { cancel(stop) })

@@ -18,13 +18,22 @@ import (
 
 // Secret is a value that no formatting verb, encoder or logger prints: %v, %#v,
 // JSON, text and slog all give "[redacted]". [Secret.Reveal] gives the value.
-type Secret struct{ value string }
+type Secret struct {
+	// A function, because fmt calls no methods on unexported fields: inside a
+	// struct of the caller's it would print a string as it is.
+	reveal func() string
+}
 
 // NewSecret wraps value.
-func NewSecret(value string) Secret { return Secret{value} }
+func NewSecret(value string) Secret { return Secret{func() string { return value }} }
 
-// Reveal returns the value itself.
-func (s Secret) Reveal() string { return s.value }
+// Reveal returns the value itself, "" for the zero Secret.
+func (s Secret) Reveal() string {
+	if s.reveal == nil {
+		return ""
+	}
+	return s.reveal()
+}
 
 // String returns "[redacted]".
 func (s Secret) String() string { return redact.Mask }
@@ -63,15 +72,20 @@ type checked interface{ check() error }
 type described interface{ describe() string }
 
 // Static is a secret given in the program, most often in a test.
-func Static(value string) SecretSource { return &staticSecret{value} }
+func Static(value string) SecretSource { return &staticSecret{NewSecret(value)} }
 
-type staticSecret struct{ value string }
+type staticSecret struct{ secret Secret }
 
 func (s *staticSecret) Secret(context.Context) (Secret, error) {
-	return tidySecret("the secret", s.value)
+	return tidySecret("the secret", s.secret.Reveal())
 }
-func (s *staticSecret) check() error     { _, err := tidySecret("the secret", s.value); return err }
-func (s *staticSecret) describe() string { return "a static secret" + length(s.value) }
+
+func (s *staticSecret) check() error {
+	_, err := s.Secret(context.Background())
+	return err
+}
+
+func (s *staticSecret) describe() string { return "a static secret" + length(s.secret.Reveal()) }
 func (s *staticSecret) String() string   { return "Static(" + redact.Mask + ")" }
 func (s *staticSecret) GoString() string { return s.String() }
 
@@ -119,7 +133,7 @@ func (f *fileSecret) Secret(context.Context) (Secret, error) {
 	if err != nil {
 		return f.orLast(err)
 	}
-	if f.value.value != "" && info.ModTime().Equal(f.mtime) && info.Size() == f.size {
+	if f.value.Reveal() != "" && info.ModTime().Equal(f.mtime) && info.Size() == f.size {
 		return f.value, nil
 	}
 	if info.Size() > 1<<20 {
@@ -140,7 +154,7 @@ func (f *fileSecret) Secret(context.Context) (Secret, error) {
 // orLast keeps serving the last good value while a rotation has the file
 // missing or half written.
 func (f *fileSecret) orLast(err error) (Secret, error) {
-	if f.value.value != "" {
+	if f.value.Reveal() != "" {
 		return f.value, nil
 	}
 	return Secret{}, err
@@ -164,7 +178,7 @@ type secretFunc func(ctx context.Context) (string, error)
 func (f secretFunc) Secret(ctx context.Context) (Secret, error) {
 	value, err := f(ctx)
 	if err != nil {
-		return Secret{}, fmt.Errorf("secret function: %w", err)
+		return Secret{}, fmt.Errorf("SecretFunc failed: %w", err)
 	}
 	return tidySecret("the secret function's value", value)
 }
@@ -192,7 +206,7 @@ func tidySecret(where, value string) (Secret, error) {
 	case strings.ContainsAny(value, "\r\n\x00"):
 		return Secret{}, fmt.Errorf("%s has a line break inside", where)
 	}
-	return Secret{value}, nil
+	return NewSecret(value), nil
 }
 
 func length(value string) string { return fmt.Sprintf(" (%d chars)", len(value)) }

@@ -3,19 +3,17 @@ package aplomb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 )
 
 // stack is the whole of aplomb as one http.RoundTripper, so that an
 // *http.Client, an SDK and a generated client all get all of it. doc.go draws
-// its order; newStack is the only place that knows it.
+// its order: newStack nests the layers, try walks through an attempt.
 type stack struct {
 	cfg     config
 	home    origin
@@ -27,15 +25,16 @@ type stack struct {
 	base    http.RoundTripper
 	retry   *retrying
 
+	notices *notices
+
 	// Shared by With, unless it names the struct.
 	breakers *breakers
 	limits   *limits
 	budgets  *keyed[origin, *budget]
-	notices  *notices
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
-	s := &stack{cfg: cfg, budget: 0.1}
+	s := &stack{cfg: cfg, budget: defaultBudget, notices: newNotices()}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
 		s.homeKey = s.home.String()
@@ -47,13 +46,8 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	if err := s.share(shared); err != nil {
 		return nil, err
 	}
-	sender := s.base
-	if cfg.timeouts != nil {
-		t := cfg.timeouts
-		sender = &timed{next: sender, header: orDefault(t.ResponseHeader, 30*time.Second), idleRead: orDefault(t.IdleRead, 30*time.Second)}
-	}
 	var err error
-	if s.attempt, err = chain(&authorised{sender}, cfg.perAttempt); err != nil {
+	if s.attempt, err = chain(&authorised{newTimed(s.base, cfg.timeouts)}, cfg.perAttempt); err != nil {
 		return nil, err
 	}
 	s.retry = &retrying{next: RoundTripFunc(s.try), budgets: s.budgets, random: rand.Float64}
@@ -65,12 +59,11 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{notices: newNotices(), budgets: newKeyed(maxKeys, newBudget)}
+		from = &stack{budgets: newKeyed(maxKeys, newBudget)}
 	}
-	s.notices, s.budgets = from.notices, from.budgets
-	s.breakers, s.limits, s.base = from.breakers, from.limits, from.base
+	s.budgets, s.breakers, s.limits, s.base = from.budgets, from.breakers, from.limits, from.base
 	if s.cfg.breaker != from.cfg.breaker {
-		s.breakers = newBreakers(s.cfg.breaker, s.watch.breaker)
+		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts)
 	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
@@ -119,6 +112,9 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && (c.last == nil || c.last.Response != resp) {
 		err = c.adopt(ctx, r, resp)
 	}
+	if err != nil {
+		err = c.fail(err)
+	}
 	if owner {
 		c.done(ctx, err)
 	}
@@ -127,8 +123,8 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = r.WithContext(ctx) // the next hop finds its call here
-	if !c.typed && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &callBody{ReadCloser: resp.Body, attempt: c.last, end: cancel}
+	if !c.typed {
+		resp.Body = newCallBody(resp, c.last, cancel)
 	}
 	return resp, nil
 }
@@ -137,7 +133,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 // if an attempt had brought it, though none was sent.
 func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response) error {
 	a := c.newAttempt(r.WithContext(ctx))
-	a.Number, a.Response, a.sealed = c.sent, resp, true
+	a.Number, a.Response, a.sealed = c.attempts, resp, true
 	if c.typed {
 		if a.Err = a.readBody(); a.Err != nil {
 			a.Response = nil
@@ -166,7 +162,21 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	}
 	c = s.newCall(own, r.Method, routeOf(r.URL))
 	c.started.Store(true)
+	if first := firstOf(r); first != r {
+		// A hop whose call was lost on the way: a RoundTripper above gave the
+		// response a Request of its own. The origin rule holds all the same.
+		c.origin = originOf(first.URL)
+		c.hops = 1
+	}
 	return c, true, nil
+}
+
+// firstOf is the request that a chain of redirects began with.
+func firstOf(r *http.Request) *http.Request {
+	for r.Response != nil && r.Response.Request != nil && r.Response.Request.URL != nil {
+		r = r.Response.Request
+	}
+	return r
 }
 
 // hop sends one request of the call with the headers it may carry.
@@ -239,30 +249,6 @@ func (c *call) removed(name string) bool {
 	return ok && v == ""
 }
 
-// keyedRequest puts the call's idempotency key on the request, once for all
-// attempts, and on every hop that stays at home.
-type keyedRequest struct{ next http.RoundTripper }
-
-func (k *keyedRequest) RoundTrip(r *http.Request) (*http.Response, error) {
-	c := callFrom(r.Context())
-	if c == nil {
-		return k.next.RoundTrip(r)
-	}
-	if to := originOf(r.URL); to != c.origin {
-		return k.next.RoundTrip(r)
-	}
-	if safeMethod(r.Method) && r.Method != c.method {
-		return k.next.RoundTrip(r) // a redirect turned it into a GET
-	}
-	if name, key := c.keyFor(r); key != "" && r.Header.Get(name) != key {
-		own := *r
-		own.Header = r.Header.Clone()
-		own.Header.Set(name, key)
-		r = &own
-	}
-	return k.next.RoundTrip(r)
-}
-
 // callBody is the body of a response given to net/http's door. A failure of it
 // comes after the verdict; it is counted, and never retried.
 type callBody struct {
@@ -272,6 +258,20 @@ type callBody struct {
 	once    sync.Once
 }
 
+// upgradedBody is the connection that a 101 hands over; it is written to as
+// well.
+type upgradedBody struct {
+	callBody
+	io.Writer
+}
+
+func newCallBody(resp *http.Response, a *Attempt, end func()) io.ReadCloser {
+	if conn, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
+		return &upgradedBody{callBody{ReadCloser: conn, attempt: a, end: end}, conn}
+	}
+	return &callBody{ReadCloser: resp.Body, attempt: a, end: end}
+}
+
 func (b *callBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
@@ -279,8 +279,7 @@ func (b *callBody) Read(p []byte) (int, error) {
 			if err != io.EOF {
 				b.attempt.bodyFailed(err)
 			}
-			b.attempt.cancel(nil)
-			b.end()
+			b.finish()
 		})
 	}
 	return n, err
@@ -288,39 +287,16 @@ func (b *callBody) Read(p []byte) (int, error) {
 
 func (b *callBody) Close() error {
 	err := b.ReadCloser.Close()
-	b.once.Do(func() { b.attempt.cancel(nil); b.end() })
+	b.once.Do(b.finish)
 	return err
 }
 
-// originKey is the default key of breakers and quotas.
-func (a *Attempt) originKey() string {
-	o := originOf(a.Request.URL)
-	if s := a.call.stack; o == s.home {
-		return s.homeKey // made once
-	}
-	return o.String()
+func (b *callBody) finish() {
+	b.attempt.cancel(nil)
+	b.end()
 }
 
-// routeOf names a request that has no path template: its path, with segments
-// that look like values, and so might be secrets or without bound, made {}.
-func routeOf(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	segments := strings.Split(u.Path, "/")
-	for i, s := range segments {
-		if looksLikeValue(s) {
-			segments[i] = "{}"
-		}
-	}
-	return strings.Join(segments, "/")
-}
-
-// looksLikeValue reports a segment with a digit, other than a version such as
-// v1, and one too long for a name.
-func looksLikeValue(s string) bool {
-	if len(s) > 1 && len(s) <= 4 && s[0] == 'v' && strings.Trim(s[1:], "0123456789") == "" {
-		return false
-	}
-	return len(s) > 30 || strings.ContainsAny(s, "0123456789@=%")
+// Format keeps fmt from printing the settings, which may hold secrets.
+func (s *stack) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "aplomb.Transport("+s.cfg.name+")")
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -19,8 +20,10 @@ type Timeouts struct {
 	Connect time.Duration
 	// TLS bounds the TLS handshake. Default 5 s.
 	TLS time.Duration
-	// ResponseHeader bounds the wait from the request's last byte to the end
-	// of the response header. Default 30 s.
+	// ResponseHeader bounds the silence of the server while a request is under
+	// way: between two parts of the request body that it takes, and from the
+	// last to the end of the response header. A long upload may last; time that
+	// the body's own source takes does not count. Default 30 s.
 	ResponseHeader time.Duration
 	// IdleRead bounds the silence between two reads of a response body, so a
 	// stream may last for hours but not hang. Default 30 s.
@@ -31,6 +34,8 @@ type Timeouts struct {
 
 const (
 	defaultTotal          = 60 * time.Second
+	defaultHeader         = 30 * time.Second
+	defaultIdleRead       = 30 * time.Second
 	defaultMaxBody        = 32 << 20
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
@@ -39,24 +44,12 @@ const (
 )
 
 func (t Timeouts) applyClient(c *config) error {
-	for _, d := range []struct {
-		name string
-		d    time.Duration
-	}{{"Connect", t.Connect}, {"TLS", t.TLS}, {"ResponseHeader", t.ResponseHeader}, {"IdleRead", t.IdleRead}, {"IdleConn", t.IdleConn}} {
-		if d.d < 0 {
-			return fmt.Errorf("aplomb: Timeouts.%s: %v is negative; zero means the default", d.name, d.d)
-		}
+	if err := plausible("Timeouts", named{"Connect", t.Connect}, named{"TLS", t.TLS}, named{"ResponseHeader", t.ResponseHeader},
+		named{"IdleRead", t.IdleRead}, named{"IdleConn", t.IdleConn}); err != nil {
+		return err
 	}
 	c.timeouts = &t
 	return nil
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 // baseTransport is what the stack ends in.
@@ -87,9 +80,8 @@ func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
 		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
 	}
 	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
-	rt.ResponseHeaderTimeout = 0 // ours, which covers any transport (see headerTimer)
 	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
-	rt.MaxResponseHeaderBytes = maxResponseHeader
+	rt.MaxResponseHeaderBytes = orDefault(rt.MaxResponseHeaderBytes, maxResponseHeader)
 	rt.MaxIdleConns = orDefault(rt.MaxIdleConns, defaultIdleConns)
 	rt.MaxIdleConnsPerHost = orDefault(rt.MaxIdleConnsPerHost, defaultIdleConnsAHost)
 	rt.ExpectContinueTimeout = orDefault(rt.ExpectContinueTimeout, time.Second)
@@ -153,7 +145,7 @@ func (e *timeoutError) Is(target error) bool {
 // deadline that the caller set.
 var errTotalTimeout = errors.New("total timeout")
 
-// timed sends r on next and gives up when the response header takes too long.
+// timed sends r on next and gives up when the server is silent for too long.
 // It sits below auth, so that fetching a token costs an attempt no time.
 type timed struct {
 	next     http.RoundTripper
@@ -161,21 +153,80 @@ type timed struct {
 	idleRead time.Duration
 }
 
-func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
-	a := attemptFrom(r.Context())
-	if a == nil {
-		return t.next.RoundTrip(r)
+// newTimed bounds nothing where t is nil; it still watches the body.
+func newTimed(next http.RoundTripper, t *Timeouts) *timed {
+	if t == nil {
+		return &timed{next: next}
 	}
-	timer := time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
+	return &timed{next: next, header: orDefault(t.ResponseHeader, defaultHeader), idleRead: orDefault(t.IdleRead, defaultIdleRead)}
+}
+
+func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
+	a, err := attemptOf(r)
+	if err != nil {
+		return nil, err
+	}
+	var timer *time.Timer
+	if t.header > 0 {
+		timer = time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
+		defer timer.Stop()
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		upload := &uploadBody{ReadCloser: r.Body, touched: &a.touched, timer: timer, silence: t.header}
+		defer upload.done()
+		own := *r
+		own.Body = upload
+		r = &own
+	}
 	resp, err := normalise(t.next.RoundTrip(r))
-	timer.Stop()
 	if err != nil {
 		return nil, ownCause(r.Context(), err)
 	}
-	if resp.StatusCode != http.StatusSwitchingProtocols {
+	if t.idleRead > 0 && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &idleBody{body: resp.Body, ctx: r.Context(), cancel: a.cancel, after: t.idleRead}
 	}
 	return resp, nil
+}
+
+// uploadBody notes that the body was asked for, and starts the wait for the
+// response header anew with each part, but not while the body's own source is
+// read.
+type uploadBody struct {
+	io.ReadCloser
+	touched *atomic.Bool
+	silence time.Duration
+
+	mu    sync.Mutex
+	timer *time.Timer // nil once the wait is over, or where there is none
+}
+
+func (b *uploadBody) Read(p []byte) (int, error) {
+	b.touched.Store(true)
+	b.hold(0)
+	n, err := b.ReadCloser.Read(p)
+	b.hold(b.silence)
+	return n, err
+}
+
+// hold stops the timer, or starts it anew for d.
+func (b *uploadBody) hold(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timer == nil {
+		return
+	}
+	b.timer.Stop()
+	if d > 0 {
+		b.timer.Reset(d)
+	}
+}
+
+// done ends the wait: the transport may go on reading after an early answer.
+func (b *uploadBody) done() {
+	b.hold(0)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timer = nil
 }
 
 // ownCause names the timeout behind a cancelled attempt, where there is one.

@@ -3,6 +3,7 @@ package aplomb_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -73,13 +74,13 @@ func TestTimeoutTLS(t *testing.T) {
 func TestTimeoutTotal(t *testing.T) {
 	for name, tt := range map[string]struct {
 		deadline time.Duration
-		opts     []aplomb.RequestOption
+		opts     []aplomb.CallOption
 		want     time.Duration
 	}{
 		"default":            {want: 60 * time.Second},
-		"Timeout":            {opts: []aplomb.RequestOption{aplomb.Timeout(7 * time.Second)}, want: 7 * time.Second},
+		"Timeout":            {opts: []aplomb.CallOption{aplomb.Timeout(7 * time.Second)}, want: 7 * time.Second},
 		"context's deadline": {deadline: 100 * time.Second, want: 100 * time.Second},
-		"the earlier":        {deadline: 3 * time.Second, opts: []aplomb.RequestOption{aplomb.Timeout(7 * time.Second)}, want: 3 * time.Second},
+		"the earlier":        {deadline: 3 * time.Second, opts: []aplomb.CallOption{aplomb.Timeout(7 * time.Second)}, want: 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -125,6 +126,50 @@ func TestTimeoutsLetStreamsLive(t *testing.T) {
 		assert.Equal(t, strings.Count(string(raw), "data"), 200)
 		assert.Equal(t, time.Since(start), 200*29*time.Second)
 	})
+}
+
+// A long upload may last; a server that stops taking it may not.
+func TestTimeoutOfUploads(t *testing.T) {
+	slowly := func() (io.ReadCloser, error) { return io.NopCloser(&dripping{parts: 8, every: 10 * time.Second}), nil }
+	bubbleCase(t, "steady", func(t *testing.T) {
+		take := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); ok(w, r) }
+		start := time.Now()
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, script(take))), "/x",
+			aplomb.Body("text/plain", slowly), aplomb.Timeout(time.Hour))
+		assert.NoError(t, err)
+		assert.Equal(t, time.Since(start), 80*time.Second)
+	})
+	bubbleCase(t, "a source that is slow", func(t *testing.T) {
+		take := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); ok(w, r) }
+		open := func() (io.ReadCloser, error) { return io.NopCloser(&dripping{parts: 2, every: time.Minute}), nil }
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, script(take))), "/x",
+			aplomb.Body("text/plain", open), aplomb.Timeout(time.Hour))
+		assert.NoError(t, err)
+	})
+	bubbleCase(t, "a server that stops", func(t *testing.T) {
+		stop := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		endless := func() (io.ReadCloser, error) { return io.NopCloser(&dripping{parts: 1 << 30}), nil }
+		start := time.Now()
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, script(stop)), aplomb.NoRetry()), "/x",
+			aplomb.Body("text/plain", endless), aplomb.Timeout(time.Hour))
+		assert.Contains(t, fmt.Sprint(err), "response header timeout after 30s")
+		assert.Equal(t, time.Since(start), 30*time.Second)
+	})
+}
+
+// dripping is a body that comes in parts, each after a while.
+type dripping struct {
+	parts int
+	every time.Duration
+}
+
+func (d *dripping) Read(p []byte) (int, error) {
+	if d.parts == 0 {
+		return 0, io.EOF
+	}
+	d.parts--
+	time.Sleep(d.every)
+	return len(p), nil
 }
 
 // Fetching a credential costs the attempt no time.

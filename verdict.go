@@ -1,13 +1,10 @@
 package aplomb
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -24,8 +21,10 @@ import (
 type Outcome uint8
 
 const (
+	// OutcomeUnset is no opinion: in a Judge's verdict it leaves the outcome as it was.
+	OutcomeUnset Outcome = iota
 	// OutcomeOK is an answer that speaks for the server's health.
-	OutcomeOK Outcome = iota
+	OutcomeOK
 	// OutcomeFault is a failure of the server or the network: 5xx, 408, a broken connection.
 	OutcomeFault
 	// OutcomeThrottled is a refusal for reasons of quota: 429.
@@ -38,7 +37,8 @@ const (
 
 // String returns the name used in logs and metrics.
 func (o Outcome) String() string {
-	return [...]string{"ok", "fault", "throttled", "neutral", "client_error"}[min(int(o), 4)]
+	names := [...]string{"unset", "ok", "fault", "throttled", "neutral", "client_error"}
+	return names[min(int(o), len(names)-1)]
 }
 
 // Resend says whether an attempt may be repeated, apart from what it was worth.
@@ -62,14 +62,16 @@ type Verdict struct {
 	Resend  Resend
 	// Wait is how long the server asked to wait before the next request; 0 if it said nothing.
 	Wait time.Duration
-	// Code is the API's own error code where a Judge read one.
+	// Code is the API's own error code where a Judge read one. It becomes
+	// APIError.Code where the body has none.
 	Code string
 }
 
 // Judge is a [RequestOption]: it refines the verdict on one attempt, which it
-// finds in a.Verdict, and returns the one to use. Several judges run in order,
-// each seeing what the one before made of it. One that needs the body calls
-// [Attempt.Peek]; one that reads only headers costs nothing.
+// finds in a.Verdict, and returns the one to use; a zero Verdict leaves it as it
+// is. Several judges run in order, each seeing what the one before made of it.
+// One that needs the body calls [Attempt.Peek]; one that reads only headers
+// costs nothing.
 type Judge func(a *Attempt) Verdict
 
 func (j Judge) applyClient(c *config) error { return j.applyCall(&c.settings) }
@@ -78,79 +80,20 @@ func (j Judge) applyCall(s *settings) error {
 	return nil
 }
 
-// Attempt is one sending of a call's request.
-type Attempt struct {
-	// Number counts the call's attempts from 1.
-	Number int
-	// Operation is the call's name: its method and path template, or what [Operation] said.
-	Operation string
-	// Request is what was handed to this attempt, without the credential.
-	Request *http.Request
-	// Response is nil when Err is not.
-	Response *http.Response
-	// Err is the transport's failure.
-	Err error
-	// Verdict is the verdict so far; it is sealed once the judges have run.
-	Verdict Verdict
+// oneShot is a repetition that is no retry of a failure, waits for nothing and
+// costs nothing, but happens once a call: after 401 with a credential that can
+// be renewed, and after 425 (RFC 8470, section 5.2).
+type oneShot uint8
 
-	call *call
-	// ctx is the call's context; the attempt's own may end earlier.
-	ctx     context.Context
-	start   time.Time
-	elapsed time.Duration
-	cancel  context.CancelCauseFunc
-	// sent is the request given to the base transport, credential included.
-	sent *http.Request
-	// reauthorised says that a credential can be renewed after a 401.
-	reauthorised bool
-	breaker      *breaker
-	permit       *permit
-	admission    admission
-	body         []byte // a typed call's body, read inside the attempt
-	sealed       bool
-}
+const (
+	renewal oneShot = 1 << iota
+	notTooEarly
+)
 
-// Peek returns up to limit bytes of the response body and leaves the body as it
-// was. It returns nothing for a stream (server-sent events, a multipart or
-// upgraded response), which it must not touch.
-func (a *Attempt) Peek(limit int) ([]byte, error) {
-	if a.body != nil {
-		return a.body[:min(limit, len(a.body))], nil
-	}
-	if a.Response == nil || a.Response.Body == nil || isStream(a.Response) {
-		return nil, nil
-	}
-	head, err := io.ReadAll(io.LimitReader(a.Response.Body, int64(limit)))
-	rest := io.Reader(a.Response.Body)
-	if err != nil {
-		rest = failedReader{err}
-	}
-	a.Response.Body = &peeked{io.MultiReader(bytes.NewReader(head), rest), a.Response.Body}
-	return head, err
-}
-
-// carried is the request as it left: with the credential, once it had one.
-func (a *Attempt) carried() *http.Request {
-	if a.sent != nil {
-		return a.sent
-	}
-	return a.Request
-}
-
-type peeked struct {
-	io.Reader
-	io.Closer
-}
-
-type failedReader struct{ err error }
-
-func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
-
-// classify gives the verdict by the library's own rules (facts: 429 and the
-// caller's cancel are neutral to a breaker, any other 4xx speaks for it).
+// classify gives the verdict by the library's own rules.
 func classify(a *Attempt) Verdict {
 	if a.Err != nil {
-		return classifyError(a.ctx, a.Err)
+		return classifyError(a)
 	}
 	v := classifyStatus(a)
 	if a.Response.StatusCode >= 400 {
@@ -168,10 +111,11 @@ func classifyStatus(a *Attempt) Verdict {
 		return Verdict{Outcome: OutcomeFault}
 	case code >= 500:
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
-	case code == http.StatusUnauthorized && a.reauthorised && !a.call.reauthorised:
+	case code == http.StatusUnauthorized && a.renewable.Load() && a.call.spent&renewal == 0:
+		a.oneShot = renewal
 		return Verdict{Outcome: OutcomeClientError, Resend: ResendUnprocessed}
-	case code == http.StatusTooEarly && !a.call.early:
-		// RFC 8470, section 5.2: the server refused to act on early data; once is enough.
+	case code == http.StatusTooEarly && a.call.spent&notTooEarly == 0:
+		a.oneShot = notTooEarly
 		return Verdict{Outcome: OutcomeClientError, Resend: ResendUnprocessed}
 	case code >= 400:
 		return Verdict{Outcome: OutcomeClientError, Resend: ResendNo}
@@ -180,7 +124,8 @@ func classifyStatus(a *Attempt) Verdict {
 	}
 }
 
-func classifyError(ctx context.Context, err error) Verdict {
+func classifyError(a *Attempt) Verdict {
+	ctx, err := a.ctx, a.Err
 	// A refusal by the library is looked at first: it may wrap the caller's own deadline.
 	if r, ok := errors.AsType[*refusal](err); ok {
 		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
@@ -199,7 +144,7 @@ func classifyError(ctx context.Context, err error) Verdict {
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
 	}
-	if provablyUnsent(err) {
+	if a.provablyUnsent() {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendUnprocessed}
 	}
 	return Verdict{Outcome: OutcomeFault}
@@ -217,7 +162,7 @@ func transient(err error) bool {
 
 // permanent reports failures that the next attempt would only repeat.
 func permanent(err error) bool {
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) {
 		return true
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -241,40 +186,17 @@ func permanent(err error) bool {
 		strings.Contains(text, "response headers exceeded")
 }
 
-// provablyUnsent reports failures before a byte of the request left: of the
-// dialling and of the TLS handshake.
-func provablyUnsent(err error) bool {
-	if _, ok := errors.AsType[*dialError](err); ok {
+// provablyUnsent reports a failure before a byte of the request left: of the
+// dialling or of the TLS handshake, with the body not even asked for.
+func (a *Attempt) provablyUnsent() bool {
+	if a.Err == nil || a.touched.Load() {
+		return false
+	}
+	if _, ok := errors.AsType[*dialError](a.Err); ok {
 		return true
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
+	if op, ok := errors.AsType[*net.OpError](a.Err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
-	return strings.Contains(err.Error(), "TLS handshake timeout")
-}
-
-// A refusal is the library's own no: nothing was sent.
-type refusal struct {
-	sentinel error
-	why      string
-	// readyAt is when a request would be let through; zero when unknown.
-	readyAt time.Time
-	err     error
-}
-
-func (r *refusal) Error() string {
-	if r.err != nil {
-		return fmt.Sprintf("%s: %v", r.why, r.err)
-	}
-	return r.why
-}
-
-func (r *refusal) Unwrap() []error {
-	var all []error
-	for _, err := range []error{r.sentinel, r.err} {
-		if err != nil {
-			all = append(all, err)
-		}
-	}
-	return all
+	return strings.Contains(a.Err.Error(), "TLS handshake timeout")
 }

@@ -14,7 +14,7 @@ type Vars map[string]any
 // use. [Execute] and [Nodes] take it.
 type Client struct {
 	api  *aplomb.Client
-	opts []aplomb.RequestOption
+	opts []aplomb.CallOption
 }
 
 // New returns a client that posts to c's base URL. The options go before those
@@ -22,8 +22,8 @@ type Client struct {
 // API too, say so here, and both share c's limits and breaker:
 //
 //	gh := graphql.New(api, aplomb.URL("/graphql"))
-func New(c *aplomb.Client, opts ...aplomb.RequestOption) *Client {
-	return &Client{api: c, opts: append([]aplomb.RequestOption(nil), opts...)}
+func New(c *aplomb.Client, opts ...aplomb.CallOption) *Client {
+	return &Client{api: c, opts: append([]aplomb.CallOption(nil), opts...)}
 }
 
 // API is the client underneath.
@@ -43,7 +43,7 @@ func Preset() aplomb.Option { return aplomb.Judge(judge) }
 
 // OperationName says which of a document's several operations to execute. It is
 // given to [Execute] or [Nodes] directly.
-func OperationName(name string) aplomb.RequestOption {
+func OperationName(name string) aplomb.CallOption {
 	return own("OperationName", func(p *plan) error {
 		if name == "" {
 			return errors.New("graphql: OperationName: the name is empty")
@@ -55,7 +55,7 @@ func OperationName(name string) aplomb.RequestOption {
 
 // At says which connection [Nodes] pages through, such as "user.repositories",
 // where an answer has several. It is given to Nodes directly.
-func At(path string) aplomb.RequestOption {
+func At(path string) aplomb.CallOption {
 	return own("At", func(p *plan) error {
 		if path == "" {
 			return errors.New("graphql: At: the path is empty")
@@ -65,15 +65,15 @@ func At(path string) aplomb.RequestOption {
 	})
 }
 
-// An option of this package is an aplomb.RequestOption by what it embeds, which
+// An option of this package is an aplomb.CallOption by what it embeds, which
 // the root never gets to see from Execute and Nodes. Elsewhere, as in
 // aplomb.CallOptions, it would have no effect, so there it is an error.
 type option struct {
-	aplomb.RequestOption
+	aplomb.CallOption
 	apply func(*plan) error
 }
 
-func own(name string, apply func(*plan) error) aplomb.RequestOption {
+func own(name string, apply func(*plan) error) aplomb.CallOption {
 	return option{aplomb.JSON(misplaced(name)), apply}
 }
 

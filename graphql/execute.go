@@ -17,7 +17,7 @@ import (
 // it certainly did nothing (no connection, a spent quota) or carries an
 // aplomb.IdempotencyKey. The document is checked only so far as to know which
 // it is; several operations need an [OperationName].
-func Execute[T any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.RequestOption) (T, error) {
+func Execute[T any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.CallOption) (T, error) {
 	var none T
 	p, err := c.plan(query, vars, opts)
 	if err != nil {

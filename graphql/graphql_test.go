@@ -364,7 +364,7 @@ func TestRefusedBeforeTheNetwork(t *testing.T) {
 	script := aplombtest.NewScript(answer(200, plainJSON, `{"data":{}}`))
 	gh := serve(t, script)
 	ctx := t.Context()
-	execute := func(c *graphql.Client, document string, opts ...aplomb.RequestOption) error {
+	execute := func(c *graphql.Client, document string, opts ...aplomb.CallOption) error {
 		_, err := graphql.Execute[struct{}](ctx, c, document, graphql.Vars{"secret": "vars-stay-inside"}, opts...)
 		return err
 	}

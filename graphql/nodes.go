@@ -30,7 +30,7 @@ import (
 // error has its path, is left out, unless N is a pointer: then it is nil. A
 // cursor that does not move is [aplomb.ErrCursorStuck]. aplomb.Prefetch fetches
 // the next page meanwhile. Ranging again starts again.
-func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.RequestOption) iter.Seq2[N, error] {
+func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.CallOption) iter.Seq2[N, error] {
 	return func(yield func(N, error) bool) {
 		var none N
 		w, err := newWalk[N](c, query, vars, opts)
@@ -68,7 +68,7 @@ type walk[N any] struct {
 	seen     int
 }
 
-func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.RequestOption) (*walk[N], error) {
+func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.CallOption) (*walk[N], error) {
 	p, err := c.plan(query, vars, opts)
 	if err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.RequestOpt
 	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after) and pass it as the connection's after argument", safe(p.label()))
 }
 
-func (w *walk[N]) options() []aplomb.RequestOption {
+func (w *walk[N]) options() []aplomb.CallOption {
 	return w.plan.options(&w.trip, refused(&w.trip, &w.refused))
 }
 
@@ -105,7 +105,7 @@ func (w *walk[N]) nodes(p *page[N]) []N {
 }
 
 // next reads a page's nodes into it and says how to ask for the one after it.
-func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.RequestOption, error) {
+func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.CallOption, error) {
 	if p == nil {
 		p = new(page[N])
 	}
@@ -131,7 +131,7 @@ func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.RequestOption, e
 		return nil, w.stuck()
 	}
 	w.cursor = conn.info.EndCursor
-	return []aplomb.RequestOption{aplomb.JSON(w.request())}, nil
+	return []aplomb.CallOption{aplomb.JSON(w.request())}, nil
 }
 
 // stuck says that a cursor came again.

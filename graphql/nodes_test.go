@@ -28,7 +28,7 @@ type repo struct {
 
 func TestNodes(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]aplomb.RequestOption{
+	for name, opts := range map[string][]aplomb.CallOption{
 		"plain": nil, "prefetch": {aplomb.Prefetch()}, "at": {graphql.At("user.repositories")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestConnections(t *testing.T) {
 	tests := []struct {
 		name    string
 		bodies  []string
-		opts    []aplomb.RequestOption
+		opts    []aplomb.CallOption
 		nodes   []int
 		cursors []any
 		err     string // "" for none
@@ -160,9 +160,9 @@ func TestConnections(t *testing.T) {
 		{name: "an empty page is not the end", bodies: []string{data(`{"x":` + connection(`"nodes":[]`, "c1") + `}`), data(`{"x":` + connection(`"nodes":[7]`, "") + `}`)},
 			nodes: []int{7}, cursors: []any{nil, "c1"}},
 		{name: "several", bodies: []string{two}, cursors: []any{nil}, err: `api.test: Q: the data has 2 connections: say which with At("a.b") or At("c")`},
-		{name: "At", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.b")}, nodes: []int{1, 2}, cursors: []any{nil}},
-		{name: "At nowhere", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a.x.y")}, cursors: []any{nil}, err: "the data has no a.x"},
-		{name: "At something else", bodies: []string{two}, opts: []aplomb.RequestOption{graphql.At("a")}, cursors: []any{nil}, err: "no object with pageInfo"},
+		{name: "At", bodies: []string{two}, opts: []aplomb.CallOption{graphql.At("a.b")}, nodes: []int{1, 2}, cursors: []any{nil}},
+		{name: "At nowhere", bodies: []string{two}, opts: []aplomb.CallOption{graphql.At("a.x.y")}, cursors: []any{nil}, err: "the data has no a.x"},
+		{name: "At something else", bodies: []string{two}, opts: []aplomb.CallOption{graphql.At("a")}, cursors: []any{nil}, err: "no object with pageInfo"},
 		{name: "none", bodies: []string{data(`{"a":{"nodes":[1]}}`)}, cursors: []any{nil}, err: "select pageInfo { hasNextPage endCursor } beside nodes"},
 		{name: "gone", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`), data(`{"x":null}`)}, nodes: []int{1}, cursors: []any{nil, "c1"},
 			err: "api.test: Q: x: no object with pageInfo"},

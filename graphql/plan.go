@@ -27,11 +27,11 @@ type plan struct {
 	request   request
 	operation operation
 	at        string
-	opts      []aplomb.RequestOption
+	opts      []aplomb.CallOption
 }
 
 // plan reads the document and sorts this package's options from the others.
-func (c *Client) plan(query string, vars Vars, opts []aplomb.RequestOption) (*plan, error) {
+func (c *Client) plan(query string, vars Vars, opts []aplomb.CallOption) (*plan, error) {
 	if c == nil || c.api == nil {
 		return nil, errors.New("graphql: no client: make one with graphql.New(api)")
 	}
@@ -64,8 +64,8 @@ func (p *plan) label() string {
 }
 
 // options of the calls that t watches; the caller's come last and win.
-func (p *plan) options(t *trip, refused aplomb.ErrorDecoder) []aplomb.RequestOption {
-	opts := []aplomb.RequestOption{
+func (p *plan) options(t *trip, refused aplomb.ErrorDecoder) []aplomb.CallOption {
+	opts := []aplomb.CallOption{
 		aplomb.Header("Accept", mediaTypes), aplomb.Operation(p.label()), aplomb.JSON(p.request),
 		aplomb.Judge(t.judge), refused, aplomb.Capture(&t.response),
 	}

@@ -83,7 +83,7 @@ type ChargeListParams struct {
 type Charges struct{ api *aplomb.Client }
 
 // Retrieve reads a charge.
-func (s Charges) Retrieve(ctx context.Context, id string, opts ...aplomb.RequestOption) (*Charge, error) {
+func (s Charges) Retrieve(ctx context.Context, id string, opts ...aplomb.CallOption) (*Charge, error) {
 	return one(aplomb.Get[Charge](ctx, s.api, "/v1/charges/{id}", byID(id, opts)...))
 }
 
@@ -100,6 +100,6 @@ func (s Charges) Retrieve(ctx context.Context, id string, opts ...aplomb.Request
 // An error is yielded once and ends the loop, after the charges before it.
 // aplomb.Prefetch fetches the next page meanwhile; aplomb.Resume starts after
 // the charge whose id it is given.
-func (s Charges) List(ctx context.Context, p ChargeListParams, opts ...aplomb.RequestOption) iter.Seq2[*Charge, error] {
+func (s Charges) List(ctx context.Context, p ChargeListParams, opts ...aplomb.CallOption) iter.Seq2[*Charge, error] {
 	return aplomb.Items[*Charge](ctx, s.api, "/v1/charges", byObject, query(p, opts)...)
 }

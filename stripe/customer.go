@@ -67,11 +67,11 @@ type CustomerParams struct {
 type Customers struct{ api *aplomb.Client }
 
 // Create makes a customer.
-func (s Customers) Create(ctx context.Context, p CustomerParams, opts ...aplomb.RequestOption) (*Customer, error) {
+func (s Customers) Create(ctx context.Context, p CustomerParams, opts ...aplomb.CallOption) (*Customer, error) {
 	return one(aplomb.Post[Customer](ctx, s.api, "/v1/customers", form(p, opts)...))
 }
 
 // Retrieve reads a customer. One that was deleted has only its ID and Deleted.
-func (s Customers) Retrieve(ctx context.Context, id string, opts ...aplomb.RequestOption) (*Customer, error) {
+func (s Customers) Retrieve(ctx context.Context, id string, opts ...aplomb.CallOption) (*Customer, error) {
 	return one(aplomb.Get[Customer](ctx, s.api, "/v1/customers/{id}", byID(id, opts)...))
 }

@@ -51,7 +51,7 @@ func ExamplePaymentIntents_Create_lostResponse() {
 	srv := httptest.NewServer(aplombtest.NewScript(fake, aplombtest.LostResponse()))
 	defer srv.Close()
 
-	sc, err := stripe.NewAt(srv.URL, aplomb.Static("sk_test_"+"123"), aplomb.Retry{Base: time.Millisecond})
+	sc, err := stripe.NewAt(srv.URL, aplomb.Static("sk_test_"+"123"), aplomb.Retry{MinBackoff: time.Millisecond})
 	if err != nil {
 		fmt.Println(err)
 		return

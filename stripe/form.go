@@ -71,13 +71,13 @@ func inside(prefix, name string) string {
 }
 
 // form sends params as the body of a POST, before the caller's options.
-func form(params any, opts []aplomb.RequestOption) []aplomb.RequestOption {
-	return append([]aplomb.RequestOption{aplomb.Form(encode(params))}, opts...)
+func form(params any, opts []aplomb.CallOption) []aplomb.CallOption {
+	return append([]aplomb.CallOption{aplomb.Form(encode(params))}, opts...)
 }
 
 // query sends params in the query of a GET, before the caller's options.
-func query(params any, opts []aplomb.RequestOption) []aplomb.RequestOption {
-	var all []aplomb.RequestOption
+func query(params any, opts []aplomb.CallOption) []aplomb.CallOption {
+	var all []aplomb.CallOption
 	for name, list := range encode(params) {
 		all = append(all, aplomb.Query(name, list...))
 	}
@@ -85,8 +85,8 @@ func query(params any, opts []aplomb.RequestOption) []aplomb.RequestOption {
 }
 
 // byID fills the {id} of a path, before the caller's options.
-func byID(id string, opts []aplomb.RequestOption) []aplomb.RequestOption {
-	return append([]aplomb.RequestOption{aplomb.Path("id", id)}, opts...)
+func byID(id string, opts []aplomb.CallOption) []aplomb.CallOption {
+	return append([]aplomb.CallOption{aplomb.Path("id", id)}, opts...)
 }
 
 // byObject pages as v1 lists do (https://docs.stripe.com/api/pagination).

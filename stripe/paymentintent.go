@@ -109,11 +109,11 @@ type PaymentIntents struct{ api *aplomb.Client }
 // Create makes a payment intent and, with Confirm, pays it. Give your order's
 // id as aplomb.IdempotencyKey: then a program that was killed half-way and
 // starts over pays once. A declined card is [ErrCardDeclined].
-func (s PaymentIntents) Create(ctx context.Context, p PaymentIntentParams, opts ...aplomb.RequestOption) (*PaymentIntent, error) {
+func (s PaymentIntents) Create(ctx context.Context, p PaymentIntentParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
 	return one(aplomb.Post[PaymentIntent](ctx, s.api, "/v1/payment_intents", form(p, opts)...))
 }
 
 // Retrieve reads a payment intent.
-func (s PaymentIntents) Retrieve(ctx context.Context, id string, opts ...aplomb.RequestOption) (*PaymentIntent, error) {
+func (s PaymentIntents) Retrieve(ctx context.Context, id string, opts ...aplomb.CallOption) (*PaymentIntent, error) {
 	return one(aplomb.Get[PaymentIntent](ctx, s.api, "/v1/payment_intents/{id}", byID(id, opts)...))
 }

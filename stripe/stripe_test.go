@@ -135,7 +135,7 @@ func TestVersionCanBeSet(t *testing.T) {
 
 func TestChargesOverThreePages(t *testing.T) {
 	t.Parallel()
-	for name, opts := range map[string][]aplomb.RequestOption{"plain": nil, "prefetch": {aplomb.Prefetch()}} {
+	for name, opts := range map[string][]aplomb.CallOption{"plain": nil, "prefetch": {aplomb.Prefetch()}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			fake := aplombtest.NewStripe()
@@ -215,7 +215,7 @@ func TestOptionsAreNotWrittenTo(t *testing.T) {
 	t.Parallel()
 	fake := aplombtest.NewStripe()
 	sc := serve(t, fake)
-	opts := make([]aplomb.RequestOption, 1, 4)
+	opts := make([]aplomb.CallOption, 1, 4)
 	opts[0] = aplomb.Operation("customers.create")
 	params := stripe.CustomerParams{Email: "a@example.com", Metadata: map[string]string{"k": "v"}}
 	done := make(chan error)

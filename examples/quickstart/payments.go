@@ -60,7 +60,7 @@ func (t *tour) payments(ctx context.Context) error {
 
 // buy is what a shop does: a customer, and a payment keyed by the order. With a
 // live key nobody pays: the intent is left open.
-func (t *tour) buy(ctx context.Context, sc *stripe.Client, pay bool, opts ...aplomb.RequestOption) (customer string, err error) {
+func (t *tour) buy(ctx context.Context, sc *stripe.Client, pay bool, opts ...aplomb.CallOption) (customer string, err error) {
 	c, err := sc.Customers.Create(ctx, stripe.CustomerParams{
 		Email:    "alice@example.com",
 		Metadata: map[string]string{"plan": "pro", "source": "quickstart"},

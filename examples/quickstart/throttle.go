@@ -60,7 +60,7 @@ func (t *tour) nearlySpent(ctx context.Context, q *quota) (slowed int, err error
 		WaitStart: func(_ context.Context, e aplomb.WaitEvent) {
 			mu.Lock()
 			defer mu.Unlock()
-			if e.Cause == aplomb.CauseQuota {
+			if e.Cause == aplomb.WaitQuota {
 				slowed++
 			}
 		},

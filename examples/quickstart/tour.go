@@ -43,7 +43,7 @@ func (t *tour) serve(h http.Handler) string {
 
 // options are those of each client: short waits, and everything on record.
 func (t *tour) options() aplomb.Option {
-	return aplomb.Options(aplomb.Logging{Logger: t.logger, Bodies: true}, aplomb.Retry{Base: shortBackoff})
+	return aplomb.Options(aplomb.Logging{Logger: t.logger, Bodies: true}, aplomb.Retry{MinBackoff: shortBackoff})
 }
 
 func (t *tour) close() {

@@ -1,0 +1,102 @@
+package aplomb
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// secretsOf lists what the request carried that is not known to be harmless,
+// to be taken out of messages that quote it.
+func secretsOf(a *Attempt) []string {
+	if a == nil {
+		return nil
+	}
+	a.scrubOnce.Do(func() { a.secrets = findSecrets(a) })
+	return a.secrets
+}
+
+func findSecrets(a *Attempt) []string {
+	r := a.carried()
+	var secrets []string
+	for name, values := range r.Header {
+		for _, v := range values {
+			if redact.Header(name, v) == v {
+				continue
+			}
+			secrets = append(secrets, v)
+			if scheme, rest, ok := strings.Cut(v, " "); ok {
+				secrets = append(secrets, rest)
+				if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
+					user, password, _ := strings.Cut(string(raw), ":")
+					secrets = append(secrets, string(raw), user, password)
+				}
+			}
+		}
+	}
+	if r.URL.User != nil {
+		password, _ := r.URL.User.Password()
+		secrets = append(secrets, r.URL.User.Username(), password)
+	}
+	without := a.Request.URL.Query()
+	for name, values := range r.URL.Query() {
+		if redact.SecretField(name) || !without.Has(name) { // the latter is the credential's own
+			secrets = append(secrets, values...)
+		}
+	}
+	return append(secrets, bodySecrets(a.call, r)...)
+}
+
+// bodySecrets lists the values of secret-looking fields in a JSON or form body
+// that is in memory: error messages of token and login endpoints quote them.
+func bodySecrets(c *call, r *http.Request) []string {
+	if c.payload == nil {
+		return nil
+	}
+	raw := c.payload.raw
+	var secrets []string
+	switch mediaType(r.Header.Get("Content-Type")) {
+	case "application/x-www-form-urlencoded":
+		form, _ := url.ParseQuery(string(raw))
+		for name, values := range form {
+			if redact.SecretField(name) {
+				secrets = append(secrets, values...)
+			}
+		}
+	case "application/json":
+		var v any
+		if json.Unmarshal(raw, &v) == nil {
+			secrets = jsonSecrets(v, false, secrets, 0)
+		}
+	}
+	return secrets
+}
+
+func jsonSecrets(v any, secret bool, found []string, depth int) []string {
+	if depth > 16 {
+		return found
+	}
+	switch v := v.(type) {
+	case string:
+		if secret {
+			found = append(found, v)
+		}
+	case float64:
+		if secret {
+			found = append(found, jsonNumber(v))
+		}
+	case []any:
+		for _, e := range v {
+			found = jsonSecrets(e, secret, found, depth+1)
+		}
+	case map[string]any:
+		for name, e := range v {
+			found = jsonSecrets(e, secret || redact.SecretField(name), found, depth+1)
+		}
+	}
+	return found
+}

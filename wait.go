@@ -1,0 +1,58 @@
+package aplomb
+
+import (
+	"context"
+	"time"
+)
+
+// WaitCause is what a call waits for.
+type WaitCause string
+
+// The causes of waits.
+const (
+	WaitBackoff WaitCause = "backoff" // before a retry, Retry-After included
+	WaitLimiter WaitCause = "limiter" // a told rate
+	WaitQuota   WaitCause = "quota"   // a closed or paced quota
+)
+
+// A wait is one wait of a call, from startWait to end.
+type wait struct {
+	call  *call
+	ctx   context.Context
+	event WaitEvent
+}
+
+func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) *wait {
+	w := &wait{c, ctx, WaitEvent{Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
+	for _, h := range c.stack.watch.hooks {
+		if h.WaitStart != nil {
+			h.WaitStart(ctx, w.event)
+		}
+	}
+	c.stack.watch.log.wait(ctx, w.event)
+	return w
+}
+
+func (w *wait) end() {
+	w.event.Duration = time.Since(w.event.Start)
+	w.call.waited += w.event.Duration
+	for _, h := range w.call.stack.watch.hooks {
+		if h.WaitDone != nil {
+			h.WaitDone(w.ctx, w.event)
+		}
+	}
+}
+
+// sleep waits for d or for the context, whichever ends first.
+func (c *call) sleep(ctx context.Context, cause WaitCause, d time.Duration) error {
+	w := c.startWait(ctx, cause, d)
+	defer w.end()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return &refusal{why: "ended while waiting for the " + string(cause), err: context.Cause(ctx)}
+	}
+}
