@@ -75,8 +75,8 @@ func (a Auth) applyCall(s *settings) error {
 		}
 		a.origins = append(a.origins, o)
 	}
-	others := slices.DeleteFunc(slices.Clone(s.auths), func(other Auth) bool { return a.slot != "" && other.slot == a.slot })
-	s.auths, s.noAuth = append(others, a), false
+	s.auths = slices.DeleteFunc(slices.Clone(s.auths), func(other Auth) bool { return a.slot != "" && other.slot == a.slot })
+	s.auths, s.noAuth = append(s.auths, a), false
 	return nil
 }
 

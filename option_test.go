@@ -171,7 +171,7 @@ func TestDoBelowTheBase(t *testing.T) {
 		assert.NoError(t, err)
 		assert.NoError(t, resp.Body.Close())
 		assert.Equal(t, h.request(0).RequestURI, "/v2/orders/a%2Fb?x=1")
-		_, err = c.Do(nil) //nolint:staticcheck // what is under test
+		_, err = c.Do(nil)
 		assert.True(t, err != nil)
 		ctx := aplomb.NewContext(nil, aplomb.Timeout(time.Second)) //nolint:staticcheck // what is under test
 		_, err = aplomb.Get[order](ctx, c, "/x")

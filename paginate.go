@@ -203,7 +203,7 @@ func yieldPages[P any](ctx context.Context, ahead bool, fetch func(context.Conte
 		r := <-pending
 		pending = nil
 		if r.panicked != nil {
-			panic(r.panicked) // where the caller can recover it
+			panic(r.panicked) //nolint:forbidigo // the hook's or transport's own, on, where the caller can recover it
 		}
 		if r.more && r.err == nil {
 			pending = start()
