@@ -37,8 +37,8 @@
 //	           PerAttempt middlewares                                 |  an event while it waits
 //	           auth: attach or sign, last, only to allowed origins    |
 //	           attempt timeout (after the credential is at hand)      |
-//	           log + hooks (sees what is sent, redacted)              |
-//	           base transport ----------------------------------------+
+//	           base transport                                         |
+//	           verdict: judged, sealed, then log and hooks -----------+
 //
 // Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
 // log and hooks; a [Judge] refines it where an API has its own signs.
@@ -50,4 +50,34 @@
 // time, an open circuit, a quota that would not free up in time. A [*DecodeError]
 // is an answer that is not what was asked for. Each prints as one line that
 // holds no secret and ends with what to try next.
+//
+// # Laws
+//
+// Each has tests named after its number.
+//
+//  1. No request is sent twice unless it is safe, keyed, or provably unsent. A
+//     body is replayed byte for byte or not at all.
+//  2. One logical call has one idempotency key, on every attempt and redirect.
+//  3. No wait outlives the context's deadline: what cannot be met is refused at
+//     once, with the time it would be ready.
+//  4. A credential goes only to its allowed origins (scheme, host, effective
+//     port), decided in the transport at every hop. An https credential never
+//     travels over http. The caller's own headers and body do not cross origins
+//     on a redirect either.
+//  5. No secret is ever printed. Redaction is by allow-list.
+//  6. Every error is one safe line that names operation, status, the server's own
+//     message, request id, attempts, time, and the next step.
+//  7. Everything is bounded: bodies, headers, redirects, waits, keys in maps,
+//     pages of a loop.
+//  8. The caller's request is never mutated, every body is closed on every path,
+//     no goroutine is left behind.
+//  9. A breaker's probe has a lease. 429 and the caller's own cancel do not open
+//     the breaker.
+//  10. Shared state may fail: a store that is down fails no call by itself.
+//  11. What was acknowledged is never lost.
+//  12. The same event by webhook and by poll takes effect once.
+//  13. An iterator yields an error once and ends; a repeated cursor is an error;
+//     break leaves nothing running; a list that is silently truncated is an error.
+//  14. A behaviour that is off costs nothing; the success path of retry allocates
+//     nothing.
 package aplomb

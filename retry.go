@@ -21,6 +21,10 @@ import (
 // the server provably did nothing with it: 429, or no connection (law 1). When
 // no attempt is left, or the next would come after the deadline, the last
 // response is returned as it is.
+//
+// Beneath it all net/http itself resends a request without a body to read, or
+// with an Idempotency-Key, when a kept connection turns out to be dead before a
+// byte of the answer; that is one attempt here.
 type Retry struct {
 	// Attempts counts all sendings, the first included; following a redirect
 	// is none. Default 4.
