@@ -83,3 +83,21 @@ func TestRouteNames(t *testing.T) {
 		assert.Equal(t, routeOf(u.URL), want)
 	}
 }
+
+// Law 14: the success path of retry allocates nothing.
+func TestLaw14_RetryAllocatesNothing(t *testing.T) {
+	cfg := config{}
+	assert.NoError(t, cfg.apply([]Option{Retry{}, Transport(&http.Transport{})}))
+	s, err := newStack(cfg, nil)
+	assert.NoError(t, err)
+	c := s.newCall(settings{}, http.MethodGet, "/")
+	r, err := http.NewRequestWithContext(context.WithValue(t.Context(), callKey{}, c), http.MethodGet, "http://api.test/", http.NoBody)
+	assert.NoError(t, err)
+	answered := &Attempt{Request: r, call: c, Verdict: Verdict{Outcome: OutcomeOK, Resend: ResendNo}}
+	s.retry.next = RoundTripFunc(func(*http.Request) (*http.Response, error) { c.last = answered; return nil, nil })
+	assert.Equal(t, testing.AllocsPerRun(100, func() {
+		if _, err := s.retry.RoundTrip(r); err != nil {
+			t.Fatal(err)
+		}
+	}), 0)
+}
