@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/header"
@@ -16,6 +17,7 @@ type gate struct {
 	closedAt    time.Time     // when the last 429 was processed
 	streak      int           // 429s in a row that named no time
 	last        time.Time     // the latest slot given out
+	freed       []time.Time   // slots before it that were given back, in order
 	interval    time.Duration // between slots while recovering from a 429; 0 means free
 
 	limit     int64
@@ -75,7 +77,8 @@ func (g *gate) forgetStale(now time.Time) {
 // reserve is the slot that a request may have, at the gate's present pace. It
 // is taken by book.
 func (g *gate) reserve(now, latest time.Time, headroom float64) time.Time {
-	at := g.opens(now)
+	opens := g.opens(now)
+	at := opens
 	if at.After(now) && g.interval == 0 {
 		g.interval = g.recovery()
 	}
@@ -84,6 +87,11 @@ func (g *gate) reserve(now, latest time.Time, headroom float64) time.Time {
 	}
 	if paced := g.spread(now, headroom); paced.After(at) && !paced.After(latest) {
 		at = paced // pacing never refuses what the quota still holds
+	}
+	i, _ := slices.BinarySearchFunc(g.freed, opens, time.Time.Compare)
+	g.freed = slices.Delete(g.freed, 0, i) // too late to be of use
+	if len(g.freed) > 0 && g.freed[0].Before(at) {
+		at = g.freed[0]
 	}
 	return at
 }
@@ -100,6 +108,9 @@ func (g *gate) spread(now time.Time, headroom float64) time.Time {
 
 func (g *gate) book(at time.Time) {
 	g.last = later(g.last, at)
+	if i, found := slices.BinarySearchFunc(g.freed, at, time.Time.Compare); found {
+		g.freed = slices.Delete(g.freed, i, i+1)
+	}
 	g.inFlight++
 	if g.remaining > 0 {
 		g.remaining--
@@ -107,8 +118,8 @@ func (g *gate) book(at time.Time) {
 }
 
 // settle ends a booking; one whose request was not sent gives its unit and its
-// place in the schedule back.
-func (g *gate) settle(unsent bool) {
+// slot back, to the next that asks: no two are given the same.
+func (g *gate) settle(at time.Time, unsent bool) {
 	g.inFlight--
 	if !unsent {
 		return
@@ -116,7 +127,8 @@ func (g *gate) settle(unsent bool) {
 	if g.remaining >= 0 && !g.empty {
 		g.remaining++
 	}
-	g.last = later(g.closedUntil, g.last).Add(-g.interval)
+	i, _ := slices.BinarySearchFunc(g.freed, at, time.Time.Compare)
+	g.freed = slices.Insert(g.freed, i, at)
 }
 
 // closed reports that nothing may pass at that moment.
@@ -164,7 +176,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration) {
 	}
 	g.successes, g.rateFrom = 0, now
 	if fresh {
-		g.last = time.Time{}
+		g.last, g.freed = time.Time{}, nil
 	}
 	g.last = later(g.last, g.closedUntil.Add(-g.interval)) // so that the first slot is the reopening itself
 }

@@ -123,3 +123,30 @@ func TestGateRecovers(t *testing.T) {
 		assert.Equal(t, g.interval, 0)
 	})
 }
+
+// A slot that is given back goes to the next that asks; no two requests are
+// given the same, and one that is past is of no use.
+func TestGateGivesASlotOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{remaining: -1}
+		g.throttled(now, now, time.Second)
+		opens := now.Add(time.Second)
+		take := func(now time.Time) time.Duration {
+			at := g.reserve(now, now.Add(noHurry), 0.1)
+			g.book(at)
+			return at.Sub(opens)
+		}
+		var given []time.Duration
+		for range 4 {
+			given = append(given, take(now))
+		}
+		assert.Equal(t, given, []time.Duration{0, unmeasured, 2 * unmeasured, 3 * unmeasured})
+		g.settle(opens.Add(unmeasured), true)
+		g.settle(opens, true)
+		assert.Equal(t, take(now), 0)
+		assert.Equal(t, take(now), unmeasured)
+		assert.Equal(t, take(now), 4*unmeasured)
+		g.settle(opens.Add(2*unmeasured), true)
+		assert.Equal(t, take(opens.Add(2*unmeasured+1)), 5*unmeasured)
+	})
+}

@@ -118,7 +118,7 @@ func (q *quota) settle(a *Attempt, unsent bool) {
 		return
 	}
 	a.slot.held = false
-	a.slot.each(func(g *gate) bool { g.settle(unsent); return true })
+	a.slot.each(func(g *gate) bool { g.settle(a.slot.at, unsent); return true })
 }
 
 // observe reads an answer: what the server says of its quotas, and a 429.

@@ -50,7 +50,7 @@ func TestGateClosesForEveryone(t *testing.T) {
 }
 
 // A waiter's slot is void when the gate closes again before it comes: no
-// request enters a closed window.
+// request enters a closed window, and those sent back go one at a time too.
 func TestGateClosesAgainForWaiters(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "Retry-After", "10"), status(429, "Retry-After", "20"), ok)
@@ -64,6 +64,9 @@ func TestGateClosesAgainForWaiters(t *testing.T) {
 		reopened := h.at[1].Add(20 * time.Second)
 		for i, at := range h.at[2:] {
 			assert.True(t, !at.Before(reopened), i, at.Sub(reopened))
+		}
+		for i, gap := range h.gaps()[2:] {
+			assert.True(t, gap >= time.Millisecond, "herd", i, gap)
 		}
 		assert.Equal(t, h.count(), 21)
 	})
@@ -272,4 +275,157 @@ func TestQuotaPerCredential(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, h.gaps(), []time.Duration{0, 30 * time.Second})
 	})
+}
+
+// A window that an answer says is used up closes for those already waiting.
+func TestRemainingZeroForWaiters(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		zero := body(order{}, "X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "30")
+		h := script(status(429, "Retry-After", "1"), zero, ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() { _, err := get(t, c); assert.NoError(t, err) })
+		}
+		callers.Wait()
+		assert.Equal(t, h.gaps()[:2], []time.Duration{time.Second, 30 * time.Second})
+		for i, gap := range h.gaps()[2:] {
+			assert.True(t, gap >= time.Millisecond, "herd", i, gap)
+		}
+	})
+}
+
+// 429s that come in one after another send the waiters back without making a
+// herd of them.
+func TestStaggeredThrottles(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const first = 30
+		var steps []http.HandlerFunc
+		for i := range first {
+			steps = append(steps, func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Duration(i+1) * 10 * time.Millisecond)
+				status(429, "Retry-After", "5")(w, r)
+			})
+		}
+		h := script(append(steps, ok)...)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		var callers sync.WaitGroup
+		for range first {
+			callers.Go(func() { _, _ = get(t, c) })
+		}
+		synctest.Wait()
+		for range 60 {
+			time.Sleep(5 * time.Millisecond)
+			callers.Go(func() { _, err := get(t, c); assert.NoError(t, err) })
+		}
+		callers.Wait()
+		closed := 0
+		for i := range h.at {
+			if h.at[i].Sub(h.at[0]) < 5*time.Second {
+				closed = i
+				continue
+			}
+			assert.True(t, h.at[i].Sub(h.at[i-1]) >= time.Millisecond, "herd", i)
+		}
+		assert.True(t, closed < first+2, "sent while the gate was closed", closed)
+	})
+}
+
+// Callers that gave up while they waited hold no place in the queue.
+func TestCancelledWaitersLeaveTheQueue(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "10"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		ctx, cancel := context.WithCancel(context.Background())
+		var callers sync.WaitGroup
+		for range 1000 {
+			callers.Go(func() { _, _ = aplomb.Get[order](ctx, c, "/x") })
+		}
+		synctest.Wait()
+		cancel()
+		callers.Wait()
+		time.Sleep(10 * time.Second)
+		start := time.Now()
+		for range 10 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.True(t, time.Since(start) < time.Second, time.Since(start))
+		assert.Equal(t, h.count(), 11)
+	})
+}
+
+// Callers with little patience are served as fast as the gate allows, however
+// many before them gave up.
+func TestImpatientCallersAreServed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "1"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		time.Sleep(2 * time.Second)
+		var callers sync.WaitGroup
+		for range 1000 {
+			time.Sleep(20 * time.Millisecond)
+			callers.Go(func() {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				time.AfterFunc(100*time.Millisecond, cancel)
+				_, _ = aplomb.Get[order](ctx, c, "/x")
+			})
+		}
+		callers.Wait()
+		assert.True(t, h.count() > 900, h.count())
+	})
+}
+
+// A token bucket, whose reset moves on with every answer, is not counted down.
+func TestTokenBucketIsNoWindow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		waits := 0
+		h := script(body(order{}, "RateLimit-Limit", "10", "RateLimit-Remaining", "9", "RateLimit-Reset", "1"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{WaitStart: func(context.Context, aplomb.WaitEvent) { waits++ }})
+		for range 100 {
+			time.Sleep(200 * time.Millisecond)
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, waits, 0)
+	})
+}
+
+// A named quota is free again after enough successes, although these do not
+// name it.
+func TestNamedQuotaRecovers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "RateLimit", `"default";r=0;t=1`, "RateLimit-Policy", `"default";q=100;w=60`), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		for range 101 {
+			_, _ = get(t, c)
+		}
+		start := time.Now()
+		for range 100 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, time.Since(start), 0)
+	})
+}
+
+// No answer closes a gate for good, whatever time it names.
+func TestGateIsNotClosedForGood(t *testing.T) {
+	for name, step := range map[string]http.HandlerFunc{
+		"nonsense": status(503, "Retry-After", "99999999999999"),
+		"a year":   status(429, "Retry-After", "31536000"),
+		"a reset":  body(order{}, "X-RateLimit-Limit", "100", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "31536000"),
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			c := newClient(t, aplombtest.NewServer(t, script(step, ok)), aplomb.NoRetry())
+			_, _ = get(t, c)
+			time.Sleep(25 * time.Hour)
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		})
+	}
 }
