@@ -17,7 +17,6 @@ import (
 // calls take it; [Client.Do], [Client.HTTPClient] and [Client.Transport] put
 // the same stack under an SDK or a generated client.
 type Client struct {
-	cfg   config
 	stack *stack
 	http  *http.Client
 }
@@ -73,13 +72,13 @@ func newClient(cfg config, shared *stack) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{cfg: cfg, stack: s, http: &http.Client{Transport: s}}, nil
+	return &Client{stack: s, http: &http.Client{Transport: s}}, nil
 }
 
 // With returns a client with opts laid over c's. It shares c's connections,
 // limiter, breaker and budget, unless opts name that struct.
 func (c *Client) With(opts ...Option) (*Client, error) {
-	cfg := c.cfg
+	cfg := *c.stack.cfg
 	if err := cfg.apply(opts); err != nil {
 		return nil, err
 	}
@@ -106,7 +105,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	out := req.WithContext(ctx)
 	if out.URL.Host == "" {
 		query := out.URL.RawQuery
-		if out.URL, err = below(c.cfg.base, "/"+strings.TrimPrefix(out.URL.EscapedPath(), "/")); err != nil {
+		if out.URL, err = below(c.stack.cfg.base, "/"+strings.TrimPrefix(out.URL.EscapedPath(), "/")); err != nil {
 			closeBody(req)
 			return nil, call.invalid(err)
 		}
@@ -128,11 +127,11 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.stack} }
 
 // Name is what the client is called in errors, logs and metrics.
-func (c *Client) Name() string { return c.cfg.name }
+func (c *Client) Name() string { return c.stack.cfg.name }
 
 // Format keeps fmt from printing the settings, which may hold secrets.
 func (c *Client) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "aplomb.Client("+c.cfg.name+")")
+	_, _ = io.WriteString(f, "aplomb.Client("+c.stack.cfg.name+")")
 }
 
 // Transport returns the stack as a RoundTripper.

@@ -126,7 +126,7 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 		return p, false, err
 	}
 	if mark != "" && f.cycle.seen(mark) {
-		return p, false, fmt.Errorf("%s: %s: %w", f.c.cfg.name, f.method+" "+f.path, ErrCursorStuck)
+		return p, false, fmt.Errorf("%s: %s: %w", f.c.stack.cfg.name, f.method+" "+f.path, ErrCursorStuck)
 	}
 	return p, true, nil
 }
@@ -253,7 +253,7 @@ func newLister(ctx context.Context, c *Client, path string, by Pager, opts []Cal
 		return nil, err
 	}
 	if l.resumed && by.rules().urls {
-		err = c.stack.newCall(own, http.MethodGet, path).atHome(c.cfg.base, l.cursor)
+		err = c.stack.newCall(own, http.MethodGet, path).atHome(c.stack.cfg.base, l.cursor)
 	}
 	return l, err
 }
@@ -290,7 +290,7 @@ func (l *lister) advance(env *envelope, n int) (more bool, err error) {
 	}
 	next, more, err := l.by.next(env, l.cursor, n, l.seen)
 	if err != nil {
-		return false, fmt.Errorf("%s: GET %s: %w", l.client.cfg.name, l.path, err)
+		return false, fmt.Errorf("%s: GET %s: %w", l.client.stack.cfg.name, l.path, err)
 	}
 	if !more {
 		if l.total > l.seen && !l.resumed {
@@ -299,14 +299,14 @@ func (l *lister) advance(env *envelope, n int) (more bool, err error) {
 		return false, nil
 	}
 	if l.cycle.seen(next) || rules.counts && l.repeated(env, n) {
-		return false, fmt.Errorf("%s: GET %s: %w after %d items", l.client.cfg.name, l.path, ErrCursorStuck, l.seen)
+		return false, fmt.Errorf("%s: GET %s: %w after %d items", l.client.stack.cfg.name, l.path, ErrCursorStuck, l.seen)
 	}
 	l.cursor = next
 	return true, nil
 }
 
 func (l *lister) truncated(format string, got, want int64) error {
-	return fmt.Errorf("%s: GET %s: %w: "+format, l.client.cfg.name, l.path, ErrTruncated, got, want)
+	return fmt.Errorf("%s: GET %s: %w: "+format, l.client.stack.cfg.name, l.path, ErrTruncated, got, want)
 }
 
 // repeated reports a counted page that equals the one before: the server

@@ -15,7 +15,7 @@ import (
 // *http.Client, an SDK and a generated client all get all of it. doc.go draws
 // its order: newStack nests the layers, try walks through an attempt.
 type stack struct {
-	cfg     config
+	cfg     *config // a pointer, since fmt follows none in a field: it may hold secrets
 	home    origin
 	homeKey string
 	budget  float64 // what a success earns
@@ -34,7 +34,7 @@ type stack struct {
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
-	s := &stack{cfg: cfg, budget: defaultBudget, notices: newNotices()}
+	s := &stack{cfg: &cfg, budget: defaultBudget, notices: newNotices()}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
 		s.homeKey = s.home.String()
@@ -59,7 +59,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{budgets: newKeyed(maxKeys, newBudget)}
+		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget)}
 	}
 	s.budgets, s.breakers, s.limits, s.base = from.budgets, from.breakers, from.limits, from.base
 	if s.cfg.breaker != from.cfg.breaker {
