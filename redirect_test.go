@@ -212,3 +212,61 @@ func TestLaw04_RefusedRedirects(t *testing.T) {
 		})
 	}
 }
+
+// A RoundTripper above that makes itself the response's request hides the call
+// that a redirect belongs to, not the origin it left.
+func TestLaw04_RoundTripperAboveSetsTheRequest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		foreign := script(ok)
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(status(302, "Location", "https://evil.test/landing")))
+		n.Serve("https://evil.test", foreign)
+		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()))
+		above := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			resp, err := c.Transport().RoundTrip(r)
+			if err == nil {
+				resp.Request = r
+			}
+			return resp, err
+		})
+		_ = doThrough(context.Background(), (&http.Client{Transport: above}).Do, "https://api.test/x", [2]string{"X-Api-Key", planted})
+		for i := range foreign.count() {
+			assert.NotContains(t, fmt.Sprint(foreign.request(i).Header), planted)
+		}
+	})
+}
+
+// A key licenses a retry only where it was sent: to the client's own and its
+// credentials' origins.
+func TestLaw01_KeyCountsWhereItGoes(t *testing.T) {
+	bubbleCase(t, "allowed origin", func(t *testing.T) {
+		files := script(status(500), ok)
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(status(307, "Location", "https://files.test/up")))
+		n.Serve("https://files.test", files)
+		auth := aplomb.Bearer(aplomb.Static(planted))
+		auth.Origins = []string{"https://files.test"}
+		_, err := post(t, newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), auth), aplomb.IdempotencyKey("k"))
+		assert.NoError(t, err)
+		assert.Equal(t, files.count(), 2)
+		for i := range files.count() {
+			assert.Equal(t, files.request(i).Header.Get("Idempotency-Key"), "k")
+		}
+	})
+	bubbleCase(t, "elsewhere", func(t *testing.T) {
+		foreign := script(status(500), ok)
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://other.test", foreign)
+		rewrite := aplomb.PerCall(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				r = r.Clone(r.Context())
+				r.URL.Host, r.Host = "other.test", "other.test"
+				return next.RoundTrip(r)
+			})
+		})
+		_, err := post(t, newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), rewrite), aplomb.IdempotencyKey("k"))
+		assert.Equal(t, aplomb.StatusCode(err), 500)
+		assert.Equal(t, foreign.count(), 1)
+		assert.Equal(t, foreign.request(0).Header.Get("Idempotency-Key"), "")
+	})
+}

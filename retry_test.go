@@ -356,3 +356,38 @@ func TestWrapMountsABehaviourAlone(t *testing.T) {
 	_, err := aplomb.Wrap(&http.Transport{}, aplomb.Bearer(aplomb.Static("x")))
 	assert.Contains(t, err.Error(), "Origins")
 }
+
+// A retry that was never sent, since its caller gave up, costs no budget.
+func TestRetryBudgetOfTheCancelled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(500))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker()), 1)
+		for range 20 {
+			ctx, cancel := context.WithCancel(context.Background())
+			stop := time.AfterFunc(time.Millisecond, cancel)
+			_, _ = aplomb.Get[order](ctx, c, "/x")
+			stop.Stop()
+			cancel()
+		}
+		assert.Equal(t, h.count(), 20)
+		_, _ = get(t, c)
+		assert.Equal(t, h.count(), 24)
+	})
+}
+
+// However many attempts, the backoff stays at its cap.
+func TestBackoffDoesNotOverflow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker(),
+			aplomb.Retry{Attempts: 70, MinBackoff: 30 * time.Second, MaxBackoff: 5 * time.Minute, Budget: 1}), 1)
+		for range 7 { // the reserve, refilled by the trickle, pays for a long series
+			_, _ = get(t, c, aplomb.Timeout(24*time.Hour))
+		}
+		gaps := h.gaps()
+		assert.True(t, len(gaps) >= 69, len(gaps))
+		for _, gap := range gaps[4:69] {
+			assert.Equal(t, gap, 5*time.Minute)
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package aplomb_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// A cursor that names an address is held to the same origins as a next link.
+func TestLaw04_ForeignResumeIsAnError(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		foreign := script(body("[]"))
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://evil.test", foreign)
+		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), aplomb.Header("X-Api-Key", "key"))
+		for _, by := range []aplomb.Pager{aplomb.ByLink{}, aplomb.ByURL{}} {
+			_, err := collect(t, c, by, aplomb.Resume("https://evil.test/2"))
+			assert.Contains(t, fmt.Sprint(err), "the next page is on https://evil.test")
+		}
+		assert.Equal(t, foreign.count(), 0)
+	})
+}
+
+// Bodies that do not tell their length differ: their pages are not the same.
+func TestFollowWithOpaqueBodies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		n := 0
+		next := func(order, aplomb.Response) ([]aplomb.CallOption, error) {
+			if n++; n == 4 {
+				return nil, nil
+			}
+			text := strings.Repeat("x", n)
+			return []aplomb.CallOption{aplomb.Body("text/plain", func() (io.ReadCloser, error) {
+				return io.NopCloser(io.MultiReader(strings.NewReader(text))), nil
+			})}, nil
+		}
+		for _, err := range aplomb.Follow(context.Background(), newClient(t, aplombtest.NewServer(t, h)), "POST", "/x", next) {
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.count(), 4)
+	})
+}
+
+// One list may be ranged over by several goroutines, again after a break, and
+// after a panic in the loop.
+func TestListIsRangedOverAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newClient(t, aplombtest.NewServer(t, &shelf{n: 23, size: 10}))
+		list := aplomb.Items[order](context.Background(), c, "/v1/orders", aplomb.ByLink{Items: "data.orders"}, aplomb.Prefetch())
+		survives(func() {
+			for range list {
+				panic("in the loop")
+			}
+		})
+		for range list {
+			break
+		}
+		var readers sync.WaitGroup
+		for range 8 {
+			readers.Go(func() {
+				n := 0
+				for _, err := range list {
+					assert.True(t, err == nil, err)
+					n++
+				}
+				assert.Equal(t, n, 23)
+			})
+		}
+		readers.Wait()
+	})
+}
