@@ -80,8 +80,11 @@ func fillPath(template string, own, defaults []field) (string, error) {
 	if template == "" {
 		return "", nil
 	}
-	if strings.ContainsAny(template, "?#") {
+	switch {
+	case strings.Contains(template, "?"):
 		return "", fmt.Errorf("path %q: give query parameters with Query", template)
+	case strings.Contains(template, "#"):
+		return "", fmt.Errorf("path %q: a fragment is not sent: leave it out, or give a value with # by Path", template)
 	}
 	if strings.Contains(template, "://") {
 		return "", errors.New("path is an address: give it with URL")

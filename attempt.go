@@ -153,6 +153,9 @@ func (c *call) newAttempt(r *http.Request) *Attempt {
 
 // admit passes the attempt through breaker, limiter and gate, in that order.
 func (s *stack) admit(a *Attempt) error {
+	if a.ctx.Err() != nil {
+		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
+	}
 	err := a.breaker.check()
 	a.breaker.flush(&s.watch)
 	if err != nil {

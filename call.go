@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -162,8 +163,11 @@ func (s settings) over(client settings) settings {
 // call makes a typed call and decodes the answer into v.
 func (c *Client) call(ctx context.Context, method, path string, opts []CallOption, v any) error {
 	accept := "application/json"
-	if _, raw := v.(*[]byte); raw {
+	switch v.(type) {
+	case *[]byte:
 		accept = ""
+	case *http.Response, **http.Response:
+		return errors.New("aplomb: an http.Response is no result of a typed call: use Client.Do, T = []byte, or Capture")
 	}
 	return c.exchange(ctx, method, path, accept, opts, func(a *answer, body []byte) error { return a.decode(body, v) })
 }
@@ -176,8 +180,11 @@ type answer struct {
 
 // exchange makes a typed call and hands its body to decode.
 func (c *Client) exchange(ctx context.Context, method, path, accept string, opts []CallOption, decode func(*answer, []byte) error) error {
-	if c == nil {
-		return errors.New("aplomb: nil *Client: make one with aplomb.New")
+	if c == nil || c.stack == nil {
+		return errNoClient
+	}
+	if method != strings.ToUpper(method) || method == "" {
+		return fmt.Errorf("aplomb: %q is not a method: write it in capitals, such as GET", method)
 	}
 	own, err := callSettings(ctx, opts)
 	if err != nil {
@@ -223,7 +230,8 @@ func callSettings(ctx context.Context, opts []CallOption) (settings, error) {
 }
 
 // foreignSettings are those of a request that net/http built: what would have
-// to change it, or belongs to decoding, cannot take effect there.
+// to change it cannot take effect there. What is about decoding has its effect
+// on the typed calls made with the same context.
 func foreignSettings(ctx context.Context) (settings, error) {
 	own, err := callSettings(ctx, nil)
 	if err != nil {
@@ -235,7 +243,7 @@ func foreignSettings(ctx context.Context) (settings, error) {
 	return own, nil
 }
 
-// typedOnly names a setting that only typed calls can heed.
+// typedOnly names a setting that makes a request, which only typed calls do.
 func (s *settings) typedOnly() string {
 	switch {
 	case s.payload != nil:
@@ -244,12 +252,6 @@ func (s *settings) typedOnly() string {
 		return "URL"
 	case s.path != nil:
 		return "Path"
-	case s.expect != nil:
-		return "Expect"
-	case s.maxBody != 0:
-		return "MaxBody"
-	case s.decoders != nil:
-		return "ErrorDecoder"
 	case s.resume != "" || s.prefetch:
 		return "Resume or Prefetch"
 	}
@@ -264,7 +266,7 @@ func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 		return ctx, func() {}
 	}
 	total = orDefault(total, defaultTotal)
-	return context.WithTimeoutCause(ctx, total-time.Since(c.start), &timeoutError{"total", total})
+	return context.WithTimeoutCause(ctx, total-time.Since(c.start), &timeoutError{totalTimeout, total})
 }
 
 // request builds the request of a typed call; accept is the Accept header

@@ -56,6 +56,8 @@ func parseBase(baseURL string) (*url.URL, error) {
 		return nil, fmt.Errorf("aplomb: New: %s: the base URL must begin with https:// or http://", redact.Text(fmt.Sprintf("%q", baseURL), 120))
 	case u.Hostname() == "":
 		return nil, errors.New("aplomb: New: the base URL names no host")
+	case strings.ContainsAny(baseURL, "{}"):
+		return nil, errors.New("aplomb: New: the base URL has a { or }: templates are for the paths of calls")
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("aplomb: New: the base URL has a query or fragment: give parameters with Query, a key with APIKeyQuery")
 	}
@@ -78,6 +80,9 @@ func newClient(cfg config, shared *stack) (*Client, error) {
 // With returns a client with opts laid over c's. It shares c's connections,
 // limiter, breaker and budget, unless opts name that struct.
 func (c *Client) With(opts ...Option) (*Client, error) {
+	if c == nil || c.stack == nil {
+		return nil, errNoClient
+	}
 	cfg := *c.stack.cfg
 	if err := cfg.apply(opts); err != nil {
 		return nil, err
@@ -88,10 +93,15 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 // Do sends req through the stack and keeps net/http's contract: a status other
 // than 2xx is a response with its body intact and a nil error, also after the
 // last retry. It is what generated clients ask for. A req.URL without a host
-// is a path below the base URL. The caller closes the response's body.
+// is a path below the base URL. A body is sent again only if req.GetBody can
+// open it anew, as http.NewRequest arranges for buffers and strings. The caller
+// closes the response's body.
 //
 // Errors are [*CallError], without the URL that net/http would print.
 func (c *Client) Do(req *http.Request) (*http.Response, error) {
+	if c == nil || c.stack == nil {
+		return nil, errNoClient
+	}
 	if req == nil || req.URL == nil {
 		return nil, errors.New("aplomb: Do: the request is nil or has no URL")
 	}
@@ -124,10 +134,18 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 // one. It keeps net/http's contract as [Client.Do] does. Let the SDK have no
 // retries of its own, else attempts multiply. Its errors are net/http's
 // *url.Error, which print the request's URL.
-func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.stack} }
+func (c *Client) HTTPClient() *http.Client { return &http.Client{Transport: c.Transport()} }
 
 // Name is what the client is called in errors, logs and metrics.
-func (c *Client) Name() string { return c.stack.cfg.name }
+func (c *Client) Name() string {
+	if c == nil || c.stack == nil {
+		return ""
+	}
+	return c.stack.cfg.name
+}
+
+// errNoClient is what the zero Client and a nil one answer with.
+var errNoClient = errors.New("aplomb: no Client: make one with aplomb.New, and look at its error")
 
 // Format keeps fmt from printing the settings, which may hold secrets.
 func (c *Client) Format(f fmt.State, _ rune) {
@@ -135,10 +153,22 @@ func (c *Client) Format(f fmt.State, _ rune) {
 }
 
 // Transport returns the stack as a RoundTripper.
-func (c *Client) Transport() http.RoundTripper { return c.stack }
+func (c *Client) Transport() http.RoundTripper {
+	if c == nil || c.stack == nil {
+		return RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			closeBody(r)
+			return nil, errNoClient
+		})
+	}
+	return c.stack
+}
 
 // CloseIdleConnections closes the connections that are not in use.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	if c != nil && c.http != nil {
+		c.http.CloseIdleConnections()
+	}
+}
 
 // Wrap puts the behaviours that opts name around next, and no others, in the
 // one right order and sharing one verdict. It is how a behaviour is mounted
@@ -178,6 +208,12 @@ func (c *config) standsAlone() error {
 		name = "Header"
 	case c.query != nil:
 		name = "Query"
+	case c.expect != nil:
+		name = "Expect"
+	case c.maxBody != 0:
+		name = "MaxBody"
+	case c.decoders != nil:
+		name = "ErrorDecoder"
 	}
 	if name != "" {
 		return fmt.Errorf("aplomb: Wrap: %s has no effect here: use New, or set it on the request", name)

@@ -11,7 +11,9 @@ import (
 // inner context win over those of an outer one.
 //
 // An [IdempotencyKey] in it belongs to the first logical call that uses it; a
-// second call is refused, since one key for two effects would lose one.
+// second call is refused, since one key for two effects would lose one. What
+// makes a request, such as JSON, URL or Path, is for typed calls alone, and an
+// error on a request that an SDK makes.
 // A faulty option is reported by the call that meets it.
 func NewContext(ctx context.Context, opts ...CallOption) context.Context {
 	if ctx == nil {

@@ -115,6 +115,9 @@ type CallError struct {
 	ReadyAt time.Time
 	// Hint is what to try next; "" when there is nothing to say.
 	Hint string
+	// IdempotencyKey is the call's key, "" without one. The first request may
+	// have taken effect: repeat the call with the same key.
+	IdempotencyKey string
 	// Err is the cause.
 	Err error
 
@@ -224,8 +227,11 @@ func (c *call) apiError(resp *http.Response, body []byte) error {
 	secrets := secretsOf(c.last)
 	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
 	e.Hint = c.hintFor(e)
-	for _, v := range slices.Backward(c.decoders) {
-		if err := v(e); err != nil {
+	for _, decode := range slices.Backward(c.decoders) {
+		err := decode(e)
+		// A decoder may have put words of the body there.
+		e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
+		if err != nil {
 			return err
 		}
 	}
@@ -237,8 +243,10 @@ func (c *call) hintFor(e *APIError) string {
 	switch {
 	case e.StatusCode == http.StatusUnauthorized:
 		return c.credentialHint()
-	case e.StatusCode == http.StatusNotFound && e.Message == "":
+	case e.StatusCode == http.StatusNotFound && e.Code == "": // no API's own word: perhaps the wrong address
 		return "the URL was " + redact.URL(c.last.Request.URL)
+	case e.StatusCode/100 == 2:
+		return fmt.Sprintf("the call expects %v", c.expect)
 	case c.stopped != "":
 		return c.stopped
 	case e.RetryAfter > 0:
@@ -270,7 +278,7 @@ func (c *call) fail(err error) error {
 		return done
 	}
 	e := &CallError{Operation: c.operation, Host: c.host(), Attempts: c.attempts, Elapsed: time.Since(c.start), Err: err,
-		ReadyAt: c.readyAt, Hint: c.stopped, Client: c.name()}
+		ReadyAt: c.readyAt, Hint: c.stopped, IdempotencyKey: c.key, Client: c.name()}
 	if r, ok := errors.AsType[*refusal](err); ok && !r.readyAt.IsZero() {
 		e.ReadyAt = r.readyAt
 		if errors.Is(r, ErrRateLimited) {
@@ -281,7 +289,18 @@ func (c *call) fail(err error) error {
 	if e.Hint == "" {
 		e.Hint = causeHint(err)
 	}
+	if e.Hint == "" && c.unknownOutcome() {
+		e.Hint = "it may have taken effect: check before you send it again, or use an idempotency key"
+		if c.key != "" {
+			e.Hint = "it may have taken effect: repeat it with the same idempotency key"
+		}
+	}
 	return e
+}
+
+// unknownOutcome reports an unsafe request that was sent and not answered.
+func (c *call) unknownOutcome() bool {
+	return c.attempts > 0 && c.last != nil && c.last.wire.Load() != nil && !c.last.provablyUnsent() && !c.safe && !safeMethod(c.method)
 }
 
 // invalid makes the error of a call that could not be built.
@@ -312,8 +331,11 @@ func (c *call) name() string {
 
 // safeText is an error's text without what a secret might stand in.
 func safeText(err error, secrets []string) string {
-	if e, ok := errors.AsType[*timeoutError](err); ok && errors.Is(err, errTotalTimeout) {
+	if e, ok := errors.AsType[*timeoutError](err); ok && e.what == totalTimeout {
 		return e.Error()
+	}
+	if err == io.EOF { //nolint:errorlint // wrapped, it has words around it
+		return "the connection was closed before an answer"
 	}
 	return redact.Text(err.Error(), 400, secrets...)
 }
@@ -422,7 +444,7 @@ type refusal struct {
 
 func (r *refusal) Error() string {
 	if r.err != nil {
-		return fmt.Sprintf("%s: %v", r.why, r.err)
+		return fmt.Sprintf("%s (%v)", r.why, r.err) // in brackets: after a colon it would look like the value of what is said before
 	}
 	return r.why
 }

@@ -175,6 +175,44 @@ func TestErrorTypes(t *testing.T) {
 	})
 }
 
+// An unsafe call that was sent and not answered says that it may have taken
+// effect, whichever way it ended.
+func TestUnknownOutcome(t *testing.T) {
+	stalled := func(opts ...aplomb.CallOption) func(t *testing.T) {
+		return func(t *testing.T) {
+			c := newClient(t, aplombtest.NewServer(t, script(fault(aplombtest.Stall(0)))), aplomb.Idempotency{Methods: []string{"PATCH"}})
+			_, err := post(t, c, append(opts, aplomb.Timeout(time.Second))...)
+			assert.Contains(t, err.Error(), "total timeout after 1s")
+			assert.Contains(t, err.Error(), "it may have taken effect")
+			e, _ := errors.AsType[*aplomb.CallError](err)
+			assert.Equal(t, e.IdempotencyKey != "", len(opts) > 0)
+		}
+	}
+	bubbleCase(t, "without a key", stalled())
+	bubbleCase(t, "with a key", stalled(aplomb.IdempotencyKey("k")))
+	bubbleCase(t, "never sent", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		h := script(ok)
+		_, err := aplomb.Post[order](ctx, newClient(t, aplombtest.NewServer(t, h)), "/x")
+		assert.NotContains(t, err.Error(), "taken effect")
+		assert.Contains(t, err.Error(), "ended before it was sent (context canceled) (not sent, 0s)")
+		assert.Equal(t, h.count(), 0)
+	})
+}
+
+// Words that a decoder takes from the body are scrubbed like the library's own.
+func TestDecoderCannotLeak(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const secret = "0paque-value-78"
+		c := newClient(t, aplombtest.NewServer(t, script(page(422, "application/json", `{"odd":"token `+secret+` rejected"}`))),
+			aplomb.Bearer(aplomb.Static(secret)), aplomb.ErrorDecoder(func(e *aplomb.APIError) error { e.Message = string(e.Body); return nil }))
+		_, err := get(t, c)
+		assert.Contains(t, err.Error(), "rejected")
+		assert.NotContains(t, err.Error(), secret)
+	})
+}
+
 type acmeError struct {
 	Reason string
 	Err    *aplomb.APIError

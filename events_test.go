@@ -213,7 +213,7 @@ func TestCredentialFailure(t *testing.T) {
 		refused := &oauth2.RetrieveError{Response: &http.Response{StatusCode: 400}, Body: []byte("client_secret=s3cret"), ErrorCode: "invalid_grant", ErrorDescription: "expired"}
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.OAuth2(failingSource{refused}))
 		_, err := get(t, c)
-		assert.Contains(t, err.Error(), `the OAuth 2.0 token endpoint answered 400 invalid_grant "expired" (not sent, 0s)`)
+		assert.Contains(t, err.Error(), `the OAuth 2.0 token endpoint answered 400 invalid_grant "expired") (not sent, 0s)`)
 		assert.NotContains(t, err.Error(), "s3cret")
 		assert.ErrorIs(t, err, refused)
 		assert.Equal(t, h.count(), 0)

@@ -65,7 +65,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// aplomb: New: "api.acme.example": the base URL must begin with https:// or http://
-	// aplomb: config: no secret: set the environment variable ACME_TOKEN_THAT_IS_NOT_SET
+	// aplomb: config: the environment variable ACME_TOKEN_THAT_IS_NOT_SET is empty: set it
 	// aplomb: Retry.Attempts: -1 is negative; zero means 4, and NoRetry() switches retries off
 }
 

@@ -211,7 +211,7 @@ func TestLaw03_BackoffNeverSleepsPastDeadline(t *testing.T) {
 		_, err := aplomb.Get[order](ctx, c, "/x")
 		assert.Equal(t, aplomb.StatusCode(err), 503)
 		assert.Equal(t, time.Since(start), 0)
-		assert.Contains(t, err.Error(), "not waiting 10s because the context ends in 5s")
+		assert.Contains(t, err.Error(), "not waiting 10s because the call's time ends in 5s")
 	})
 }
 
@@ -246,7 +246,13 @@ func TestLaw05_LogsHoldNoSecret(t *testing.T) {
 		_, err = aplomb.Post[order](context.Background(), c, "/v1/payment_intents",
 			aplomb.Form(url.Values{"amount": {"2500"}, "card[number]": {secrets[4]}, "password": {secrets[3]}}))
 		assert.NoError(t, err)
+		_, err = get(t, newClient(t, aplombtest.NewServer(t, script(page(401, "application/json", `{"error":{"message":"bad key 0paque-value-79"}}`))),
+			aplomb.APIKey("X-Odd", aplomb.Static("0paque-value-79")),
+			aplomb.Logging{Bodies: true, Logger: slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))}))
+		assert.Equal(t, aplomb.StatusCode(err), 401)
+		secrets = append(secrets, "0paque-value-79")
 		log := out.String()
+		assert.Contains(t, log, "bad key [redacted]")
 		assert.Contains(t, log, `"operation":"POST /v1/payment_intents"`)
 		assert.Contains(t, log, `amount`)
 		for _, secret := range secrets {
@@ -522,6 +528,26 @@ func TestLaw09_ThrottleAndCancelDoNotOpen(t *testing.T) {
 			_, err := aplomb.Get[order](ctx, stalled, "/x")
 			assert.ErrorIs(t, err, context.Canceled)
 		}
+	})
+}
+
+// Law 9: nor does a Timeout or deadline that the caller chose too short.
+func TestLaw09_CallersTimeoutDoesNotOpen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		slow := func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(60 * time.Millisecond):
+				ok(w, r)
+			case <-r.Context().Done():
+			}
+		}
+		c := newClient(t, aplombtest.NewServer(t, script(slow)), aplomb.NoRetry())
+		for range 30 {
+			_, err := get(t, c, aplomb.Timeout(5*time.Millisecond))
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		_, err := get(t, c)
+		assert.NoError(t, err)
 	})
 }
 

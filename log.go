@@ -2,11 +2,11 @@ package aplomb
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,14 +26,11 @@ type Logging struct {
 	// Bodies adds request and response bodies, redacted, up to 2 KiB each.
 	// Streams and bodies that cannot be read twice are left out.
 	Bodies bool
-	// Fields are further body fields that may be shown.
+	// Fields are further headers and body fields that may be shown.
 	Fields []string
 }
 
 func (l Logging) applyClient(c *config) error {
-	if len(l.Fields) > 0 && !l.Bodies {
-		return errors.New("aplomb: Logging.Fields has no effect without Bodies")
-	}
 	c.logging = &l
 	return nil
 }
@@ -69,15 +66,15 @@ func (l *logger) attempt(a *Attempt) {
 	attrs := []slog.Attr{
 		slog.String("client", l.client), slog.String("operation", a.Operation), slog.Int("attempt", a.Number),
 		slog.String("method", sent.Method), slog.String("url", redact.URL(sent.URL)),
-		slog.Any("request_header", headerGroup(sent.Header)),
+		slog.Any("request_header", l.headers(sent.Header)),
 	}
 	if body := l.requestBody(sent); body != "" {
-		attrs = append(attrs, slog.String("request_body", body))
+		attrs = append(attrs, slog.String("request_body", without(body, secretsOf(a))))
 	}
 	if a.Response != nil {
-		attrs = append(attrs, slog.Int("status", a.Response.StatusCode), slog.Any("response_header", headerGroup(a.Response.Header)))
+		attrs = append(attrs, slog.Int("status", a.Response.StatusCode), slog.Any("response_header", l.headers(a.Response.Header)))
 		if body := l.responseBody(a); body != "" {
-			attrs = append(attrs, slog.String("response_body", body))
+			attrs = append(attrs, slog.String("response_body", without(body, secretsOf(a))))
 		}
 	}
 	attrs = append(attrs, slog.String("outcome", a.Verdict.Outcome.String()), slog.Duration("elapsed", a.elapsed))
@@ -87,7 +84,7 @@ func (l *logger) attempt(a *Attempt) {
 	l.Logger.LogAttrs(a.ctx, slog.LevelDebug, "aplomb: attempt", attrs...)
 }
 
-func headerGroup(h http.Header) slog.Value {
+func (l *logger) headers(h http.Header) slog.Value {
 	names := make([]string, 0, len(h))
 	for name := range h {
 		names = append(names, name)
@@ -96,7 +93,11 @@ func headerGroup(h http.Header) slog.Value {
 	attrs := make([]slog.Attr, 0, len(names))
 	for _, name := range names {
 		for _, v := range h[name] {
-			attrs = append(attrs, slog.String(name, redact.Header(name, v)))
+			shown := redact.Header(name, v)
+			if slices.ContainsFunc(l.Fields, func(f string) bool { return strings.EqualFold(f, name) }) {
+				shown = redact.Text(v, 0)
+			}
+			attrs = append(attrs, slog.String(name, shown))
 		}
 	}
 	return slog.GroupValue(attrs...)

@@ -17,9 +17,9 @@ import (
 //
 // For a client alone:
 //
-//	Breaker{}       circuit breaker per host              on by default; off: NoBreaker
-//	RateLimit{}     told rate, quota gate and pacing      on by default; off: NoRateLimit
-//	Timeouts{}      connect, TLS, header and idle read    on by default
+//	Breaker{}       circuit breaker per host              on: half of 20 attempts in 10 s; off: NoBreaker
+//	RateLimit{}     told rate, quota gate and pacing      on: no rate, gates and pacing; off: NoRateLimit
+//	Timeouts{}      connect, TLS, header and idle read    on: 5 s, 5 s, 30 s, 30 s
 //	Logging{}       debug lines, Deprecation warnings     off by default
 //	Hooks{}         functions called on events            none by default
 //	Transport       the base http.RoundTripper            a private http.Transport by default
@@ -30,13 +30,16 @@ import (
 //
 // For a client, a context ([NewContext]) and one call alike, each a [RequestOption]:
 //
-//	Retry{}         attempts, backoff, budget             on by default; off: NoRetry
+//	Retry{}         attempts, backoff, budget             on: 4 attempts, 200 ms to 20 s, 10 %; off: NoRetry
 //	Idempotency{}   a key for every unsafe request        off by default
 //	Auth{}          the credential                        none by default; off: NoAuth
 //	                (AuthFunc, APIKey, APIKeyQuery, Bearer, Basic, OAuth2)
 //	Judge           refines an attempt's verdict          none by default
 //	ErrorDecoder    reads an API's own error body         common shapes are read by default
-//	Header, Query, Path, Timeout, Expect, MaxBody
+//	Timeout         of a whole typed call                 60 s unless the context has a deadline
+//	MaxBody         of a typed call's answer              32 MiB
+//	Expect          the statuses of success               any 2xx
+//	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
 // URL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch, CallOptions.
@@ -148,7 +151,7 @@ func replacingAuths(s *settings, apply func() error) error {
 func each[O any](what string, opts []O, apply func(O) error) error {
 	for i, o := range opts {
 		if isNil(o) {
-			return fmt.Errorf("aplomb: %s %d is nil: leave it out, or use its off word", what, i+1)
+			return fmt.Errorf("aplomb: %s %d is nil: leave it out", what, i+1)
 		}
 		if err := apply(o); err != nil {
 			return err
@@ -194,6 +197,10 @@ func Header(name, value string) RequestOption {
 		if !validHeader(name) {
 			return fmt.Errorf("aplomb: Header: %q is not a header name", name)
 		}
+		switch http.CanonicalHeaderKey(name) {
+		case "Host", "Content-Length", "Transfer-Encoding", "Connection":
+			return fmt.Errorf("aplomb: Header: net/http sets %s itself; here it would have no effect", name)
+		}
 		if strings.ContainsAny(value, "\r\n\x00") {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
@@ -222,6 +229,9 @@ func Query(name string, values ...string) RequestOption {
 // one segment: a slash in it does not make two.
 func Path(name, value string) RequestOption {
 	return requestOption(func(s *settings) error {
+		if name == "" {
+			return errors.New("aplomb: Path: the value has no name")
+		}
 		s.path = append(slices.Clip(s.path), field{name, value})
 		return nil
 	})
@@ -262,6 +272,9 @@ func Timeout(d time.Duration) RequestOption {
 	return requestOption(func(s *settings) error {
 		if d <= 0 {
 			return fmt.Errorf("aplomb: Timeout: %v is not a positive duration", d)
+		}
+		if d < time.Microsecond {
+			return fmt.Errorf("aplomb: Timeout: %v: did you mean %d*time.Second?", d, d)
 		}
 		s.timeout = d
 		return nil
@@ -305,7 +318,8 @@ func Expect(statuses ...int) RequestOption {
 }
 
 // MaxBody bounds the response body of a typed call in bytes, counted after
-// decompression; more is [ErrTooLarge]. Default 32 MiB.
+// decompression; more is [ErrTooLarge]. Default 32 MiB. Client.Do and HTTPClient
+// stream, and are not bounded.
 func MaxBody(n int64) RequestOption {
 	return requestOption(func(s *settings) error {
 		if n <= 0 {
@@ -346,7 +360,13 @@ func Prefetch() CallOption {
 // Name is what the client is called in errors, logs and metrics. Default: the
 // host of the base URL.
 func Name(name string) Option {
-	return clientOption(func(c *config) error { c.name = name; return nil })
+	return clientOption(func(c *config) error {
+		if name == "" {
+			return errors.New("aplomb: Name: the name is empty")
+		}
+		c.name = name
+		return nil
+	})
 }
 
 // Transport makes rt the base of the stack. An *http.Transport is cloned, so

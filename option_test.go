@@ -107,7 +107,7 @@ func TestValidation(t *testing.T) {
 		"is empty":                       {aplomb.Bearer(aplomb.Static(""))},
 		"trailing newline":               {aplomb.Bearer(aplomb.Static("x\n"))},
 		"wrapped in quotes":              {aplomb.Bearer(aplomb.Static(`"x"`))},
-		"set the environment variable":   {aplomb.Bearer(aplomb.Env("APLOMB_TEST_NO_SUCH"))},
+		"is empty: set it":               {aplomb.Bearer(aplomb.Env("APLOMB_TEST_NO_SUCH"))},
 		"no such file":                   {aplomb.Bearer(aplomb.File("testdata/no-such-file"))},
 		"did you mean 5*time.Second":     {aplomb.Timeouts{Connect: 5}},
 		"\"X Key\" is not a header name": {aplomb.APIKey("X Key", aplomb.Static("x"))},
@@ -115,7 +115,6 @@ func TestValidation(t *testing.T) {
 		"TokenSource is nil":             {aplomb.OAuth2(nil)},
 		"names no status":                {aplomb.Expect()},
 		"write POST for":                 {aplomb.Idempotency{Methods: []string{"post"}}},
-		"no effect without Bodies":       {aplomb.Logging{Fields: []string{"x"}}},
 		"Retry.Attempts: -1":             {aplomb.Retry{Attempts: -1}},
 		"Breaker.Ratio: 2":               {aplomb.Breaker{Ratio: 2}},
 		"RateLimit.PerSecond: -1":        {aplomb.RateLimit{PerSecond: -1}},
@@ -139,6 +138,7 @@ func TestValidation(t *testing.T) {
 	for want, base := range map[string]string{
 		"must begin with https://": "api.test",
 		"names no host":            "https://",
+		"has a { or }":             "https://api.test/{tenant}",
 		"query or fragment":        "https://api.test?key=s3cret",
 		"cannot be parsed":         "https://user:s3cret@[bad",
 	} {
@@ -177,6 +177,30 @@ func TestDoBelowTheBase(t *testing.T) {
 		_, err = aplomb.Get[order](ctx, c, "/x")
 		assert.NoError(t, err)
 	})
+}
+
+// The zero Client, a nil one and a method that is none are errors.
+func TestNoClient(t *testing.T) {
+	t.Parallel()
+	for _, c := range []*aplomb.Client{nil, {}} {
+		_, err := get(t, c)
+		assert.Contains(t, fmt.Sprint(err), "no Client")
+		_, err = c.Do(&http.Request{})
+		assert.Contains(t, fmt.Sprint(err), "no Client")
+		_, err = c.With()
+		assert.Contains(t, fmt.Sprint(err), "no Client")
+		_, err = c.HTTPClient().Get("http://api.test/")
+		assert.Contains(t, fmt.Sprint(err), "no Client")
+		assert.Equal(t, c.Name(), "")
+		c.CloseIdleConnections()
+	}
+	c := newClientAt(t, "http://api.test")
+	_, err := aplomb.Call[order](context.Background(), c, "get", "/x")
+	assert.Contains(t, fmt.Sprint(err), "in capitals")
+	_, err = aplomb.Get[*http.Response](context.Background(), c, "/x")
+	assert.Contains(t, fmt.Sprint(err), "use Client.Do")
+	_, err = aplomb.Post[order](context.Background(), c, "/x", aplomb.Body("x/y", func() (io.ReadCloser, error) { return nil, nil }))
+	assert.Contains(t, fmt.Sprint(err), "neither a body nor an error")
 }
 
 func nil1(*http.Request) (*http.Response, error) { return nil, nil }
@@ -224,8 +248,8 @@ func TestContextOptionsOnDo(t *testing.T) {
 		h := script(status(404, "Request-Id", "req_1"))
 		c := newClient(t, aplombtest.NewServer(t, h))
 		for want, o := range map[string]aplomb.CallOption{
-			"JSON, Form or Body": aplomb.JSON(1), "URL": aplomb.URL("/x"), "Path": aplomb.Path("a", "b"), "Expect": aplomb.Expect(200),
-			"MaxBody": aplomb.MaxBody(1), "ErrorDecoder": aplomb.ErrorDecoder(func(*aplomb.APIError) error { return nil }),
+			"JSON, Form or Body": aplomb.JSON(1), "URL": aplomb.URL("/x"), "Path": aplomb.Path("a", "b"),
+			"Resume or Prefetch": aplomb.Resume("x"),
 		} {
 			req, _ := http.NewRequestWithContext(aplomb.NewContext(context.Background(), o), "GET", "http://api.test/", nil)
 			_, err := c.Do(req)
@@ -233,7 +257,8 @@ func TestContextOptionsOnDo(t *testing.T) {
 		}
 		assert.Equal(t, h.count(), 0)
 		var told aplomb.Response
-		req, _ := http.NewRequestWithContext(aplomb.NewContext(context.Background(), aplomb.Capture(&told)), "GET", "http://api.test/", nil)
+		ctx := aplomb.NewContext(context.Background(), aplomb.Capture(&told), aplomb.MaxBody(1)) // the latter for typed calls beside
+		req, _ := http.NewRequestWithContext(ctx, "GET", "http://api.test/", nil)
 		resp, err := c.HTTPClient().Do(req)
 		assert.NoError(t, err)
 		assert.NoError(t, resp.Body.Close())

@@ -83,8 +83,11 @@ func (b ByURL) request(cursor string) []CallOption  { return urlRequest(cursor) 
 
 func (b ByURL) next(env *envelope, _ string, _ int, _ int64) (string, bool, error) {
 	link, err := env.text(orDefault(b.Field, "next"))
-	if err != nil || link == "" {
+	if err != nil {
 		return "", false, err
+	}
+	if link == "" {
+		return "", false, env.endsHere()
 	}
 	return env.follow(link)
 }
@@ -97,8 +100,8 @@ type ByCursor struct {
 	Items, Total, Count string
 	// Param is the query parameter that takes the cursor. Default "cursor".
 	Param string
-	// Field is where the body has the next cursor. Default "next_cursor",
-	// unless Last is set.
+	// Field is where the body has the next cursor; absent, null or "" is the
+	// end. Default "next_cursor", unless Last is set.
 	Field string
 	// Last is the field of the last item that is the next cursor.
 	Last string
@@ -123,7 +126,10 @@ func (b ByCursor) next(env *envelope, _ string, n int, _ int64) (string, bool, e
 		if err != nil {
 			return "", false, err
 		}
-		if promised = ok && string(raw) == "true"; !promised {
+		if !ok {
+			return "", false, fmt.Errorf("the body has no %s; it has %s", b.More, strings.Join(env.names(false), ", "))
+		}
+		if promised = string(raw) == "true"; !promised {
 			return "", false, nil
 		}
 	}
@@ -134,7 +140,7 @@ func (b ByCursor) next(env *envelope, _ string, n int, _ int64) (string, bool, e
 	case promised && (cursor == "" || n == 0):
 		return "", false, fmt.Errorf("%w: %s is true, but the page has no cursor or no items", ErrTruncated, b.More)
 	case cursor == "":
-		return "", false, nil
+		return "", false, env.endsHere()
 	}
 	return cursor, true, nil
 }
@@ -159,6 +165,7 @@ func (b ByCursor) cursor(env *envelope, n int) (string, error) {
 }
 
 // ByPage counts pages in a query parameter, up to an empty page or the total.
+// Set Total where the API answers a page past the end with an error.
 type ByPage struct {
 	Items, Total, Count string
 	// Param is the query parameter. Default "page".
@@ -291,7 +298,7 @@ func (e *envelope) array(path string) (json.RawMessage, error) {
 	if len(body) == 0 {
 		return nil, nil
 	}
-	if body[0] == '[' {
+	if body[0] == '[' || string(body) == "null" {
 		return body, nil
 	}
 	if _, _, err := e.at(""); err != nil {
@@ -301,10 +308,34 @@ func (e *envelope) array(path string) (json.RawMessage, error) {
 	case 1:
 		return e.top[names[0]], nil
 	case 0:
+		if e.emptyList() {
+			return nil, nil
+		}
 		return nil, fmt.Errorf("the body has no array; it has %s: say where the items are with Items", strings.Join(e.names(false), ", "))
 	default:
 		return nil, fmt.Errorf("the body has several arrays, %s: say which with Items", strings.Join(names, ", "))
 	}
+}
+
+// emptyList reports a null where the items go: what an empty Go slice becomes.
+func (e *envelope) emptyList() bool {
+	for _, name := range [...]string{"items", "data", "results", "records", "values", "entries", "list", "rows"} {
+		if string(e.top[name]) == "null" {
+			return true
+		}
+	}
+	return false
+}
+
+// endsHere is an error where the body says, in one of the usual ways, that more
+// follows, although no cursor was found.
+func (e *envelope) endsHere() error {
+	for _, name := range [...]string{"has_more", "hasMore", "has_next", "hasNext", "has_next_page", "hasNextPage"} {
+		if raw, ok, _ := e.at(name); ok && string(raw) == "true" {
+			return fmt.Errorf("%w: %s is true, but there is no cursor; the body has %s: say where it is with Field", ErrTruncated, name, strings.Join(e.names(false), ", "))
+		}
+	}
+	return nil
 }
 
 // names lists the body's members, or only its arrays.

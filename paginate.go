@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Page is one page of a list.
@@ -71,11 +72,11 @@ func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ..
 // the API sends it, decoded once; next makes of it the options of the next
 // request, laid over opts, and nil to end.
 //
-//	next := func(p Page, _ aplomb.Response) ([]aplomb.RequestOption, error) {
+//	next := func(p Page, _ aplomb.Response) ([]aplomb.CallOption, error) {
 //		if p.Done {
 //			return nil, nil
 //		}
-//		return []aplomb.RequestOption{aplomb.JSON(Search{After: p.Last})}, nil
+//		return []aplomb.CallOption{aplomb.JSON(Search{After: p.Last})}, nil
 //	}
 func Follow[P any](ctx context.Context, c *Client, method, path string, next func(P, Response) ([]CallOption, error), opts ...CallOption) iter.Seq2[P, error] {
 	opts = slices.Clone(opts)
@@ -231,8 +232,8 @@ type lister struct {
 }
 
 func newLister(ctx context.Context, c *Client, path string, by Pager, opts []CallOption) (*lister, error) {
-	if c == nil {
-		return nil, errors.New("aplomb: nil *Client: make one with aplomb.New")
+	if c == nil || c.stack == nil {
+		return nil, errNoClient
 	}
 	if isNil(by) {
 		return nil, errors.New("aplomb: no Pager: say how the list is paged, such as ByLink{}")
@@ -285,7 +286,11 @@ func (l *lister) advance(env *envelope, n int) (more bool, err error) {
 	if count, ok := env.number(rules.count); ok && int64(n) < count {
 		return false, l.truncated("the page holds %d items and says %d", int64(n), count)
 	}
-	if total, ok := env.total(rules.total); ok && (l.total < 0 || total < l.total) {
+	total, ok := env.total(rules.total)
+	if rules.total != "" && !ok && l.total < 0 {
+		return false, fmt.Errorf("%s: GET %s: the body has no number %s; it has %s", l.client.Name(), l.path, rules.total, strings.Join(env.names(false), ", "))
+	}
+	if ok && (l.total < 0 || total < l.total) {
 		l.total = total // a list that shrinks meanwhile is not truncated
 	}
 	next, more, err := l.by.next(env, l.cursor, n, l.seen)

@@ -180,12 +180,14 @@ func TestLaw13_TruncationIsAnError(t *testing.T) {
 		pages []http.HandlerFunc
 		want  int
 	}{
-		"total in the body":         {aplomb.ByCursor{Items: "data", Total: "meta.total"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"meta":{"total":3}}`)}, 1},
-		"total in a header":         {aplomb.ByLink{}, []http.HandlerFunc{body(`[{"id":"1"},{"id":"2"}]`, "X-Total-Count", "3")}, 2},
-		"more promised, no items":   {aplomb.ByCursor{Items: "data", Last: "id", More: "more"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"more":true}`), body(`{"data":[],"more":true}`)}, 1},
-		"more promised, no cursor":  {aplomb.ByCursor{Items: "data", More: "more"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"more":true}`)}, 1},
-		"page below what it claims": {aplomb.ByCursor{Items: "data", Count: "count"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"count":2}`)}, 1},
-		"empty page before total":   {aplomb.ByPage{Total: "total"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"total":9}`), body(`{"data":[],"total":9}`)}, 1},
+		"total in the body":           {aplomb.ByCursor{Items: "data", Total: "meta.total"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"meta":{"total":3}}`)}, 1},
+		"total in a header":           {aplomb.ByLink{}, []http.HandlerFunc{body(`[{"id":"1"},{"id":"2"}]`, "X-Total-Count", "3")}, 2},
+		"more promised, no items":     {aplomb.ByCursor{Items: "data", Last: "id", More: "more"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"more":true}`), body(`{"data":[],"more":true}`)}, 1},
+		"more promised, no cursor":    {aplomb.ByCursor{Items: "data", More: "more"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"more":true}`)}, 1},
+		"page below what it claims":   {aplomb.ByCursor{Items: "data", Count: "count"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"count":2}`)}, 1},
+		"a cursor under another name": {aplomb.ByCursor{}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"nextPageToken":"x","has_more":true}`)}, 1},
+		"a link under another name":   {aplomb.ByURL{}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"nextLink":"/x","hasMore":true}`)}, 1},
+		"empty page before total":     {aplomb.ByPage{Total: "total"}, []http.HandlerFunc{body(`{"data":[{"id":"1"}],"total":9}`), body(`{"data":[],"total":9}`)}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -250,6 +252,9 @@ func TestItemsAreFound(t *testing.T) {
 		"dotted":              {`{"a":{"b":[{"amount":1}]}}`, "a.b", "[1]"},
 		"a name with a dot":   {`{"a.b":[{"amount":1}]}`, "a.b", "[1]"},
 		"null":                {`{"data":null}`, "data", "[]"},
+		"null, found":         {`{"items":null,"next_cursor":null}`, "", "[]"},
+		"null alone":          {`null`, "", "[]"},
+		"null elsewhere":      {`{"error":null,"user":{}}`, "", "no array; it has error, user"},
 		"several arrays":      {`{"a":[],"b":[]}`, "", "several arrays, a, b: say which with Items"},
 		"no array":            {`{"a":1,"b":{}}`, "", "no array; it has a, b: say where the items are with Items"},
 		"a wrong path":        {`{"a":1,"b":{}}`, "c", "the body has no c; it has a, b"},
@@ -265,6 +270,19 @@ func TestItemsAreFound(t *testing.T) {
 				}
 				assert.Equal(t, strings.ReplaceAll(fmt.Sprint(got), "<nil>", ""), tt.want)
 			})
+		})
+	}
+}
+
+// A field that was named and is not there is an error that says what is.
+func TestPagerFieldsMustExist(t *testing.T) {
+	for want, by := range map[string]aplomb.Pager{
+		"the body has no hasmore; it has data, has_more": aplomb.ByCursor{Last: "id", More: "hasmore"},
+		"the body has no number totl; it has data":       aplomb.ByPage{Total: "totl"},
+	} {
+		bubbleCase(t, want, func(t *testing.T) {
+			_, err := collect(t, newClient(t, aplombtest.NewServer(t, script(body(`{"data":[{"id":"1"}],"has_more":true}`)))), by)
+			assert.Contains(t, fmt.Sprint(err), want)
 		})
 	}
 }
@@ -339,7 +357,7 @@ func TestIteratorsReportBadInput(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newClient(t, aplombtest.NewServer(t, script(ok)))
 		for want, seq := range map[string]func(func(order, error) bool){
-			"nil *Client":     aplomb.Items[order](context.Background(), nil, "/x", aplomb.ByLink{}),
+			"no Client":       aplomb.Items[order](context.Background(), nil, "/x", aplomb.ByLink{}),
 			"no Pager":        aplomb.Items[order](context.Background(), c, "/x", nil),
 			"option 1 is nil": aplomb.Items[order](context.Background(), c, "/x", aplomb.ByLink{}, nil),
 			"not a cursor":    aplomb.Items[order](context.Background(), c, "/x", aplomb.ByPage{}, aplomb.Resume("x")),

@@ -67,6 +67,9 @@ func (p *payload) attachTo(r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("open the request body: %w", err)
 	}
+	if body == nil {
+		return errors.New("open the request body: the opener returned neither a body nor an error")
+	}
 	r.Body, r.GetBody = body, p.open
 	r.ContentLength = p.size
 	if p.size < 0 {

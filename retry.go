@@ -295,7 +295,7 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 	switch asked := a.Verdict.Wait; {
 	case asked > c.retry.MaxRetryAfter:
 		c.readyAt = time.Now().Add(asked)
-		return 0, c.stop(fmt.Sprintf("the server asked to wait %s, more than the %s allowed", brief(asked), brief(c.retry.MaxRetryAfter)))
+		return 0, c.stop(fmt.Sprintf("the server asked to wait %s, more than Retry.MaxRetryAfter's %s", brief(asked), brief(c.retry.MaxRetryAfter)))
 	case asked > 0:
 		// Jitter is only added: a server's time is a minimum.
 		wait = asked + time.Duration(l.t.random()*float64(min(asked/10, 5*time.Second)))
@@ -308,7 +308,7 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 	}
 	if until, ok := a.ctx.Deadline(); ok && time.Now().Add(wait).After(until) {
 		c.readyAt = time.Now().Add(wait)
-		return 0, c.stop(fmt.Sprintf("not waiting %s because the context ends in %s", brief(wait), brief(time.Until(until))))
+		return 0, c.stop(fmt.Sprintf("not waiting %s because the call's time ends in %s", brief(wait), brief(time.Until(until))))
 	}
 	return wait, true
 }

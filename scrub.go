@@ -20,6 +20,19 @@ func secretsOf(a *Attempt) []string {
 	return a.secrets
 }
 
+// without takes the secrets out of a text that is redacted otherwise.
+func without(text string, secrets []string) string {
+	for _, s := range secrets {
+		if len(s) >= 4 {
+			escaped, _ := json.Marshal(s) //nolint:errchkjson // a string
+			text = strings.ReplaceAll(text, s, redact.Mask)
+			text = strings.ReplaceAll(text, strings.Trim(string(escaped), `"`), redact.Mask)
+			text = strings.ReplaceAll(text, url.QueryEscape(s), redact.Mask)
+		}
+	}
+	return text
+}
+
 func findSecrets(a *Attempt) []string {
 	r := a.carried()
 	var secrets []string

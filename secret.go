@@ -98,12 +98,15 @@ type envSecret string
 func (e envSecret) Secret(context.Context) (Secret, error) {
 	value := os.Getenv(string(e))
 	if value == "" {
-		return Secret{}, fmt.Errorf("no secret: set the environment variable %s", string(e))
+		return Secret{}, fmt.Errorf("the environment variable %s is empty: set it", string(e))
 	}
-	return tidySecret(string(e), value)
+	return tidySecret("the environment variable "+string(e), value)
 }
 
 func (e envSecret) check() error {
+	if e == "" {
+		return errors.New("Env: the variable has no name")
+	}
 	_, err := e.Secret(context.Background())
 	return err
 }
@@ -197,6 +200,8 @@ func tidySecret(where, value string) (Secret, error) {
 	switch {
 	case value == "":
 		return Secret{}, fmt.Errorf("%s is empty", where)
+	case strings.HasPrefix(value, "Bearer ") || strings.HasPrefix(value, "Basic "):
+		return Secret{}, fmt.Errorf("%s begins with a scheme: leave Bearer or Basic out, it is added", where)
 	case strings.TrimRight(value, "\r\n") != value:
 		return Secret{}, fmt.Errorf("%s has a trailing newline: trim it", where)
 	case strings.TrimSpace(value) != value:

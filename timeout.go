@@ -135,15 +135,12 @@ type timeoutError struct {
 func (e *timeoutError) Error() string {
 	return fmt.Sprintf("%s timeout after %s", e.what, brief(e.after))
 }
-func (e *timeoutError) Timeout() bool   { return true }
-func (e *timeoutError) Temporary() bool { return true }
-func (e *timeoutError) Is(target error) bool {
-	return target == context.DeadlineExceeded || target == errTotalTimeout && e.what == "total"
-}
+func (e *timeoutError) Timeout() bool        { return true }
+func (e *timeoutError) Temporary() bool      { return true }
+func (e *timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
-// errTotalTimeout matches the timeout of a whole call, as opposed to a
-// deadline that the caller set.
-var errTotalTimeout = errors.New("total timeout")
+// totalTimeout is the timeout of a whole call.
+const totalTimeout = "total"
 
 // timed sends r on next and gives up when the server is silent for too long.
 // It sits below auth, so that fetching a token costs an attempt no time.

@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -56,6 +55,12 @@ const (
 	ResendUnprocessed
 )
 
+// String returns the name used in logs.
+func (r Resend) String() string {
+	names := [...]string{"default", "yes", "no", "unprocessed"}
+	return names[min(int(r), len(names)-1)]
+}
+
 // Verdict is what one attempt came to.
 type Verdict struct {
 	Outcome Outcome
@@ -71,7 +76,8 @@ type Verdict struct {
 // finds in a.Verdict, and returns the one to use; a zero Verdict leaves it as it
 // is. Several judges run in order, each seeing what the one before made of it.
 // One that needs the body calls [Attempt.Peek]; one that reads only headers
-// costs nothing.
+// costs nothing. A verdict steers retry, breaker and gate; what a typed call
+// returns is decided by the status alone, so errors inside a 200 are for its T.
 type Judge func(a *Attempt) Verdict
 
 func (j Judge) applyClient(c *config) error { return j.applyCall(&c.settings) }
@@ -134,12 +140,8 @@ func classifyError(a *Attempt) Verdict {
 		}
 		return v
 	}
-	if ctx.Err() != nil {
-		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
-		if errors.Is(context.Cause(ctx), errTotalTimeout) {
-			v.Outcome = OutcomeFault
-		}
-		return v
+	if ctx.Err() != nil { // the caller's cancel, deadline or Timeout: its choice, not the host's fault
+		return Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
 	}
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}

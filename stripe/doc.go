@@ -16,7 +16,7 @@
 //		Metadata: map[string]string{"plan": "pro"},
 //	})
 //
-// What a call takes besides its parameters are aplomb's own request options:
+// What a call takes besides its parameters are aplomb's own call options:
 // aplomb.IdempotencyKey with your order's id, aplomb.Header with a
 // Stripe-Account, aplomb.Timeout, aplomb.Prefetch and aplomb.Resume on lists.
 // Parameters are plain values that are never written to; any number of

@@ -60,7 +60,7 @@ func TestFailsInOneLine(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"no token":      {[]string{"GITHUB_GRAPHQL_URL=" + srv.URL}, "set the environment variable GITHUB_TOKEN"},
+		"no token":      {[]string{"GITHUB_GRAPHQL_URL=" + srv.URL}, "the environment variable GITHUB_TOKEN is empty: set it"},
 		"no such user":  {[]string{"GITHUB_GRAPHQL_URL=" + srv.URL, "GITHUB_TOKEN=given-token"}, "octocat"},
 		"no such place": {[]string{"GITHUB_GRAPHQL_URL=nowhere", "GITHUB_TOKEN=given-token"}, "nowhere"},
 	} {

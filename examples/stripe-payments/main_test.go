@@ -70,7 +70,7 @@ func TestFailsInOneLine(t *testing.T) {
 	t.Parallel()
 	url := serve(t, aplombtest.NewStripe())
 	for name, c := range map[string]struct{ key, url, want string }{
-		"no key":         {"", url, "set the environment variable STRIPE_SECRET_KEY"},
+		"no key":         {"", url, "the environment variable STRIPE_SECRET_KEY is empty: set it"},
 		"live key":       {"sk_live_" + "given", url, "-allow-live"},
 		"restricted key": {"rk_live_" + "given", url, "-allow-live"},
 		"wrong key":      {"pk_" + "given", url, "401"},

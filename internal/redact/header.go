@@ -49,7 +49,7 @@ func Header(name, value string) string {
 			return Mask
 		}
 		return URL(u)
-	case headerAllowed()[name] || isLimit(name):
+	case headerAllowed()[name] || isLimit(name) || strings.HasSuffix(name, "-version"):
 		return Text(value, 0)
 	}
 	return Mask
