@@ -323,11 +323,4 @@ func (s *fatalSpy) Fatalf(format string, args ...any) {
 	panic(s)
 }
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := aplombtest.Leaked(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines left behind:\n%s\n", left)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(assert.Main(m)) }
