@@ -110,12 +110,14 @@ func TestPanicGivesQuotaBack(t *testing.T) {
 					return next.RoundTrip(r)
 				})
 			}))
+		_, err := get(t, c)
+		assert.NoError(t, err)
 		panics = true
 		for range 80 {
 			survives(func() { _, _ = get(t, c) })
 		}
 		panics = false
-		_, err := get(t, c)
+		_, err = get(t, c)
 		assert.NoError(t, err)
 		assert.Equal(t, last.Remaining, 90)
 	})
