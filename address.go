@@ -21,7 +21,11 @@ func (c *call) address(path string) (*url.URL, error) {
 			return nil, fmt.Errorf("URL: want an http or https address, got scheme %q", u.Scheme)
 		}
 		u.User = nil
-		setQuery(u, c.query)
+		query := c.query
+		if c.listing {
+			query = lacking(u.RawQuery, query) // the server's own next page has the last word
+		}
+		setQuery(u, query)
 		return u, nil
 	}
 	filled, err := fillPath(path, c.path, c.stack.cfg.path)
@@ -57,6 +61,19 @@ func setQuery(u *url.URL, lists ...[]param) {
 			u.RawQuery = withParam(u.RawQuery, p)
 		}
 	}
+}
+
+// lacking are those of params that raw has none of.
+func lacking(raw string, params []param) []param {
+	return slices.DeleteFunc(slices.Clone(params), func(p param) bool {
+		for pair := range strings.SplitSeq(raw, "&") {
+			name, _, _ := strings.Cut(pair, "=")
+			if plain, err := url.QueryUnescape(name); err == nil && pair != "" && plain == p.name {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 func withParam(raw string, p param) string {

@@ -44,7 +44,8 @@ type Attempt struct {
 	permit    *permit
 	quota     *quota
 	slot      slot
-	body      []byte // a typed call's, read inside the attempt
+	body      []byte      // a typed call's, read inside the attempt
+	memory    *memoryBody // the same as the response has it
 	sealed    bool
 
 	scrubOnce sync.Once
@@ -254,7 +255,8 @@ func (a *Attempt) readBody() error {
 		body = body[:limit]
 	}
 	a.body = body
-	resp.Body = &memoryBody{all: body, rest: body}
+	a.memory = &memoryBody{rest: body}
+	resp.Body = a.memory
 	return nil
 }
 
@@ -285,8 +287,8 @@ func readUpTo(r io.Reader, limit, hint int64) ([]byte, error) {
 	return buf, nil
 }
 
-// memoryBody is a body that was read already. call.run takes it back whole.
-type memoryBody struct{ all, rest []byte }
+// memoryBody is a body that was read already.
+type memoryBody struct{ rest []byte }
 
 func (b *memoryBody) Read(p []byte) (int, error) {
 	if len(b.rest) == 0 {

@@ -230,3 +230,25 @@ func TestErrorDoesNotReadTheBody(t *testing.T) {
 		assert.Equal(t, time.Since(start), time.Second)
 	})
 }
+
+// A body that net/http opens anew, on a second connection, keeps a long upload
+// alive as the first did.
+func TestRewoundUploadLives(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		rewinds := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			_, _ = r.Body.Read(make([]byte, 1))
+			_ = r.Body.Close()
+			again, err := r.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			_, err = io.Copy(io.Discard, again)
+			_ = again.Close()
+			return &http.Response{StatusCode: 204, Request: r}, err
+		})
+		c := newClientAt(t, "http://api.test", aplomb.Transport(rewinds), aplomb.NoRetry())
+		open := func() (io.ReadCloser, error) { return io.NopCloser(&dripping{parts: 20, every: 4 * time.Second}), nil }
+		_, err := aplomb.Put[struct{}](context.Background(), c, "/x", aplomb.Body("text/plain", open), aplomb.Timeout(time.Hour))
+		assert.NoError(t, err)
+	})
+}

@@ -274,7 +274,7 @@ func (c *call) credentialHint() string {
 // fail makes the error of a call without an answer.
 func (c *call) fail(err error) error {
 	err = withoutURL(err)
-	if done, ok := errors.AsType[*CallError](err); ok {
+	if done, ok := err.(*CallError); ok { //nolint:errorlint // this call's own; further in may be another's
 		return done
 	}
 	e := &CallError{Operation: c.operation, Host: c.host(), Attempts: c.attempts, Elapsed: time.Since(c.start), Err: err,

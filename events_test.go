@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -396,6 +397,80 @@ func TestPerCallMiddlewareAnswers(t *testing.T) {
 		code, text = 403, `{"message":"no"}`
 		_, err = get(t, c)
 		assert.Contains(t, err.Error(), `403 "no" (not sent, 0s)`)
+	})
+}
+
+// What a PerCall middleware hands on changed is the answer at both doors, and
+// the call still knows what it carried.
+func TestPerCallMiddlewareChangesTheAnswer(t *testing.T) {
+	change := func(f func(*http.Response) (*http.Response, error)) aplomb.Option {
+		return aplomb.PerCall(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err != nil {
+					return nil, err
+				}
+				return f(resp)
+			})
+		})
+	}
+	copied := func(resp *http.Response) (*http.Response, error) { own := *resp; return &own, nil }
+	bubbleCase(t, "body", func(t *testing.T) {
+		decrypt := change(func(resp *http.Response) (*http.Response, error) {
+			_ = resp.Body.Close()
+			resp.Body = io.NopCloser(strings.NewReader(`{"id":"decrypted"}`))
+			return resp, nil
+		})
+		v, err := get(t, newClient(t, aplombtest.NewServer(t, script(ok)), decrypt))
+		assert.NoError(t, err)
+		assert.Equal(t, v.ID, "decrypted")
+	})
+	bubbleCase(t, "copy of an error", func(t *testing.T) {
+		h := script(page(400, "application/json", `{"message":"bad user correct horse battery"}`))
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Api-Key", aplomb.Static("correct horse battery")), change(copied)))
+		assert.Contains(t, err.Error(), `400 "bad user [redacted]"`)
+	})
+	for name, f := range map[string]func(*http.Response) (*http.Response, error){
+		"copied": copied,
+		"failed": func(resp *http.Response) (*http.Response, error) {
+			_ = resp.Body.Close()
+			return nil, errors.New("bad signature")
+		},
+	} {
+		bubbleCase(t, "contexts end: "+name, func(t *testing.T) {
+			var attempt context.Context
+			spy := aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+				return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) { attempt = r.Context(); return next.RoundTrip(r) })
+			})
+			resp, err := newClient(t, aplombtest.NewServer(t, script(ok)), change(f), spy).HTTPClient().Get("http://api.test/x")
+			if err == nil {
+				raw, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				assert.Contains(t, string(raw), "o_1")
+				assert.NoError(t, resp.Body.Close())
+			}
+			assert.True(t, attempt.Err() != nil)
+		})
+	}
+}
+
+// A credential that another client failed to fetch is this call's failure: its
+// name, its key, and what could not be had.
+func TestFailureBelongsToTheCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		vault := newClient(t, aplombtest.NewServer(t, script(fault(aplombtest.Reset()))), aplomb.Name("vault"), aplomb.NoRetry())
+		secret := aplomb.SecretFunc(func(ctx context.Context) (string, error) {
+			_, err := aplomb.Get[order](ctx, vault, "/token")
+			return "", err
+		})
+		_, err := post(t, newClient(t, aplombtest.NewServer(t, script(ok)), aplomb.Bearer(secret), aplomb.Idempotency{}, aplomb.NoRetry()))
+		assert.Contains(t, err.Error(), "test: POST /v1/orders: no credential (SecretFunc failed: vault: GET /token")
+		e, _ := errors.AsType[*aplomb.CallError](err)
+		assert.True(t, e.Client == "test" && e.IdempotencyKey != "")
+
+		lost := &url.Error{Op: "Post", URL: "https://login.test/token", Err: errors.New("connection refused")}
+		_, err = get(t, newClient(t, aplombtest.NewServer(t, script(ok)), aplomb.OAuth2(failingSource{lost}), aplomb.NoRetry()))
+		assert.Contains(t, err.Error(), "no credential (")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -75,5 +76,42 @@ func TestListIsRangedOverAgain(t *testing.T) {
 			})
 		}
 		readers.Wait()
+	})
+}
+
+// The next page's address has the last word over the parameters of the first.
+func TestNextLinkKeepsItsQuery(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(body(`[{"amount":1}]`, "Link", `</x?since=1>; rel="next"`), body(`[{"amount":2}]`))
+		got, err := collect(t, newClient(t, aplombtest.NewServer(t, h)), aplomb.ByLink{}, aplomb.Query("since", "0"), aplomb.Query("tag", "a"))
+		assert.NoError(t, err)
+		assert.Equal(t, got, []int{1, 2})
+		assert.Equal(t, h.request(1).URL.RawQuery, "since=1&tag=a")
+	})
+}
+
+// A list resumed by page number ends at its total as well.
+func TestResumedPagesEndAtTheTotal(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		shelves := &shelf{n: 6, size: 2}
+		got, err := collect(t, newClient(t, aplombtest.NewServer(t, shelves)), aplomb.ByPage{Items: "data.orders", Total: "total"}, aplomb.Resume("2"))
+		assert.NoError(t, err)
+		assert.Equal(t, got, []int{3, 4, 5, 6})
+		assert.Equal(t, shelves.served.Load(), 2)
+	})
+}
+
+// A parameter of the context is for the call's request, not for where it is
+// redirected to; and one with a semicolon counts as given.
+func TestContextQueryStaysOffRedirects(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(302, "Location", "/x?v=2"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Query("filter", "default"))
+		req, _ := http.NewRequestWithContext(aplomb.NewContext(context.Background(), aplomb.Query("v", "1")), "GET", "http://api.test/x?filter=a;b", nil)
+		resp, err := c.Do(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, h.request(0).URL.RawQuery, "filter=a;b&v=1")
+		assert.Equal(t, h.request(1).URL.RawQuery, "v=2")
 	})
 }

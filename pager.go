@@ -195,6 +195,14 @@ func (b ByPage) next(env *envelope, cursor string, n int, seen int64) (string, b
 	return next, n > 0 && !(known && seen >= total), err
 }
 
+// before is how many items the pages before cursor hold, if all are of n.
+func (b ByPage) before(cursor string, n int) int64 {
+	first, _ := b.first("")
+	from, _ := strconv.ParseInt(first, 10, 64)
+	at, _ := strconv.ParseInt(cursor, 10, 64)
+	return (at - from) * int64(n)
+}
+
 // ByOffset counts items in a query parameter, up to an empty page or the total.
 type ByOffset struct {
 	Items, Total, Count string

@@ -281,6 +281,9 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 // advance decides whether another page follows, and checks that the list kept
 // its word.
 func (l *lister) advance(env *envelope, n int) (more bool, err error) {
+	if page, ok := l.by.(ByPage); ok && l.resumed && l.seen == 0 {
+		l.seen = page.before(l.cursor, n)
+	}
 	l.seen += int64(n)
 	rules := l.by.rules()
 	if count, ok := env.number(rules.count); ok && int64(n) < count {

@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -129,8 +128,11 @@ func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
 		// everybody's connections on any failure; and no redirects, which are
 		// http.Client's business above us.
 		HTTPClient: &http.Client{
-			Transport:     &replay{next: l.t.next, resp: resp, err: err},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			Transport: &replay{next: l.t.next, resp: resp, err: err},
+			CheckRedirect: func(next *http.Request, _ []*http.Request) error {
+				closeBody(next) // opened for a redirect that is not ours to follow
+				return http.ErrUseLastResponse
+			},
 		},
 		RetryMax: 1 << 20, // again counts, per call and across redirects
 		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
@@ -178,9 +180,10 @@ func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
 	return p.next.RoundTrip(r)
 }
 
-// withoutURL drops the url.Error around err, whose text is the whole URL.
+// withoutURL takes off the url.Error around err, whose text is the whole URL.
+// One further in says where it came from, such as a token endpoint.
 func withoutURL(err error) error {
-	if ue, ok := errors.AsType[*url.Error](err); ok {
+	if ue, ok := err.(*url.Error); ok { //nolint:errorlint // the outermost only
 		return ue.Err
 	}
 	return err

@@ -9,8 +9,10 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -389,5 +391,22 @@ func TestBackoffDoesNotOverflow(t *testing.T) {
 		for _, gap := range gaps[4:69] {
 			assert.Equal(t, gap, 5*time.Minute)
 		}
+	})
+}
+
+// A redirect that answers a retry leaves no body open.
+func TestRetryClosesBodiesOfRedirects(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		opened, closed := 0, 0
+		open := func() (io.ReadCloser, error) {
+			opened++
+			once := sync.OnceFunc(func() { closed++ }) // net/http closes some twice
+			return &hookedBody{Reader: strings.NewReader("x"), close: once}, nil
+		}
+		h := script(status(503), status(307, "Location", "/y"), ok)
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, h)), "/x", aplomb.Body("text/plain", open))
+		assert.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, closed, opened)
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"sync"
 )
 
@@ -108,11 +107,17 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	if owner {
 		c.begin(ctx)
 	}
+	before := c.last
 	resp, err := normalise(s.hop(ctx, c, r))
-	if err == nil && (c.last == nil || c.last.Response != resp) {
-		err = c.adopt(ctx, r, resp)
+	sent := c.last
+	if sent == before {
+		sent = nil
+	}
+	if err == nil && !sent.brought(resp) {
+		err = c.adopt(ctx, r, resp, sent)
 	}
 	if err != nil {
+		sent.end()
 		err = c.fail(err)
 	}
 	if owner {
@@ -129,17 +134,39 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// adopt takes a response that a PerCall middleware made, such as a cache's, as
-// if an attempt had brought it, though none was sent.
-func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response) error {
+// brought reports that resp is a's own, body and all.
+func (a *Attempt) brought(resp *http.Response) bool {
+	return a != nil && a.Response == resp && (!a.call.typed || resp.Body == a.memory)
+}
+
+// end lets go of an attempt whose response nobody reads. Nil is none.
+func (a *Attempt) end() {
+	if a != nil {
+		a.cancel(nil)
+	}
+}
+
+// adopt takes a response that a PerCall middleware made or changed, such as a
+// cache's, as if an attempt had brought it. What is known of the one that was
+// sent beneath, nil if none was, holds for it: its body may still be that one's.
+func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response, sent *Attempt) error {
 	a := c.newAttempt(r.WithContext(ctx))
 	a.Number, a.Response, a.sealed = c.attempts, resp, true
+	if sent != nil {
+		own := a.cancel
+		a.cancel = func(cause error) { own(cause); sent.cancel(cause) }
+		a.wire.Store(sent.wire.Load())
+		a.auth.Store(sent.auth.Load())
+	}
 	if c.typed {
 		if a.Err = a.readBody(); a.Err != nil {
 			a.Response = nil
 		}
 	}
 	a.Verdict = classify(a)
+	if sent != nil {
+		a.Verdict.Code = sent.Verdict.Code
+	}
 	return a.Err
 }
 
@@ -212,7 +239,7 @@ func (s *stack) defaults(c *call, out *http.Request) {
 		for _, h := range c.header {
 			setOrDelete(out.Header, h)
 		}
-		if len(c.query) > 0 {
+		if c.hops == 0 && len(c.query) > 0 {
 			u := *out.URL
 			setQuery(&u, c.query)
 			out.URL = &u
@@ -237,9 +264,7 @@ func defaultQuery(out *http.Request, params []param) {
 		return
 	}
 	u := *out.URL
-	present := u.Query()
-	params = slices.DeleteFunc(slices.Clone(params), func(p param) bool { return present.Has(p.name) })
-	setQuery(&u, params)
+	setQuery(&u, lacking(u.RawQuery, params))
 	out.URL = &u
 }
 

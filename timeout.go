@@ -169,11 +169,9 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer timer.Stop()
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		upload := &uploadBody{ReadCloser: r.Body, touched: &a.touched, timer: timer, silence: t.header}
-		defer upload.done()
-		own := *r
-		own.Body = upload
-		r = &own
+		up := &upload{touched: &a.touched, timer: timer, silence: t.header}
+		defer up.done()
+		r = up.watch(r)
 	}
 	resp, err := normalise(t.next.RoundTrip(r))
 	if err != nil {
@@ -185,11 +183,11 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// uploadBody notes that the body was asked for, and starts the wait for the
-// response header anew with each part, but not while the body's own source is
-// read.
-type uploadBody struct {
-	io.ReadCloser
+// upload watches the bodies of one request, of which net/http may open a second
+// when a kept connection turns out dead. It notes that a body was asked for, and
+// starts the wait for the response header anew with each part, but not while
+// the body's own source is read.
+type upload struct {
 	touched *atomic.Bool
 	silence time.Duration
 
@@ -197,33 +195,54 @@ type uploadBody struct {
 	timer *time.Timer // nil once the wait is over, or where there is none
 }
 
+type uploadBody struct {
+	io.ReadCloser
+	up *upload
+}
+
+// watch is r with its bodies watched.
+func (u *upload) watch(r *http.Request) *http.Request {
+	own := *r
+	own.Body = &uploadBody{r.Body, u}
+	if r.GetBody != nil {
+		own.GetBody = func() (io.ReadCloser, error) {
+			body, err := r.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			return &uploadBody{body, u}, nil
+		}
+	}
+	return &own
+}
+
 func (b *uploadBody) Read(p []byte) (int, error) {
-	b.touched.Store(true)
-	b.hold(0)
+	b.up.touched.Store(true)
+	b.up.hold(0)
 	n, err := b.ReadCloser.Read(p)
-	b.hold(b.silence)
+	b.up.hold(b.up.silence)
 	return n, err
 }
 
 // hold stops the timer, or starts it anew for d.
-func (b *uploadBody) hold(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.timer == nil {
+func (u *upload) hold(d time.Duration) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.timer == nil {
 		return
 	}
-	b.timer.Stop()
+	u.timer.Stop()
 	if d > 0 {
-		b.timer.Reset(d)
+		u.timer.Reset(d)
 	}
 }
 
 // done ends the wait: the transport may go on reading after an early answer.
-func (b *uploadBody) done() {
-	b.hold(0)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.timer = nil
+func (u *upload) done() {
+	u.hold(0)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.timer = nil
 }
 
 // ownCause names the timeout behind a cancelled attempt, where there is one.
