@@ -113,9 +113,10 @@ type call struct {
 	origin    origin   // of the call's first request
 	allowed   []origin // origins beside the client's own that its credentials may go to
 
-	hops     int // redirects followed
-	attempts int // requests sent
-	retries  int // of them, to repeat a failure
+	hops     int  // redirects followed
+	finished bool // the last answer is not one to follow
+	attempts int  // requests sent
+	retries  int  // of them, to repeat a failure
 	spent    oneShot
 	last     *Attempt
 	stopped  string    // why there was no further attempt

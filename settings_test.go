@@ -3,6 +3,7 @@ package aplomb_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -76,5 +77,24 @@ func TestTransportKeepsItsBounds(t *testing.T) {
 		tr.MaxResponseHeaderBytes = 64 << 10
 		_, err := get(t, newClientAt(t, s.URL, aplomb.Transport(tr)))
 		assert.Contains(t, fmt.Sprint(err), "response headers exceeded 65536 bytes")
+	})
+}
+
+// A request taken from a redirected answer and sent again is a call of its own.
+func TestReusedRequestHasAKeyOfItsOwn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(307, "Location", "/y"), ok)
+		hc := newClient(t, aplombtest.NewServer(t, h), aplomb.Idempotency{}).HTTPClient()
+		resp, err := hc.Post("http://api.test/x", "text/plain", strings.NewReader("a"))
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		again := resp.Request.Clone(context.Background())
+		again.Header.Del("Idempotency-Key")
+		again.Body, again.GetBody = io.NopCloser(strings.NewReader("b")), nil
+		resp, err = hc.Transport.RoundTrip(again)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		first, second := h.request(1).Header.Get("Idempotency-Key"), h.request(2).Header.Get("Idempotency-Key")
+		assert.True(t, second != "" && second != first, first, second)
 	})
 }

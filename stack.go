@@ -128,6 +128,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Request = r.WithContext(ctx) // the next hop finds its call here
+	c.finished = !redirects(resp)
 	if !c.typed {
 		resp.Body = newCallBody(resp, c.last, cancel)
 	}
@@ -175,7 +176,7 @@ func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response, 
 // then the owner.
 func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	if r.Response != nil && r.Response.Request != nil {
-		if c := callFrom(r.Response.Request.Context()); c != nil && c.stack == s {
+		if c := callFrom(r.Response.Request.Context()); c != nil && c.stack == s && !c.finished {
 			c.hops++
 			return c, callFrom(r.Context()) != c, nil
 		}
@@ -190,12 +191,22 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	c = s.newCall(own, r.Method, routeOf(r.URL))
 	c.started.Store(true)
 	if first := firstOf(r); first != r {
-		// A hop whose call was lost on the way: a RoundTripper above gave the
-		// response a Request of its own. The origin rule holds all the same.
+		// A hop whose call was lost on the way, since a RoundTripper above gave
+		// the response a Request of its own; or a request taken from an answer
+		// and used again. The origin rule holds all the same.
 		c.origin = originOf(first.URL)
 		c.hops = 1
 	}
 	return c, true, nil
+}
+
+// redirects reports an answer that http.Client follows.
+func redirects(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return resp.Header.Get("Location") != ""
+	}
+	return false
 }
 
 // firstOf is the request that a chain of redirects began with.
