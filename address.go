@@ -67,8 +67,7 @@ func setQuery(u *url.URL, lists ...[]param) {
 func lacking(raw string, params []param) []param {
 	return slices.DeleteFunc(slices.Clone(params), func(p param) bool {
 		for pair := range strings.SplitSeq(raw, "&") {
-			name, _, _ := strings.Cut(pair, "=")
-			if plain, err := url.QueryUnescape(name); err == nil && pair != "" && plain == p.name {
+			if setsParam(pair, p.name) {
 				return true
 			}
 		}
@@ -76,11 +75,17 @@ func lacking(raw string, params []param) []param {
 	})
 }
 
+// setsParam reports whether one pair of a query is of the parameter.
+func setsParam(pair, name string) bool {
+	escaped, _, _ := strings.Cut(pair, "=")
+	plain, err := url.QueryUnescape(escaped)
+	return pair != "" && err == nil && plain == name
+}
+
 func withParam(raw string, p param) string {
 	var kept []string
 	for pair := range strings.SplitSeq(raw, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); pair != "" && (err != nil || plain != p.name) {
+		if pair != "" && !setsParam(pair, p.name) {
 			kept = append(kept, pair)
 		}
 	}

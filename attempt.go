@@ -92,11 +92,7 @@ func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 // come before the breaker's admission, so that no probe is held in a queue,
 // and before the credential, so that it is fresh when it is sent.
 func (s *stack) try(r *http.Request) (*http.Response, error) {
-	c := callFrom(r.Context())
-	if c == nil {
-		closeBody(r)
-		return nil, errLostContext
-	}
+	c := callFrom(r.Context()) // keyedRequest, above, lets none pass without
 	a := c.newAttempt(r)
 	defer s.abandon(a)
 	a.breaker = s.breakers.of(a)

@@ -224,18 +224,22 @@ func (c *call) apiError(resp *http.Response, body []byte) error {
 	}
 	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
 	e.Code = orDefault(e.Code, c.last.Verdict.Code)
-	secrets := secretsOf(c.last)
-	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
+	e.scrub()
 	e.Hint = c.hintFor(e)
 	for _, decode := range slices.Backward(c.decoders) {
 		err := decode(e)
-		// A decoder may have put words of the body there.
-		e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
+		e.scrub() // it may have put words of the body there
 		if err != nil {
 			return err
 		}
 	}
 	return e
+}
+
+// scrub takes what the request carried out of the server's words.
+func (e *APIError) scrub() {
+	secrets := secretsOf(e.attempt)
+	e.Code, e.Message = redact.Text(e.Code, 60, secrets...), redact.Text(e.Message, maxMessage, secrets...)
 }
 
 // hintFor says what the caller can do about e.

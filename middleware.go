@@ -27,29 +27,22 @@ func (f RoundTripFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // PerCall places mw around the whole call: it sees one request however often
 // it is retried, and the last response. The first given is the outermost.
 func PerCall(mw ...Middleware) Option {
-	return clientOption(func(c *config) error {
-		for _, m := range mw {
-			if m == nil {
-				return errors.New("aplomb: PerCall: nil Middleware")
-			}
-		}
-		c.perCall = append(slices.Clip(c.perCall), mw...)
-		return nil
-	})
+	return clientOption(func(c *config) error { return place("PerCall", &c.perCall, mw) })
 }
 
 // PerAttempt places mw around each attempt, after every wait and before the
 // credential is attached. The first given is the outermost.
 func PerAttempt(mw ...Middleware) Option {
-	return clientOption(func(c *config) error {
-		for _, m := range mw {
-			if m == nil {
-				return errors.New("aplomb: PerAttempt: nil Middleware")
-			}
-		}
-		c.perAttempt = append(slices.Clip(c.perAttempt), mw...)
-		return nil
-	})
+	return clientOption(func(c *config) error { return place("PerAttempt", &c.perAttempt, mw) })
+}
+
+// place adds mw inside those already at a place.
+func place(name string, at *[]Middleware, mw []Middleware) error {
+	if slices.ContainsFunc(mw, func(m Middleware) bool { return m == nil }) {
+		return errors.New("aplomb: " + name + ": nil Middleware")
+	}
+	*at = append(slices.Clip(*at), mw...)
+	return nil
 }
 
 // chain wraps rt in mw, the first outermost.

@@ -55,9 +55,9 @@ func findSecrets(a *Attempt) []string {
 		password, _ := r.URL.User.Password()
 		secrets = append(secrets, r.URL.User.Username(), password)
 	}
-	without := a.Request.URL.Query()
+	given := a.Request.URL.Query()
 	for name, values := range r.URL.Query() {
-		if redact.SecretField(name) || !without.Has(name) { // the latter is the credential's own
+		if redact.SecretField(name) || !given.Has(name) { // the latter is the credential's own
 			secrets = append(secrets, values...)
 		}
 	}
