@@ -16,32 +16,37 @@ import (
 
 const planted = "pl4nted-cr3dential"
 
-// attachments are all the ways to give a credential to a client or a call.
-var attachments = map[string]struct {
+// attachments are all the ways to give a credential to a client or a call. They
+// are made anew for each bubble: one that fetches has channels of its own.
+func attachments() map[string]attachment {
+	return map[string]attachment{
+		"Bearer":         {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
+		"Basic":          {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
+		"APIKey":         {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
+		"APIKeyQuery":    {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
+		"OAuth2":         {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
+		"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
+		"userinfo":       {userinfo: "u:" + planted + "@"},
+		"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
+		"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
+		"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
+		"call Header":    {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
+		"call X-Header":  {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
+		"call Query":     {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
+		"call Auth":      {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
+		"own header":     {header: [2]string{"X-Api-Key", planted}},
+		"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
+		"own query":      {query: "?api_key=" + planted},
+		"IdempotencyKey": {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
+	}
+}
+
+type attachment struct {
 	userinfo string
 	client   []aplomb.Option
 	call     []aplomb.CallOption
 	query    string // on the address of Do
 	header   [2]string
-}{
-	"Bearer":         {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
-	"Basic":          {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
-	"APIKey":         {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
-	"APIKeyQuery":    {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
-	"OAuth2":         {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
-	"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
-	"userinfo":       {userinfo: "u:" + planted + "@"},
-	"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
-	"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
-	"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
-	"call Header":    {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
-	"call X-Header":  {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
-	"call Query":     {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
-	"call Auth":      {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
-	"own header":     {header: [2]string{"X-Api-Key", planted}},
-	"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
-	"own query":      {query: "?api_key=" + planted},
-	"IdempotencyKey": {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
 }
 
 var elsewhere = map[string]struct{ from, to string }{
@@ -56,9 +61,10 @@ var elsewhere = map[string]struct{ from, to string }{
 func TestLaw04_NoCredentialLeavesItsOrigin(t *testing.T) {
 	for target, where := range elsewhere {
 		for _, code := range []int{301, 302, 303, 307, 308} {
-			for name, how := range attachments {
+			for name := range attachments() {
 				t.Run(fmt.Sprintf("%s/%d/%s", target, code, name), func(t *testing.T) {
 					bubble(t, func(t *testing.T) {
+						how := attachments()[name]
 						foreign := script(ok)
 						n := aplombtest.NewNetwork(t)
 						n.Serve(where.from, script(status(code, "Location", where.to+"/landing")))
