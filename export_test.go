@@ -5,9 +5,14 @@ import (
 	"testing"
 )
 
-// SetRandom replaces the source of the backoff's jitter, so that a test can
-// name the exact schedule.
-func SetRandom(c *Client, f func() float64) { c.stack.retry.random = f }
+// SetRandom replaces the source of the jitter of backoffs and gates, so that a
+// test can name the exact schedule.
+func SetRandom(c *Client, f func() float64) {
+	c.stack.retry.random = f
+	if c.stack.limits != nil {
+		c.stack.limits.random = f
+	}
+}
 
 // KeyCount is how many hosts the client keeps a breaker for.
 func KeyCount(c *Client) int { return c.stack.breakers.byKey.len() }

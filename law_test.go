@@ -182,7 +182,7 @@ func TestLaw02_ContextKeyIsUsedOnce(t *testing.T) {
 func TestLaw03_RefusesWaitPastDeadline(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "Retry-After", "3600"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h)), 0)
 		ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
 		defer cancel()
 		start := time.Now()

@@ -3,19 +3,20 @@ package aplomb
 import (
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/header"
 )
 
 // quota is what was learned of one key from answers: a gate for each quota
-// that the server names, and which operations fall under which.
+// that the server names, and which operations fall under which; and the queue
+// of those who wait for them.
 type quota struct {
-	headroom float64
+	queue
+	random func() float64
 
-	mu     sync.Mutex
-	gates  map[string]*gate   // by the server's name; "" for a quota without one
+	common *gate              // the quota without a name
+	gates  map[string]*gate   // by the server's name
 	belong map[string][]*gate // operation to the named gates it was seen to pass; replaced, never changed
 }
 
@@ -25,81 +26,44 @@ const (
 	maxOperations = 1024
 )
 
-func newQuota(headroom float64) *quota {
-	return &quota{headroom: headroom, gates: map[string]*gate{}, belong: map[string][]*gate{}}
+func newQuota(headroom float64, random func() float64) *quota {
+	return &quota{queue: queue{headroom: headroom}, random: random, common: &gate{}, gates: map[string]*gate{}, belong: map[string][]*gate{}}
 }
 
-// slot is a place in the schedule of every gate that concerns an operation.
-type slot struct {
-	at     time.Time
-	common *gate // of the quota without a name, nil if there is none
-	named  []*gate
-	held   bool
-}
+// route is the gates that the attempt's operation falls under.
+func (q *quota) route(a *Attempt) route { return route{q.common, q.belong[a.Operation]} }
 
-// each calls f with every gate of the slot until f returns false.
-func (s *slot) each(f func(*gate) bool) {
-	if s.common != nil && !f(s.common) {
-		return
-	}
-	for _, g := range s.named {
-		if !f(g) {
-			return
-		}
-	}
-}
-
-// wait takes a slot and sleeps until it comes. A gate that closed meanwhile
-// sends the attempt back for another slot: no request enters a closed window.
+// wait holds the attempt until its gates let it pass. One that closes in the
+// moment of passing sends it back: no request enters a closed window.
 func (q *quota) wait(a *Attempt, latest time.Time) error {
 	for {
 		q.mu.Lock()
 		now := time.Now()
-		s, why := q.take(a.Operation, now, latest)
+		s, w, at, err := q.enter(q.route(a), now, latest)
 		q.mu.Unlock()
-		if why != "" {
-			return limitRefusal(why, now, s.at, latest)
-		}
-		a.slot = s
-		if !s.at.After(now) {
-			return nil
-		}
-		if err := a.call.sleep(a.ctx, WaitQuota, s.at.Sub(now)); err != nil {
-			q.release(a)
+		if a.slot = s; w == nil {
 			return err
 		}
-		if !q.closedSince(s) {
+		if err := a.call.await(a.ctx, WaitQuota, at.Sub(now), w.passed); err != nil {
+			q.abandon(w)
+			return err
+		}
+		if a.slot = w.slot; q.open(a) {
 			return nil
 		}
-		q.release(a)
 	}
 }
 
-// take finds the first moment that every gate concerned allows, and books it;
-// else it names the gate that does not. q.mu is held.
-func (q *quota) take(operation string, now, latest time.Time) (s slot, refusing string) {
-	s = slot{at: now, common: q.gates[""], named: q.belong[operation]}
-	s.each(func(g *gate) bool {
-		if s.at = later(s.at, g.reserve(now, latest, q.headroom)); s.at.After(latest) {
-			refusing = g.String()
-		}
-		return refusing == ""
-	})
-	if refusing == "" {
-		s.each(func(g *gate) bool { g.book(s.at); return true })
-		s.held = true
-	}
-	return s, refusing
-}
-
-func (q *quota) closedSince(s slot) (closed bool) {
+// open reports that the gates are open still, and gives the booking back if
+// they are not.
+func (q *quota) open(a *Attempt) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	s.each(func(g *gate) bool {
-		closed = g.closed(s.at)
-		return !closed
-	})
-	return closed
+	if a.slot.route.closed(time.Now()) {
+		a.slot.settle(true)
+		return false
+	}
+	return true
 }
 
 // release undoes a booking whose request was not sent. Nil holds nothing.
@@ -109,16 +73,8 @@ func (q *quota) release(a *Attempt) {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.settle(a, true)
-}
-
-// settle ends a booking. q.mu is held.
-func (q *quota) settle(a *Attempt, unsent bool) {
-	if !a.slot.held {
-		return
-	}
-	a.slot.held = false
-	a.slot.each(func(g *gate) bool { g.settle(a.slot.at, unsent); return true })
+	a.slot.settle(true)
+	q.pump(time.Now())
 }
 
 // observe reads an answer: what the server says of its quotas, and a 429.
@@ -131,41 +87,41 @@ func (q *quota) observe(a *Attempt) {
 	}
 }
 
-func (q *quota) absorb(a *Attempt, now time.Time) []QuotaEvent {
+func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.settle(a, a.wire.Load() == nil && a.Response == nil)
-	if a.Response == nil {
-		return nil
+	a.slot.settle(a.wire.Load() == nil && a.Response == nil)
+	if a.Response != nil {
+		events = q.learn(a, header.Limits(a.Response.Header, now), now)
 	}
-	stated := header.Limits(a.Response.Header, now)
-	if len(stated) == 0 && !closes(a) && len(q.gates) == 0 {
-		return nil
-	}
-	return q.learn(a, stated, now)
+	q.pump(now)
+	return events
 }
 
 // learn updates the gates. q.mu is held.
-func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) []QuotaEvent {
-	var events []QuotaEvent
+func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events []QuotaEvent) {
+	refused := closes(a)
 	// A 401 says nothing of the quota although some servers put numbers on it.
 	if a.Response.StatusCode != http.StatusUnauthorized {
 		for _, l := range stated {
 			if g := q.gate(l.Name); g != nil {
-				g.state(l, now)
+				g.state(l, a.slot.number(g), refused, now, q.random())
 				q.remember(a.Operation, g)
 				events = append(events, g.event(a, now))
 			}
 		}
 	}
-	if closes(a) {
+	r := q.route(a)
+	switch {
+	case refused:
 		g := q.throttled(a, stated)
-		g.throttled(a.start, now, a.Verdict.Wait)
-		return append(events, g.event(a, now))
+		g.throttled(a.start, now, a.Verdict.Wait, q.random())
+		events = append(events, g.event(a, now))
+	case a.Verdict.Outcome == OutcomeOK:
+		r.each(func(g *gate) bool { g.succeeded(a.start, now, a.elapsed); return true })
 	}
-	if a.Verdict.Outcome == OutcomeOK {
-		s := slot{common: q.gates[""], named: q.belong[a.Operation]}
-		s.each(func(g *gate) bool { g.succeeded(now); return true })
+	if refused || len(events) > 0 && r.closed(now) {
+		q.sweep(now)
 	}
 	return events
 }
@@ -173,7 +129,7 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) []QuotaE
 // remember puts the operation under a named gate.
 func (q *quota) remember(operation string, g *gate) {
 	known := q.belong[operation]
-	if g.name == "" || slices.Contains(known, g) || known == nil && len(q.belong) >= maxOperations {
+	if g == q.common || slices.Contains(known, g) || known == nil && len(q.belong) >= maxOperations {
 		return
 	}
 	q.belong[operation] = append(slices.Clone(known), g)
@@ -183,14 +139,14 @@ func (q *quota) remember(operation string, g *gate) {
 // the only one the operation falls under, or the one without a name.
 func (q *quota) throttled(a *Attempt, stated []header.Limit) *gate {
 	for _, l := range stated {
-		if g := q.gates[l.Name]; g != nil && (l.Remaining == 0 || len(stated) == 1) {
+		if g := q.gate(l.Name); g != nil && (l.Remaining == 0 || len(stated) == 1) {
 			return g
 		}
 	}
 	if known := q.belong[a.Operation]; len(known) == 1 {
 		return known[0]
 	}
-	return q.gate("")
+	return q.common
 }
 
 // closes reports an answer that closes the gate: a throttle, and a 503 that
@@ -202,9 +158,12 @@ func closes(a *Attempt) bool {
 // gate returns the named gate, making it while there is room; there is always
 // room for the one without a name.
 func (q *quota) gate(name string) *gate {
+	if name == "" {
+		return q.common
+	}
 	g := q.gates[name]
-	if g == nil && (name == "" || len(q.gates) < maxGates) {
-		g = &gate{name: name, remaining: -1}
+	if g == nil && len(q.gates) < maxGates {
+		g = &gate{name: name}
 		q.gates[name] = g
 	}
 	return g

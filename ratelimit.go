@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -61,12 +62,13 @@ func NoRateLimit() Option {
 	return clientOption(func(c *config) error { c.rateLimit = nil; return nil })
 }
 
-// limits holds the state behind RateLimit: a pace per key where a rate was
+// limits holds the state behind RateLimit: a limiter per key where a rate was
 // told, and what was learned of quotas per key and credential.
 type limits struct {
 	cfg    RateLimit
 	seed   maphash.Seed
-	paces  *keyed[string, *pace] // nil without PerSecond
+	random func() float64
+	told   *keyed[string, *told] // nil without PerSecond
 	quotas *keyed[string, *quota]
 }
 
@@ -78,9 +80,10 @@ func newLimits(l *RateLimit) *limits {
 	cfg.Headroom = orDefault(cfg.Headroom, 0.1)
 	cfg.MaxWait = orDefault(cfg.MaxWait, 60*time.Second)
 	cfg.Burst = orDefault(cfg.Burst, max(1, int(min(cfg.PerSecond, math.MaxInt32))))
-	made := &limits{cfg: cfg, seed: maphash.MakeSeed(), quotas: newKeyed(maxKeys, func(string) *quota { return newQuota(cfg.Headroom) })}
+	made := &limits{cfg: cfg, seed: maphash.MakeSeed(), random: rand.Float64}
+	made.quotas = newKeyed(maxKeys, func(string) *quota { return newQuota(cfg.Headroom, func() float64 { return made.random() }) })
 	if cfg.PerSecond > 0 {
-		made.paces = newKeyed(maxKeys, func(string) *pace { return newPace(cfg) })
+		made.told = newKeyed(maxKeys, func(string) *told { return newTold(cfg) })
 	}
 	return made
 }
@@ -112,8 +115,8 @@ func (l *limits) wait(a *Attempt) error {
 		return nil
 	}
 	key := l.key(a)
-	if l.paces != nil {
-		if err := l.paces.get(key).wait(a, l.latest(a)); err != nil {
+	if l.told != nil {
+		if err := l.told.get(key).wait(a, l.latest(a)); err != nil {
 			return err
 		}
 	}
@@ -129,17 +132,17 @@ func (l *limits) latest(a *Attempt) time.Time {
 	return time.Now().Add(l.cfg.MaxWait)
 }
 
-// pace keeps a rate that the user knows, on x/time/rate.
-type pace struct {
+// told keeps a rate that the user was told, on x/time/rate.
+type told struct {
 	mu      sync.Mutex // keeps "now" from going back, which mints tokens
 	limiter *rate.Limiter
 }
 
-func newPace(cfg RateLimit) *pace {
-	return &pace{limiter: rate.NewLimiter(rate.Limit(cfg.PerSecond), cfg.Burst)}
+func newTold(cfg RateLimit) *told {
+	return &told{limiter: rate.NewLimiter(rate.Limit(cfg.PerSecond), cfg.Burst)}
 }
 
-func (p *pace) wait(a *Attempt, latest time.Time) error {
+func (p *told) wait(a *Attempt, latest time.Time) error {
 	now, delay, reserved := p.reserve(latest)
 	if reserved == nil {
 		perSecond := strconv.FormatFloat(float64(p.limiter.Limit()), 'g', 4, 64)
@@ -156,7 +159,7 @@ func (p *pace) wait(a *Attempt, latest time.Time) error {
 }
 
 // reserve takes a token that is there by latest, nil if none is.
-func (p *pace) reserve(latest time.Time) (now time.Time, delay time.Duration, reserved *rate.Reservation) {
+func (p *told) reserve(latest time.Time) (now time.Time, delay time.Duration, reserved *rate.Reservation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now = time.Now()

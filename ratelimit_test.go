@@ -33,7 +33,7 @@ func TestToldRate(t *testing.T) {
 func TestGateClosesForEveryone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "Retry-After", "10"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		start := time.Now()
 		_, err := get(t, c)
 		assert.Equal(t, aplomb.StatusCode(err), 429)
@@ -54,7 +54,7 @@ func TestGateClosesForEveryone(t *testing.T) {
 func TestGateClosesAgainForWaiters(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "Retry-After", "10"), status(429, "Retry-After", "20"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		_, _ = get(t, c)
 		var callers sync.WaitGroup
 		for range 20 {
@@ -160,7 +160,7 @@ func TestPacingBeforeTheWall(t *testing.T) {
 func TestRemainingZero(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(body(order{ID: "last"}, "X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "30"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h)), 0)
 		v, err := get(t, c)
 		assert.NoError(t, err)
 		assert.Equal(t, v.ID, "last")
@@ -188,7 +188,7 @@ func TestNamedQuotas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "X-RateLimit-Resource", "search", "X-RateLimit-Limit", "30", "X-RateLimit-Remaining", "0",
 			"X-RateLimit-Reset", "50", "Retry-After", "50"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		start := time.Now()
 		_, err := aplomb.Get[order](context.Background(), c, "/search")
 		assert.Equal(t, aplomb.StatusCode(err), 429)
@@ -206,7 +206,7 @@ func TestSeveralQuotas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(body(order{}, "X-RateLimit-Limit-Requests", "1000", "X-RateLimit-Remaining-Requests", "900", "X-RateLimit-Reset-Requests", "60s",
 			"X-RateLimit-Limit-Tokens", "1000", "X-RateLimit-Remaining-Tokens", "0", "X-RateLimit-Reset-Tokens", "40s"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h)), 0)
 		_, err := get(t, c)
 		assert.NoError(t, err)
 		_, err = get(t, c)
@@ -254,7 +254,7 @@ func TestWaitsAreEvents(t *testing.T) {
 func TestGateClosesOn503WithRetryAfter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(503, "Retry-After", "10"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		_, err := get(t, c)
 		assert.Equal(t, aplomb.StatusCode(err), 503)
 		_, err = get(t, c)
@@ -267,7 +267,7 @@ func TestGateClosesOn503WithRetryAfter(t *testing.T) {
 func TestQuotaPerCredential(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "Retry-After", "30"), ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		_, _ = get(t, c, aplomb.Header("Authorization", "Bearer a"))
 		_, err := get(t, c, aplomb.Header("Authorization", "Bearer b"))
 		assert.NoError(t, err)
@@ -282,7 +282,7 @@ func TestRemainingZeroForWaiters(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		zero := body(order{}, "X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "30")
 		h := script(status(429, "Retry-After", "1"), zero, ok)
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
 		_, _ = get(t, c)
 		var callers sync.WaitGroup
 		for range 20 {
@@ -401,7 +401,7 @@ func TestNamedQuotaRecovers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(status(429, "RateLimit", `"default";r=0;t=1`, "RateLimit-Policy", `"default";q=100;w=60`), ok)
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
-		for range 101 {
+		for range 1200 {
 			_, _ = get(t, c)
 		}
 		start := time.Now()

@@ -53,6 +53,23 @@ func (c *call) sleep(ctx context.Context, cause WaitCause, d time.Duration) erro
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &refusal{why: "ended while waiting for the " + string(cause), err: context.Cause(ctx)}
+		return w.cut()
 	}
+}
+
+// await waits for passed, which is expected after d, or for the context.
+func (c *call) await(ctx context.Context, cause WaitCause, d time.Duration, passed <-chan error) error {
+	w := c.startWait(ctx, cause, d)
+	defer w.end()
+	select {
+	case err := <-passed:
+		return err
+	case <-ctx.Done():
+		return w.cut()
+	}
+}
+
+// cut is the error of a wait that the context ended.
+func (w *wait) cut() error {
+	return &refusal{why: "ended while waiting for the " + string(w.event.Cause), err: context.Cause(w.ctx)}
 }

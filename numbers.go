@@ -1,0 +1,206 @@
+package aplomb
+
+import (
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/header"
+)
+
+// numbers mirrors a server's counter of one quota, be it a fixed window or a
+// token bucket, from what its answers say. No request is sent that the mirror
+// has no unit for, so that almost none is refused. Which of the two it is, and
+// how fast a bucket fills, is measured: what remains and what was taken add up
+// to a constant within a window, and grow in a bucket.
+type numbers struct {
+	limit   int64   // units per window; 0 unknown
+	ceiling float64 // the most that was ever left
+
+	units   float64 // left at the time of the last answer, less all that was sent since; negative unknown
+	at      time.Time
+	newest  int64     // the number of the request whose answer this is
+	empty   bool      // the server itself said that nothing is left
+	resetAt time.Time // when the units are forgotten
+	stated  bool      // resetAt, by the server
+	long    bool      // the window, in which units are spread
+
+	refill    float64 // per second; 0 for a window
+	base, mid reading // the measurement's beginning, and the next one's
+	latest    reading
+	peak      float64 // most in flight since base
+}
+
+// reading is what was granted so far, by the server's numbers: left plus taken.
+type reading struct {
+	at      time.Time
+	granted float64
+}
+
+const (
+	// A window that ends so soon is not worth spreading: its rest is used in
+	// steps that show whether it is a bucket.
+	shortWindow = 2 * time.Second
+	// A bucket is emptied at this share of its refill when nothing is left in
+	// it, and at twice that when it is full; so a little is always left.
+	bucketShare = 0.8
+	// A bucket with so little in it is never emptied at once.
+	smallBucket = 10
+	// What is left but for which no reset is stated is believed for so long.
+	noReset = time.Second
+	// A bucket that was full for so long shows nothing of its refill.
+	fullFor = 2.0
+)
+
+// known reports that the server's numbers still hold at that moment.
+func (n *numbers) known(at time.Time) bool {
+	return !n.at.IsZero() && (n.refill > 0 || at.Before(n.resetAt))
+}
+
+// usedUpUntil is the end of a window of which nothing is left.
+func (n *numbers) usedUpUntil(now time.Time) time.Time {
+	if n.empty && n.refill == 0 && now.Before(n.resetAt) {
+		return n.resetAt
+	}
+	return time.Time{}
+}
+
+// level is what the mirror shows at that moment.
+func (n *numbers) level(at time.Time) float64 {
+	if n.refill == 0 {
+		return n.units
+	}
+	return min(n.units+bucketShare*n.refill*at.Sub(n.at).Seconds(), max(n.ceiling, 1))
+}
+
+// next is when the mirror lets the next request pass.
+func (n *numbers) next(at, last time.Time, headroom float64, roundTrip time.Duration) time.Time {
+	level := n.level(at)
+	if level < 1 {
+		if n.refill == 0 {
+			return n.resetAt
+		}
+		return at.Add(seconds((1 - level) / (bucketShare * n.refill)))
+	}
+	if interval := n.interval(at, headroom, roundTrip); interval > 0 {
+		return later(at, last.Add(interval))
+	}
+	return at
+}
+
+// interval is the time between two requests: none while much is left, then so
+// that what is left lasts.
+func (n *numbers) interval(at time.Time, headroom float64, roundTrip time.Duration) time.Duration {
+	level, left := max(n.level(at), 0), n.resetAt.Sub(at)
+	if n.refill == 0 && left <= shortWindow {
+		return 2 * max(roundTrip, time.Millisecond) / time.Duration(level+1)
+	}
+	plenty := headroom * max(float64(n.limit), n.ceiling)
+	if n.refill > 0 {
+		plenty = max(plenty, smallBucket)
+	}
+	if level > plenty {
+		return 0
+	}
+	rate := bucketShare * n.refill * (1 + level/max(n.ceiling, 1))
+	if left > shortWindow {
+		rate += (level + 1) / left.Seconds()
+	}
+	return seconds(1 / rate)
+}
+
+// take notes a request that was let through.
+func (n *numbers) take(inFlight int64) {
+	n.units--
+	n.peak = max(n.peak, float64(inFlight))
+}
+
+func (n *numbers) giveBack() { n.units++ }
+
+// renew forgets a window that was used up and is over, and reports that it did:
+// what the next one holds is not known yet.
+func (n *numbers) renew(now time.Time) bool {
+	if !n.empty || n.known(now) {
+		return false
+	}
+	n.empty = false
+	return true
+}
+
+// refused takes a refusal that the mirror did not foresee: others use the
+// quota too, or it is no more what it was.
+func (n *numbers) refused() { n.refill /= 2 }
+
+// reopen begins the measurement anew: a bucket fills while a gate is closed,
+// and spills.
+func (n *numbers) reopen() { n.base = reading{} }
+
+// state takes the numbers of an answer. With others under way answers come out
+// of order; one to an earlier request than the newest is old news.
+func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
+	if l.Limit >= 0 {
+		n.limit = l.Limit
+	}
+	if l.Remaining < 0 || number > 0 && number < n.newest {
+		return
+	}
+	if !n.known(now) && n.long { // what a window granted is none of the next one's
+		n.base = reading{}
+	}
+	left := float64(l.Remaining)
+	n.newest, n.at, n.empty = number, now, l.Remaining == 0
+	n.units = left - float64(g.inFlight)
+	n.ceiling = max(n.ceiling, left)
+	n.resetAt, n.stated = now.Add(noReset), false
+	if l.Reset >= 0 {
+		n.resetAt, n.stated = now.Add(min(l.Reset, longest)), true
+	}
+	n.long = n.resetAt.Sub(now) > shortWindow
+	if number > g.opened && !g.shut {
+		n.measure(reading{now, left + float64(number-g.void)}, left, float64(g.inFlight+1))
+	}
+}
+
+// measure compares what was granted since the beginning of the measurement with
+// what may be a matter of order: requests that were under way together are not
+// counted in the order in which they were sent.
+func (n *numbers) measure(r reading, left, underWay float64) {
+	if n.base.at.IsZero() {
+		n.begin(r, underWay)
+		return
+	}
+	grown, noise, took := r.granted-n.base.granted, 2+2*n.peak, r.at.Sub(n.base.at).Seconds()
+	rise := r.granted - n.latest.granted
+	n.latest = r
+	full := left >= 0.9*n.ceiling // it may have filled faster, and spilled
+	expected := n.refill * took
+	switch {
+	case took <= 0:
+		return
+	case rise > max(n.ceiling/2, 2*noise): // at once: a new window
+		n.begin(r, underWay)
+		return
+	case grown > noise && full:
+		n.refill = max(n.refill, grown/took)
+	case grown > noise:
+		n.refill = grown / took
+	case full && (expected > 2*noise || took > fullFor): // it spilled
+		n.begin(r, underWay)
+		return
+	case !full && expected > 4*noise: // much more should have come by now
+		n.refill = max(0, grown/took)
+	default:
+		return
+	}
+	if step := r.granted - n.mid.granted; step > 4*noise || step > noise && full || grown <= noise {
+		n.base, n.mid, n.peak = n.mid, r, max(n.peak/2, underWay)
+	}
+}
+
+// begin starts the measurement anew.
+func (n *numbers) begin(r reading, underWay float64) {
+	n.base, n.mid, n.latest, n.peak = r, r, r, underWay
+}
+
+// seconds is s as a duration, at most longest.
+func seconds(s float64) time.Duration {
+	return time.Duration(min(s, longest.Seconds()) * float64(time.Second))
+}

@@ -1,0 +1,168 @@
+package aplomb
+
+import "time"
+
+// pace is what refusals alone teach of a quota: how fast requests may follow
+// one another where the server gives no numbers. The bucket's size is taken
+// from what a first run got before its refusal; then each refusal proves a rate,
+// which is held, and after a while carefully exceeded.
+type pace struct {
+	rate  float64   // per second, by the last refusal; 0 unknown
+	since time.Time // when rate began to hold
+	hold  time.Duration
+	ramp  float64 // the growing pace while rate is looked for; 0 is none
+
+	burst  float64       // so many were granted in a run as short as spread; 0 unknown
+	spread time.Duration // at once, but for the way
+
+	begun    time.Time // the run since the last closing
+	run      int       // accepted in it
+	first    time.Time // of them
+	latest   time.Time // of them
+	marks    []time.Time
+	stride   int // accepted between two marks
+	lastRate float64
+	second   time.Time // beginning of the second that inSecond counts
+	inSecond int
+}
+
+const (
+	rampStart = 20.0 // per second, where no rate is known
+	rampStep  = 0.05 // of the pace, with each success,
+	rampMost  = 10.0 // but at most so much: it so takes a tenth of a second to grow e-fold
+	rampEnd   = 10_000.0
+	paceMarks = 128
+	backDown  = 0.7 // where a refusal proves no rate
+	holdShare = 0.97
+	// A rate is held for so many times what a refusal costs, then exceeded.
+	holdFactor = 30
+	holdMin    = 2 * time.Second
+	holdMax    = 10 * time.Minute
+	freeAgain  = 10.0 // times the rate: the quota is no more what it was
+)
+
+// current is the pace per second; 0 is none.
+func (p *pace) current(now time.Time) float64 {
+	if p.rate == 0 {
+		return p.ramp
+	}
+	x := max(0, now.Sub(p.since).Seconds()) / p.hold.Seconds()
+	return p.rate * (holdShare + (1-holdShare)*x*x*x)
+}
+
+func (p *pace) interval(now time.Time) time.Duration {
+	rate := p.current(now)
+	if rate == 0 || p.rate > 0 && rate > freeAgain*p.rate {
+		return 0
+	}
+	return seconds(1 / rate)
+}
+
+// pause is how long to close for where the server names no time.
+func (p *pace) pause() time.Duration {
+	if p.rate == 0 {
+		return closeBase
+	}
+	return min(max(seconds(10/p.rate), 50*time.Millisecond), closeBase)
+}
+
+// accepted takes a success of a request sent at sentAt.
+func (p *pace) accepted(sentAt, now time.Time) {
+	if p.second.IsZero() {
+		p.second, p.begun = now, sentAt
+	}
+	if p.inSecond++; now.Sub(p.second) >= time.Second {
+		p.lastRate = float64(p.inSecond) / now.Sub(p.second).Seconds()
+		p.second, p.inSecond = now, 0
+	}
+	if sentAt.Before(p.begun) {
+		return
+	}
+	if p.run++; p.run == 1 {
+		p.first = now
+	}
+	p.latest = now
+	if p.ramp > 0 {
+		if p.ramp += min(rampStep*p.ramp, rampMost); p.ramp > rampEnd {
+			p.ramp = 0
+		}
+	}
+	if p.stride > 0 && p.run%p.stride == 0 {
+		p.mark(now)
+	}
+}
+
+// mark keeps the times of successes, of every second one when there are too
+// many, so that a run is covered from its beginning.
+func (p *pace) mark(now time.Time) {
+	if len(p.marks) == paceMarks {
+		for i := range paceMarks / 2 {
+			p.marks[i] = p.marks[2*i+1]
+		}
+		p.marks = p.marks[:paceMarks/2]
+		p.stride *= 2
+		if p.run%p.stride != 0 {
+			return
+		}
+	}
+	p.marks = append(p.marks, now)
+}
+
+// refused takes the first refusal of a run; the gate opens again at reopens.
+func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
+	was := p.current(now)
+	proven := p.proven()
+	switch {
+	case proven > 0:
+		p.rate = proven
+	case p.run == 0: // it was refused whatever its pace
+	case was > 0:
+		p.rate = backDown * was
+	case p.lastRate > 0:
+		p.rate = backDown * p.lastRate
+	}
+	p.ramp = 0
+	if p.rate == 0 {
+		p.ramp = rampStart
+	}
+	p.since = reopens
+	p.hold = min(max(holdFactor*asked, holdMin), holdMax)
+}
+
+// look goes on with half the pace that was, where there is no other.
+func (p *pace) look() {
+	if p.rate == 0 && p.ramp == 0 {
+		p.ramp = max(rampStart, p.lastRate/2)
+	}
+}
+
+// proven is the rate that the run proves: of all its ends, the greatest that
+// exceeded what a full bucket would have given alone. A bucket of that size
+// cannot fill more slowly; 0 if the run proves nothing.
+func (p *pace) proven() (rate float64) {
+	if p.burst == 0 {
+		return 0
+	}
+	tail := p.run
+	if p.stride > 0 {
+		tail = p.run % p.stride
+	}
+	for i, from := range p.marks {
+		got := float64((len(p.marks)-1-i)*p.stride+tail) - p.burst
+		if took := (p.latest.Sub(from) - p.spread).Seconds(); took > 0 && got >= max(4, p.burst/2) {
+			rate = max(rate, got/took)
+		}
+	}
+	return rate
+}
+
+// reopen begins a run. What the last one got, up to its refusal and just
+// after, is no less than the bucket holds.
+func (p *pace) reopen(now time.Time) {
+	if run := float64(p.run); run > 0 && (p.burst == 0 && p.rate == 0 || run < p.burst) {
+		p.burst, p.spread = run, p.latest.Sub(p.first)
+	}
+	p.begun, p.run = now, 0
+	p.second, p.inSecond = now, 0
+	p.marks, p.stride = p.marks[:0], 1
+}

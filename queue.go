@@ -1,0 +1,236 @@
+package aplomb
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+// queue holds back the requests of one quota key until every gate that concerns
+// them lets them pass, first come first served at each gate. It is one list and
+// one timer: when an answer changes what a gate allows, that holds at once for
+// all who wait, and nobody has a place in a schedule that is no longer true.
+type queue struct {
+	headroom float64
+
+	mu      sync.Mutex
+	waiting list.List // of *waiter
+	timer   *time.Timer
+	round   int64 // of pump
+}
+
+// A waiter is one request before its gates.
+type waiter struct {
+	route  route
+	latest time.Time // when it had rather be refused
+	by     *gate     // the gate that decides
+	place  *list.Element
+	passed chan error // capacity 1: nil, or why it will not pass in time
+	slot   slot       // once it passed
+}
+
+// route is the gates that concern an operation.
+type route struct {
+	common *gate // of the quota without a name
+	named  []*gate
+}
+
+// each calls f with every gate of the route until f returns false.
+func (r route) each(f func(*gate) bool) {
+	if !f(r.common) {
+		return
+	}
+	for _, g := range r.named {
+		if !f(g) {
+			return
+		}
+	}
+}
+
+// closed reports that a gate of the route lets nothing through.
+func (r route) closed(now time.Time) (closed bool) {
+	r.each(func(g *gate) bool { closed = g.closed(now); return !closed })
+	return closed
+}
+
+// slot is a request's booking at the gates of its route.
+type slot struct {
+	route   route
+	held    bool
+	common  int64   // its number at the common gate
+	numbers []int64 // its numbers at the named ones
+}
+
+// book passes a request through the gates of its route.
+func (r route) book(now time.Time) slot {
+	s := slot{route: r, held: true, common: r.common.book(now)}
+	if len(r.named) > 0 {
+		s.numbers = make([]int64, len(r.named))
+		for i, g := range r.named {
+			s.numbers[i] = g.book(now)
+		}
+	}
+	return s
+}
+
+// number is the one that the request has at g; 0 if it was sent before g was
+// known.
+func (s *slot) number(g *gate) int64 {
+	if s.route.common == g {
+		return s.common
+	}
+	for i, named := range s.route.named {
+		if named == g {
+			return s.numbers[i]
+		}
+	}
+	return 0
+}
+
+// settle ends the booking, once.
+func (s *slot) settle(unsent bool) {
+	if !s.held {
+		return
+	}
+	s.held = false
+	s.route.each(func(g *gate) bool { g.settle(unsent); return true })
+}
+
+// enter passes a request at once, queues it to pass at about the given moment,
+// or refuses it. q.mu is held.
+func (q *queue) enter(r route, now, latest time.Time) (slot, *waiter, time.Time, error) {
+	at, by := q.estimate(r, now)
+	switch {
+	case !at.After(now), at.After(latest) && q.credit(r, now): // pacing never refuses what the quota still holds
+		return r.book(now), nil, now, nil
+	case at.After(latest):
+		return slot{}, nil, at, limitRefusal(by.String(), now, at, latest)
+	}
+	w := &waiter{route: r, latest: latest, passed: make(chan error, 1), by: by}
+	by.queued++
+	w.place = q.waiting.PushBack(w)
+	q.pump(now)
+	return slot{}, w, at, nil
+}
+
+// estimate is when a request that comes now may expect to pass, behind those
+// who wait, and the gate that decides it.
+func (q *queue) estimate(r route, now time.Time) (at time.Time, by *gate) {
+	at, by = now, r.common
+	r.each(func(g *gate) bool {
+		t := g.next(now, q.headroom)
+		if g.queued > 0 {
+			t = later(t, now.Add(1)).Add(time.Duration(g.queued) * g.interval(now, q.headroom))
+		}
+		if t.After(at) {
+			at, by = t, g
+		}
+		return true
+	})
+	return at, by
+}
+
+// credit reports that every gate has room by the server's own numbers.
+func (q *queue) credit(r route, now time.Time) (ok bool) {
+	r.each(func(g *gate) bool {
+		ok = !g.next(now, q.headroom).After(now) && g.queued == 0 || g.credit(now)
+		return ok
+	})
+	return ok
+}
+
+// next is when a request may take the route, and the gate that decides it.
+func (q *queue) next(r route, now time.Time) (at time.Time, by *gate) {
+	at, by = now, r.common
+	r.each(func(g *gate) bool {
+		if t := g.next(now, q.headroom); t.After(at) {
+			at, by = t, g
+		}
+		return true
+	})
+	return at, by
+}
+
+// pump lets pass whoever may, and sets the timer for the next. q.mu is held.
+func (q *queue) pump(now time.Time) {
+	var soonest time.Time
+	q.round++
+	for e := q.waiting.Front(); e != nil; {
+		w := e.Value.(*waiter)
+		e = e.Next()
+		if w.by.round == q.round {
+			continue // an earlier one waits for the same gate
+		}
+		at, by := q.next(w.route, now)
+		if !at.After(now) {
+			w.slot = w.route.book(now)
+			q.leave(w, nil)
+			continue
+		}
+		if soonest.IsZero() || at.Before(soonest) {
+			soonest = at
+		}
+		w.by.queued--
+		w.by = by
+		by.queued++
+		if by.round = q.round; by == w.route.common {
+			break // it concerns everyone
+		}
+	}
+	q.schedule(now, soonest)
+}
+
+// leave takes a waiter out and tells it why.
+func (q *queue) leave(w *waiter, why error) {
+	q.waiting.Remove(w.place)
+	w.place = nil
+	w.by.queued--
+	w.passed <- why
+}
+
+// sweep refuses those whose time ends before their gates open. q.mu is held.
+func (q *queue) sweep(now time.Time) {
+	for e := q.waiting.Front(); e != nil; {
+		w := e.Value.(*waiter)
+		e = e.Next()
+		w.route.each(func(g *gate) bool {
+			if at := g.opens(now); at.After(w.latest) {
+				q.leave(w, limitRefusal(g.String(), now, at, w.latest))
+				return false
+			}
+			return true
+		})
+	}
+}
+
+// schedule sets the timer to the moment of the next pump; the zero moment
+// needs none.
+func (q *queue) schedule(now, moment time.Time) {
+	switch {
+	case moment.IsZero():
+		if q.timer != nil {
+			q.timer.Stop()
+		}
+	case q.timer == nil:
+		q.timer = time.AfterFunc(moment.Sub(now), func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.pump(time.Now())
+		})
+	default:
+		q.timer.Reset(moment.Sub(now))
+	}
+}
+
+// abandon takes out a waiter whose call ended, or gives back what it got in the
+// same moment.
+func (q *queue) abandon(w *waiter) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if w.place != nil {
+		q.leave(w, nil)
+	} else {
+		w.slot.settle(true)
+	}
+	q.pump(time.Now())
+}
