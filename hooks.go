@@ -31,6 +31,8 @@ type Hooks struct {
 	Breaker func(BreakerEvent)
 	// Quota reports what a server said of its quota.
 	Quota func(context.Context, QuotaEvent)
+	// Store reports that the store behind [Fleet] went away or came back.
+	Store func(StoreEvent)
 	// Deprecated reports a Deprecation or Sunset header, once per operation.
 	Deprecated func(context.Context, DeprecationEvent)
 }
@@ -130,6 +132,15 @@ type QuotaEvent struct {
 	ResetAt time.Time
 	// ClosedUntil is in the future while no request is let through.
 	ClosedUntil time.Time
+}
+
+// StoreEvent is that a [Fleet]'s store went away, or came back.
+type StoreEvent struct {
+	Client string
+	// Down says that it went away, and Err why.
+	Down bool
+	Err  error
+	At   time.Time
 }
 
 // DeprecationEvent is a server's announcement that an operation goes away.
@@ -291,6 +302,16 @@ func (w *watchers) quota(ctx context.Context, e QuotaEvent) {
 			h.Quota(ctx, e)
 		}
 	}
+}
+
+func (w *watchers) store(e StoreEvent) {
+	e.Client = w.client
+	for _, h := range w.hooks {
+		if h.Store != nil {
+			h.Store(e)
+		}
+	}
+	w.log.store(e)
 }
 
 func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {

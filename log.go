@@ -15,8 +15,9 @@ import (
 )
 
 // Logging is an [Option]: a line per attempt and wait at debug level, broken
-// circuits at warn, and a warning, once per operation, when the server
-// announces its end by a Deprecation (RFC 9745) or Sunset (RFC 8594) header.
+// circuits and a lost [Fleet] store at warn, and a warning, once per operation,
+// when the server announces its end by a Deprecation (RFC 9745) or Sunset (RFC
+// 8594) header.
 //
 // Everything is redacted by allow-list (law 5): a header, query parameter or
 // body field that is not known to be harmless shows as "[redacted]".
@@ -150,6 +151,22 @@ func (l *logger) breaker(e BreakerEvent) {
 		attrs = append(attrs, slog.Int("failed", e.Failed), slog.Int("completed", e.Completed), slog.Time("probe_at", e.ReadyAt))
 	}
 	l.Logger.LogAttrs(ctx, level, "aplomb: circuit "+string(e.To), attrs...)
+}
+
+func (l *logger) store(e StoreEvent) {
+	ctx := context.Background()
+	level, text := slog.LevelInfo, "aplomb: the shared store is back"
+	if e.Down {
+		level, text = slog.LevelWarn, "aplomb: the shared store is away; own limits hold"
+	}
+	if !l.enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{slog.String("client", l.client)}
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", safeText(e.Err, nil)))
+	}
+	l.Logger.LogAttrs(ctx, level, text, attrs...)
 }
 
 func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {

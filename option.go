@@ -19,6 +19,7 @@ import (
 //
 //	Breaker{}       circuit breaker per host              on: half of 20 attempts in 10 s; off: NoBreaker
 //	RateLimit{}     told rate, quota gate and pacing      on: no rate, gates and pacing; off: NoRateLimit
+//	Fleet{}         limits shared with other replicas     off by default
 //	Timeouts{}      connect, TLS, header and idle read    on: 5 s, 5 s, 30 s, 30 s
 //	Logging{}       debug lines, Deprecation warnings     off by default
 //	Hooks{}         functions called on events            none by default
@@ -113,6 +114,7 @@ type config struct {
 	transport  *givenTransport
 	breaker    *Breaker
 	rateLimit  *RateLimit
+	fleet      *Fleet
 	timeouts   *Timeouts
 	logging    *Logging
 	hooks      []Hooks

@@ -29,6 +29,7 @@ type stack struct {
 	// Shared by With, unless it names the struct.
 	breakers *breakers
 	limits   *limits
+	fleet    *fleet
 	budgets  *keyed[origin, *budget]
 }
 
@@ -60,12 +61,15 @@ func (s *stack) share(from *stack) error {
 	if from == nil {
 		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget)}
 	}
-	s.budgets, s.breakers, s.limits, s.base = from.budgets, from.breakers, from.limits, from.base
+	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
 	if s.cfg.breaker != from.cfg.breaker {
 		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts)
 	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
+	}
+	if s.cfg.fleet != from.cfg.fleet {
+		s.fleet = newFleet(s.cfg.fleet, s.cfg.name)
 	}
 	if s.cfg.retry != nil && from.cfg.retry != nil && s.cfg.retry != from.cfg.retry {
 		s.budgets = newKeyed(maxKeys, newBudget)

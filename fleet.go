@@ -1,0 +1,237 @@
+package aplomb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Fleet is an [Option]: the replicas of a service share one rate, and what one
+// learns of a closed quota all obey, by way of a [Store]. It is off by default:
+// each client then keeps limits of its own.
+//
+//	aplomb.Fleet{Store: redis.Store{Client: rdb}}
+//
+// The store can make no call fail (law 10). An operation that fails or takes
+// longer than Timeout leaves the store alone for 1 s, doubled to at most 5 s
+// while it stays away; then one call tries it again and the others go on
+// without. [Hooks].Store and the log tell when it goes and comes back.
+//
+// While the store is away each replica keeps to its own limits alone: its told
+// rate in full, and the gates of the 429s that it saw itself. N replicas may
+// together send up to N times the rate until the store is back, and a 429 that
+// one of them sees meanwhile stops that one only.
+type Fleet struct {
+	// Store is what the replicas share. Required.
+	Store Store
+	// Timeout bounds what the store can add to a call. Default 25 ms.
+	Timeout time.Duration
+	// Prefix begins the store's keys and tells quotas apart: clients with the
+	// same prefix and origin share one. Default: the client's name.
+	Prefix string
+}
+
+func (f Fleet) applyClient(c *config) error {
+	if isNil(f.Store) {
+		return errors.New("aplomb: Fleet.Store is nil: set it, or leave Fleet out")
+	}
+	c.fleet = &f
+	return plausible("Fleet", named{"Timeout", f.Timeout})
+}
+
+// fleet is a store behind a guard. A nil one knows nothing.
+type fleet struct {
+	store  Store
+	prefix string
+	guard  *guard
+	advice *keyed[string, *advice]
+
+	mu       sync.Mutex
+	closings map[string]time.Time // not yet told to the store: until when
+	telling  int                  // goroutines that tell it
+	asking   int                  // of Closed, under way
+}
+
+// Bounds of what goes on in the background (law 7).
+const (
+	maxTelling  = 4
+	maxClosings = 256
+	maxAsking   = 4
+	maxStoreKey = 256 // bytes; a longer key is replaced by its hash
+	adviceFor   = 250 * time.Millisecond
+)
+
+func newFleet(f *Fleet, client string) *fleet {
+	if f == nil {
+		return nil
+	}
+	return &fleet{
+		store:    f.Store,
+		prefix:   orDefault(orDefault(f.Prefix, client), "aplomb"),
+		guard:    &guard{timeout: orDefault(f.Timeout, 25*time.Millisecond)},
+		advice:   newKeyed(maxKeys, func(string) *advice { return &advice{} }),
+		closings: map[string]time.Time{},
+	}
+}
+
+// key is what the store knows key by.
+func (f *fleet) key(key string) string {
+	if len(f.prefix)+1+len(key) <= maxStoreKey {
+		return f.prefix + " " + key
+	}
+	sum := sha256.Sum256([]byte(f.prefix + " " + key))
+	return "sha256 " + hex.EncodeToString(sum[:])
+}
+
+// take takes a place in the schedule that all replicas share. Where ok, the
+// caller sends after wait, or refuses if wait is above claim.MaxWait, in which
+// case nothing was taken. Otherwise the store is of no use now, and the
+// caller's own limits hold. It returns within the fleet's timeout, and has at
+// most half the time that is left until ctx's deadline.
+func (f *fleet) take(ctx context.Context, key string, claim Claim) (wait time.Duration, ok bool) {
+	if f == nil || ctx.Err() != nil {
+		return 0, false
+	}
+	var answer time.Duration
+	op := f.guard.start(func(ctx context.Context) (err error) {
+		answer, err = f.store.Take(ctx, f.key(key), claim)
+		if most := MaxClosing + claim.MaxWait + claim.Interval(); err == nil && answer > most {
+			err = fmt.Errorf("the store names a wait of %v, which no claim and no closing explains", answer)
+		}
+		return err
+	})
+	if !op.await(ctx) {
+		return 0, false
+	}
+	return max(0, answer), true
+}
+
+// close tells all replicas that key is closed for d. It waits for nothing: the
+// store is told in the background, once, and not at all while it is away.
+func (f *fleet) close(key string, d time.Duration) {
+	if f == nil || d <= 0 {
+		return
+	}
+	until := time.Now().Add(min(d, MaxClosing))
+	f.advice.get(key).extend(until)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, pending := f.closings[key]; !pending && len(f.closings) >= maxClosings {
+		return
+	}
+	f.closings[key] = later(f.closings[key], until)
+	if f.telling < maxTelling {
+		f.telling++
+		go f.tell()
+	}
+}
+
+// tell tells the store of closings until none is left.
+func (f *fleet) tell() {
+	for {
+		key, until, ok := f.nextClosing()
+		if !ok {
+			return
+		}
+		op := f.guard.start(func(ctx context.Context) error {
+			return f.store.Close(ctx, f.key(key), time.Until(until))
+		})
+		op.wait()
+	}
+}
+
+func (f *fleet) nextClosing() (key string, until time.Time, ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key, until = range f.closings {
+		delete(f.closings, key)
+		return key, until, true
+	}
+	f.telling--
+	return "", time.Time{}, false
+}
+
+// closed is how much longer key is closed as far as is known here: by close,
+// and by what the store said when it was last asked, which is at most every
+// 250 ms and in the background.
+func (f *fleet) closed(key string) time.Duration {
+	if f == nil {
+		return 0
+	}
+	a := f.advice.get(key)
+	left, stale := a.look(time.Now())
+	if stale && f.mayAsk() {
+		f.ask(key, a)
+	}
+	return left
+}
+
+func (f *fleet) mayAsk() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.asking >= maxAsking {
+		return false
+	}
+	f.asking++
+	return true
+}
+
+func (f *fleet) ask(key string, a *advice) {
+	op := f.guard.start(func(ctx context.Context) error {
+		defer f.asked()
+		d, err := f.store.Closed(ctx, f.key(key))
+		if err == nil && d > 0 {
+			a.extend(time.Now().Add(min(d, MaxClosing)))
+		}
+		return err
+	})
+	if op == nil {
+		f.asked()
+	}
+}
+
+func (f *fleet) asked() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asking--
+}
+
+// flush tells w what became of the store, with no lock held, so that a hook may
+// call the client.
+func (f *fleet) flush(w *watchers) {
+	if f == nil {
+		return
+	}
+	for _, e := range f.guard.drain() {
+		w.store(e)
+	}
+}
+
+// advice is what is known of one key's closing.
+type advice struct {
+	mu    sync.Mutex
+	until time.Time
+	asked time.Time
+}
+
+// extend takes a closing in. None is ever shortened, here or in the store, so
+// an answer that was overtaken does no harm.
+func (a *advice) extend(until time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.until = later(a.until, until)
+}
+
+// look is what is left of the closing, and whether it is time to ask again.
+func (a *advice) look(now time.Time) (left time.Duration, stale bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if stale = now.Sub(a.asked) >= adviceFor; stale {
+		a.asked = now
+	}
+	return max(0, a.until.Sub(now)), stale
+}

@@ -1,0 +1,26 @@
+package redis_test
+
+import (
+	"fmt"
+
+	"github.com/aplomb-go/aplomb"
+	aplombredis "github.com/aplomb-go/aplomb/redis"
+	"github.com/redis/go-redis/v9"
+)
+
+// All replicas of a service keep to 25 requests per second together.
+func Example() {
+	rdb := redis.NewClient(&redis.Options{Addr: "redis:6379", ContextTimeoutEnabled: true, MaxRetries: -1})
+	defer func() { _ = rdb.Close() }()
+
+	c, err := aplomb.New("https://api.acme.example",
+		aplomb.RateLimit{PerSecond: 25, Burst: 50},
+		aplomb.Fleet{Store: aplombredis.Store{Client: rdb}},
+		aplomb.Hooks{Store: func(e aplomb.StoreEvent) { fmt.Println("the store is away:", e.Down) }})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(c.Name())
+	// Output: api.acme.example
+}
