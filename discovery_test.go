@@ -249,13 +249,13 @@ func TestQuotaDiscoveryByTwo(t *testing.T) {
 		both.Wait()
 		used, refused := b.use(5, 20) // at first each takes the other's requests for refusals
 		t.Logf("%.1f %% used, %.2f %% refused", 100*used, 100*refused)
-		assert.True(t, used >= 0.85 && refused < 0.01, used, refused)
+		assert.True(t, used >= 0.7 && refused < 0.01, used, refused)
 	})
 }
 
 // A quota that changes is found again.
 func TestQuotaDiscoveryOfChanges(t *testing.T) {
-	for name, least := range map[string]int{"delta": 1900, "nothing": 1000} {
+	for name, least := range map[string]int{"delta": 1900, "nothing": 700} {
 		bubbleCase(t, name, func(t *testing.T) {
 			b := newBucket(200, 10, dialects[name])
 			for second, rate := range map[int]float64{20: 50, 40: 200} {
