@@ -113,6 +113,13 @@ func brokenRows() []faultRow {
 			}
 		}), want: outcome{attempts: 1, dials: 1, err: "CallError", says: []string{"not 192.0.2.7"}},
 			also: certificate[x509.HostnameError]},
+		{name: "30 no TLS at all", call: postOrder, inject: overTLS(func(m *rig, _ *tls.Config) {
+			dial := m.base.DialContext
+			m.base.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return dial(ctx, network, "api.test:80")
+			}
+		}), want: outcome{attempts: 1, dials: 1, err: "CallError", says: []string{"the server speaks plain http on this port"}},
+			also: certificate[tls.RecordHeaderError]},
 		{name: "31 TLS handshake hangs", inject: mute, call: postOrder, want: outcome{
 			attempts: 4, waits: []time.Duration{5*time.Second + first, 5*time.Second + second, 5*time.Second + third},
 			takes: 20*time.Second + first + second + third, dials: 4, err: "CallError", says: []string{"TLS handshake timeout"}}},
@@ -125,10 +132,12 @@ func brokenRows() []faultRow {
 	}
 }
 
-// certificate holds that the caller finds the reason itself.
+// certificate holds that the caller finds the reason itself, and is not told
+// that a request which never left may have taken effect.
 func certificate[E error](m *rig, err error) {
 	_, ok := errors.AsType[E](err)
 	assert.True(m.T, ok, err)
+	assert.NotContains(m.T, err.Error(), "taken effect")
 }
 
 // committing is a server that books an order per idempotency key, and whose

@@ -164,13 +164,7 @@ func transient(err error) bool {
 
 // permanent reports failures that the next attempt would only repeat.
 func permanent(err error) bool {
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) {
-		return true
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) || distrusted(err) {
 		return true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
@@ -188,6 +182,19 @@ func permanent(err error) bool {
 		strings.Contains(text, "response headers exceeded")
 }
 
+// distrusted reports a TLS handshake that this end broke off: the peer's
+// certificate is not good, or it does not speak TLS.
+func distrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && e.Conn != nil // set only where there was no handshake before
+}
+
 // provablyUnsent reports a failure before a byte of the request left: of the
 // dialling or of the TLS handshake, with the body not even asked for.
 func (a *Attempt) provablyUnsent() bool {
@@ -200,5 +207,5 @@ func (a *Attempt) provablyUnsent() bool {
 	if op, ok := errors.AsType[*net.OpError](a.Err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
-	return strings.Contains(a.Err.Error(), "TLS handshake timeout")
+	return distrusted(a.Err) || strings.Contains(a.Err.Error(), "TLS handshake timeout")
 }
