@@ -304,7 +304,8 @@ func (c *call) fail(err error) error {
 
 // unknownOutcome reports an unsafe request that was sent and not answered.
 func (c *call) unknownOutcome() bool {
-	return c.attempts > 0 && c.last != nil && c.last.wire.Load() != nil && !c.last.provablyUnsent() && !c.safe && !safeMethod(c.method)
+	return c.attempts > 0 && c.last != nil && c.last.wire.Load() != nil && c.last.Verdict.Resend != ResendUnprocessed &&
+		!c.last.provablyUnsent() && !c.safe && !safeMethod(c.method)
 }
 
 // invalid makes the error of a call that could not be built.

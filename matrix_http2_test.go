@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/assert"
 	"github.com/aplomb-go/aplomb/internal/memnet"
 )
 
@@ -129,8 +131,13 @@ func http2Rows() []faultRow {
 			requests: 2, waits: atOnce, attempts: 1, dials: 1, kept: 1, status: 200}},
 		{name: "33 REFUSED_STREAM, POST", inject: http2(h2Refuse, h2OK), call: postOrder, want: outcome{
 			requests: 2, waits: atOnce, attempts: 1, dials: 1, kept: 1, status: 200}},
-		{name: "33 REFUSED_STREAM, body that cannot be read again", inject: http2(h2Refuse, h2OK), call: piped, want: outcome{
-			requests: 1, dials: 1, kept: 1, err: "CallError", says: []string{"REFUSED_STREAM", "the request body cannot be read again"}}},
+		{name: "33 REFUSED_STREAM, body that cannot be read again", inject: http2(h2Refuse, h2OK), want: outcome{
+			requests: 1, dials: 1, kept: 1, err: "CallError", says: []string{"REFUSED_STREAM", "the request body cannot be read again"}},
+			call: func(m *rig) error { return m.pipe("POST") }},
+		{name: "33 REFUSED_STREAM, nothing is resent", inject: http2(h2Refuse, h2OK), opts: []aplomb.Option{aplomb.NoRetry()}, want: outcome{
+			requests: 1, dials: 1, kept: 1, err: "CallError", says: []string{"REFUSED_STREAM"}},
+			call: func(m *rig) error { return m.pipe("POST") },
+			also: func(m *rig, err error) { assert.NotContains(m.T, err.Error(), "taken effect") }},
 		{name: "33 GOAWAY before the stream, POST", inject: http2(h2Leave(0), h2OK), call: postOrder, want: outcome{
 			requests: 2, waits: atOnce, attempts: 1, dials: 2, kept: 1, status: 200}},
 		{name: "33 GOAWAY after the stream", inject: http2(h2Leave(1), h2OK), want: outcome{

@@ -314,11 +314,13 @@ func taking(next http.HandlerFunc) http.HandlerFunc {
 
 // piped sends what another goroutine writes; the bubble fails if that is left
 // with nobody to read it.
-func piped(m *rig) error {
+func piped(m *rig) error { return m.pipe("PUT") }
+
+func (m *rig) pipe(method string) error {
 	from, to := io.Pipe()
 	go func() {
 		_, err := io.WriteString(to, strings.Repeat("x", pipeSize))
 		_ = to.CloseWithError(err)
 	}()
-	return m.do("PUT", from)
+	return m.do(method, from)
 }

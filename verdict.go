@@ -146,7 +146,7 @@ func classifyError(a *Attempt) Verdict {
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
 	}
-	if a.provablyUnsent() {
+	if a.provablyUnsent() || refusedStream(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendUnprocessed}
 	}
 	return Verdict{Outcome: OutcomeFault}
@@ -193,6 +193,15 @@ func distrusted(err error) bool {
 	}
 	e, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok && e.Conn != nil // set only where there was no handshake before
+}
+
+// refusedStream reports an HTTP/2 server's word that it did nothing with the
+// request (RFC 9113, section 8.7). net/http resends by itself as long as it can;
+// this is what it could not. Its error has no type, and one with another
+// beginning may quote the server.
+func refusedStream(err error) bool {
+	text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
+	return strings.HasPrefix(text, "stream error: ") && strings.Contains(text, "; REFUSED_STREAM")
 }
 
 // provablyUnsent reports a failure before a byte of the request left: of the
