@@ -247,6 +247,8 @@ func (c *call) hintFor(e *APIError) string {
 	switch {
 	case e.StatusCode == http.StatusUnauthorized:
 		return c.credentialHint()
+	case e.StatusCode == http.StatusProxyAuthRequired:
+		return proxyHint
 	case e.StatusCode == http.StatusNotFound && e.Code == "": // no API's own word: perhaps the wrong address
 		return "the URL was " + redact.URL(c.last.Request.URL)
 	case e.StatusCode/100 == 2:
@@ -313,10 +315,15 @@ func (c *call) invalid(err error) error {
 	return &CallError{Operation: c.operation, Host: c.host(), Err: err, Client: c.name(), text: safeText(err, nil)}
 }
 
+const proxyHint = "give the proxy's URL its user and password"
+
 // causeHint explains failures that puzzle newcomers.
 func causeHint(err error) string {
 	text := err.Error()
+	p, proxied := errors.AsType[*proxyError](err)
 	switch {
+	case proxied && p.status == http.StatusProxyAuthRequired:
+		return proxyHint
 	case strings.Contains(text, "certificate signed by unknown authority"):
 		return "a proxy may be in between; set SSL_CERT_FILE to its CA"
 	case strings.Contains(text, "first record does not look like a TLS handshake"):

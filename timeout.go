@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +80,7 @@ func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
 	if rt.DialTLSContext != nil {
 		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
 	}
+	rt.OnProxyConnectResponse = typedProxy(rt.OnProxyConnectResponse)
 	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
 	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
 	rt.MaxResponseHeaderBytes = orDefault(rt.MaxResponseHeaderBytes, maxResponseHeader)
@@ -113,6 +115,37 @@ func boundDial(dial dialFunc, d time.Duration) dialFunc {
 		}
 		return nil, &dialError{err}
 	}
+}
+
+type connectFunc func(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error
+
+// typedProxy gives a proxy's refusal to connect a type. net/http makes of it an
+// error with the status text alone, which says neither that it was the proxy's
+// nor that nothing of the request was sent.
+func typedProxy(own connectFunc) connectFunc {
+	return func(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
+		if own != nil {
+			if err := own(ctx, proxy, connect, answer); err != nil {
+				return err
+			}
+		}
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+		return &dialError{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &proxyError{answer.StatusCode}}}
+	}
+}
+
+// proxyError is a proxy's answer to CONNECT other than 200.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answered %d %s", e.status, http.StatusText(e.status))
+}
+
+// permanent reports a refusal that the next attempt would only repeat.
+func (e *proxyError) permanent() bool {
+	return e.status/100 == 4 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
 }
 
 type dialAddr struct{ network, address string }

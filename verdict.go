@@ -170,6 +170,9 @@ func permanent(err error) bool {
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
 	}
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.permanent()
+	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok && d.IsNotFound {
 		return true
 	}
