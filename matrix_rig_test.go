@@ -31,6 +31,9 @@ type faultRow struct {
 	want   outcome
 	// also looks at what outcome has no field for.
 	also func(*rig, error)
+	// crowd stands in the place of all these where a row takes many calls. It
+	// calls connect itself.
+	crowd func(*rig)
 }
 
 // outcome is what a row expects. Every field is checked, a zero one as well.
@@ -71,6 +74,11 @@ type caller func(*rig) error
 func (row faultRow) run(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newRig(t, row.steps...)
+		if row.crowd != nil {
+			row.crowd(m)
+			m.settle()
+			return
+		}
 		if row.inject != nil {
 			row.inject(m)
 		}
@@ -108,8 +116,14 @@ func (m *rig) connect(opts ...aplomb.Option) {
 	m.base.DialContext = m.ledger.watchDials(m.base.DialContext)
 	m.client = fixedJitter(newClientAt(m.T, m.url, append([]aplomb.Option{
 		aplomb.Name("test"), aplomb.Transport(m.base), aplomb.PerAttempt(m.ledger.watchBodies),
-		aplomb.Hooks{CallDone: func(_ context.Context, e aplomb.CallEvent) { m.done = e }},
+		aplomb.Hooks{CallDone: m.callDone},
 	}, opts...)...), 1)
+}
+
+func (m *rig) callDone(_ context.Context, e aplomb.CallEvent) {
+	m.ledger.mu.Lock() // a crowd's calls end together
+	defer m.ledger.mu.Unlock()
+	m.done = e
 }
 
 func (want outcome) check(m *rig, err error, took time.Duration) {
