@@ -82,7 +82,9 @@ func (row faultRow) run(t *testing.T) {
 		if row.inject != nil {
 			row.inject(m)
 		}
-		m.connect(row.opts...)
+		if m.client == nil {
+			m.connect(row.opts...)
+		}
 		call := row.call
 		if call == nil {
 			call = getOrder
@@ -136,6 +138,7 @@ func (want outcome) check(m *rig, err error, took time.Duration) {
 	if want.attempts == 0 {
 		want.attempts = want.requests
 	}
+	want.attempts = max(want.attempts, 0)
 	open, dials := m.ledger.count()
 	assert.Equal(m.T, m.api.count(), want.requests, "requests")
 	assert.Equal(m.T, waits, want.waits, "waits")
@@ -291,6 +294,10 @@ func (m *rig) do(method string, body io.Reader) error {
 	if err != nil {
 		return err
 	}
+	return m.send(req)
+}
+
+func (m *rig) send(req *http.Request) error {
 	resp, err := m.client.Do(req)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ import (
 func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
 	for _, row := range slices.Concat(
-		brokenRows(), silentRows(), statusRows(), retryAfterRows(), contentRows(), onceRows(), http2Rows(), proxyRows(), tokenRows(),
+		brokenRows(), silentRows(), statusRows(), retryAfterRows(), contentRows(), onceRows(), http2Rows(), proxyRows(), tokenRows(), stampedeRows(), cancelRows(),
 	) {
 		t.Run(row.name, row.run)
 	}

@@ -278,9 +278,11 @@ func (u *upload) done() {
 	u.timer = nil
 }
 
-// ownCause names the timeout behind a cancelled attempt, where there is one.
+// ownCause names the reason for which the context ended, ours or the caller's:
+// HTTP/2 reports no more than that it did.
 func ownCause(ctx context.Context, err error) error {
-	if cause, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*timeoutError](cause); ok || cause != nil && err == ctx.Err() { //nolint:errorlint // a dial's error says more
 		return cause
 	}
 	return err
