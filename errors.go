@@ -147,7 +147,7 @@ func (e CallError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.line()
 func (e CallError) LogValue() slog.Value { return slog.StringValue(e.line()) }
 
 // DecodeError is an answer of an expected status whose body is not what the
-// call asked for.
+// call asked for. It prints as one safe line, whatever the verb.
 type DecodeError struct {
 	// Client is the client's name.
 	Client     string
@@ -155,9 +155,11 @@ type DecodeError struct {
 	StatusCode int
 	// ContentType is the answer's media type.
 	ContentType string
-	RequestID   string
-	Attempts    int
-	Elapsed     time.Duration
+	// Body is how the answer began, up to 4 KiB. It is never printed.
+	Body      []byte
+	RequestID string
+	Attempts  int
+	Elapsed   time.Duration
 	// Hint is what to try next; "" when there is nothing to say.
 	Hint string
 	// Err is the decoder's error.

@@ -272,7 +272,11 @@ func contentRows() []faultRow {
 	sign := page(200, "text/html; charset=utf-8", "<html><h1>Sign in</h1></html>")
 	return []faultRow{
 		{name: "26 malformed JSON", steps: []http.HandlerFunc{body(`{"id":"o_1",}`), ok}, want: outcome{
-			requests: 1, dials: 1, kept: 1, status: 200, err: "DecodeError", says: []string{"the body is not valid JSON"}}},
+			requests: 1, dials: 1, kept: 1, status: 200, err: "DecodeError", says: []string{"the body is not valid JSON"}},
+			also: bodyKept(`{"id":"o_1",}`)},
+		{name: "26 malformed JSON, much of it", steps: []http.HandlerFunc{body(strings.Repeat("[", 100_000)), ok}, want: outcome{
+			requests: 1, dials: 1, kept: 1, status: 200, err: "DecodeError"},
+			also: bodyKept(strings.Repeat("[", 4096))},
 		{name: "27 HTML", steps: []http.HandlerFunc{sign, ok}, want: outcome{
 			requests: 1, dials: 1, kept: 1, status: 200, err: "DecodeError",
 			says: []string{`expected JSON, got text/html ("<h1>Sign in")`, "a proxy or login page is answering"}}},
@@ -282,6 +286,15 @@ func contentRows() []faultRow {
 			requests: 1, dials: 1, err: "CallError", says: []string{"response headers exceeded 1048576 bytes"}}},
 		{name: "29 gzip bomb", steps: []http.HandlerFunc{gzipBomb, ok}, want: outcome{
 			requests: 1, dials: 1, err: "CallError", is: aplomb.ErrTooLarge, says: []string{"larger than MaxBody's 33554432 bytes", "raise MaxBody"}}},
+	}
+}
+
+// bodyKept holds that the error has how the answer began, and prints none of it.
+func bodyKept(want string) func(*rig, error) {
+	return func(m *rig, err error) {
+		e, _ := errors.AsType[*aplomb.DecodeError](err)
+		assert.Equal(m.T, string(e.Body), want)
+		assert.NotContains(m.T, fmt.Sprintf("%v %+v %#v %s", err, *e, err, err), want)
 	}
 }
 

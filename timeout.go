@@ -40,6 +40,7 @@ const (
 	defaultMaxBody        = 32 << 20
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
+	maxDecodeBody         = 4 << 10
 	defaultIdleConns      = 100
 	defaultIdleConnsAHost = 64 // net/http keeps 2, which makes 64 callers of one API dial for ever
 )
