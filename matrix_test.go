@@ -88,6 +88,8 @@ func brokenRows() []faultRow {
 			requests: 1, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
 		{name: "6p body shorter than its length, POST", steps: []http.HandlerFunc{wire(cutShort), ok}, call: postOrder, want: outcome{
 			requests: 1, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
+		{name: "6k RST in the body, POST with a key", steps: []http.HandlerFunc{wire(cutShort, resetting), ok}, call: postKeyed, want: outcome{
+			requests: 2, waits: []time.Duration{first + millisecond}, takes: first + millisecond, dials: 2, kept: 1, status: 200}},
 		{name: "7 body longer than its length", steps: []http.HandlerFunc{
 			wire("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"id\":\"o1\"}HTTP/1.1 200 OK\r\n\r\n", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })},
 			want: outcome{requests: 1, dials: 1, status: 200}},
@@ -162,7 +164,11 @@ func committing(m *rig) {
 // Servers that say nothing, or not enough.
 func silentRows() []faultRow {
 	stalls := fault(aplombtest.StallBody(3, 0))
-	half := 30 * time.Second // of the timeouts, by default
+	half := 30 * time.Second         // of the timeouts, by default
+	drained := 50 * time.Millisecond // is as long as a retry waits for the rest of an error
+	brokenOff := func(w http.ResponseWriter, r *http.Request) {
+		aplombtest.NewScript(status(503), aplombtest.StallBody(3, 0)).ServeHTTP(w, r)
+	}
 	return []faultRow{
 		{name: "8 silence", steps: []http.HandlerFunc{mutes, ok}, want: outcome{
 			requests: 2, waits: []time.Duration{half + first}, takes: half + first, dials: 2, kept: 1, status: 200}},
@@ -177,6 +183,8 @@ func silentRows() []faultRow {
 			requests: 2, waits: []time.Duration{half + first}, takes: half + first, dials: 2, kept: 1, status: 200}},
 		{name: "10p body hangs, POST", steps: []http.HandlerFunc{stalls, ok}, call: postOrder, want: outcome{
 			requests: 1, takes: half, dials: 1, err: "CallError", is: context.DeadlineExceeded, says: []string{"idle read timeout after 30s", sentTwice}}},
+		{name: "10 body of an error hangs, streamed", steps: []http.HandlerFunc{brokenOff, ok}, call: stream, want: outcome{
+			requests: 2, waits: []time.Duration{first + drained}, takes: first + drained, dials: 2, kept: 1, status: 200}},
 		{name: "10 body hangs, streamed", steps: []http.HandlerFunc{stalls, ok}, call: stream, want: outcome{
 			requests: 1, takes: half, dials: 1, status: 200, err: "*aplomb.timeoutError", is: context.DeadlineExceeded}},
 	}
@@ -196,6 +204,8 @@ func statusRows() []faultRow {
 		{name: "13 500", steps: []http.HandlerFunc{status(500)}, want: outcome{
 			requests: 4, waits: allWaits, takes: first + second + third, dials: 1, kept: 1, status: 500, err: "APIError", says: scripted}},
 		{name: "13 500 once", steps: []http.HandlerFunc{status(500), ok}, want: outcome{
+			requests: 2, waits: allWaits[:1], takes: first, dials: 1, kept: 1, status: 200}},
+		{name: "13 500 once, streamed", steps: []http.HandlerFunc{status(500), ok}, call: stream, want: outcome{
 			requests: 2, waits: allWaits[:1], takes: first, dials: 1, kept: 1, status: 200}},
 		{name: "13p 500, POST without a key", steps: []http.HandlerFunc{status(500), ok}, call: postOrder, want: outcome{
 			requests: 1, dials: 1, kept: 1, status: 500, err: "APIError", says: []string{sentTwice}}},
@@ -255,11 +265,15 @@ func retryAfterRows() []faultRow {
 // asksFor holds that the error has the time, and that nobody asks again before.
 func asksFor(d time.Duration) func(*rig, error) {
 	return func(m *rig, err error) {
-		e, _ := errors.AsType[*aplomb.APIError](err)
+		e, ok := errors.AsType[*aplomb.APIError](err)
+		if !assert.True(m.T, ok, err) {
+			return
+		}
 		assert.Equal(m.T, e.RetryAfter, d)
 		start := time.Now()
 		err = getOrder(m)
 		assert.ErrorIs(m.T, err, aplomb.ErrRateLimited)
+		assert.Equal(m.T, typeOf(err), "CallError")
 		ce, _ := errors.AsType[*aplomb.CallError](err)
 		assert.True(m.T, ce.ReadyAt.After(start), ce.ReadyAt)
 		assert.Equal(m.T, time.Since(start), 0)
@@ -292,7 +306,10 @@ func contentRows() []faultRow {
 // bodyKept holds that the error has how the answer began, and prints none of it.
 func bodyKept(want string) func(*rig, error) {
 	return func(m *rig, err error) {
-		e, _ := errors.AsType[*aplomb.DecodeError](err)
+		e, ok := errors.AsType[*aplomb.DecodeError](err)
+		if !assert.True(m.T, ok, err) {
+			return
+		}
 		assert.Equal(m.T, string(e.Body), want)
 		assert.NotContains(m.T, fmt.Sprintf("%v %+v %#v %s", err, *e, err, err), want)
 	}
