@@ -180,15 +180,15 @@ func typeOf(err error) string {
 	}
 }
 
-// settle holds every row to law 8: each response body was closed, and each
-// connection is either closed or idle. The bubble itself fails if a goroutine
+// settle holds every row to law 8: each body, sent or received, was closed, and
+// each connection is either closed or idle. The bubble itself fails if a goroutine
 // is left.
 func (m *rig) settle() {
 	m.Helper()
 	time.Sleep(m.linger)
 	synctest.Wait()
 	m.ledger.mu.Lock()
-	assert.Equal(m.T, m.ledger.bodies, 0, "response bodies left open")
+	assert.Equal(m.T, m.ledger.bodies, 0, "bodies left open")
 	m.ledger.mu.Unlock()
 	m.client.CloseIdleConnections()
 	synctest.Wait()
@@ -218,17 +218,42 @@ func (l *ledger) watchDials(dial func(context.Context, string, string) (net.Conn
 	}
 }
 
-// watchBodies is a PerAttempt middleware: all bodies that attempts bring pass it.
+// watchBodies is a PerAttempt middleware: all bodies that attempts send and
+// bring pass it.
 func (l *ledger) watchBodies(next http.RoundTripper) http.RoundTripper {
 	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		if r.Body != nil && r.Body != http.NoBody {
+			r = l.watchUpload(r)
+		}
 		resp, err := next.RoundTrip(r)
 		if err != nil {
 			return nil, err
 		}
-		body, closed := resp.Body, l.open(&l.bodies)
-		resp.Body = &hookedBody{Reader: body, close: func() { closed(); _ = body.Close() }}
+		resp.Body = l.watchBody(resp.Body)
 		return resp, nil
 	})
+}
+
+// watchUpload watches the request's body, and those that net/http opens in its
+// place when it sends again by itself.
+func (l *ledger) watchUpload(r *http.Request) *http.Request {
+	own := r.WithContext(r.Context())
+	own.Body = l.watchBody(r.Body)
+	if r.GetBody != nil {
+		own.GetBody = func() (io.ReadCloser, error) {
+			body, err := r.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			return l.watchBody(body), nil
+		}
+	}
+	return own
+}
+
+func (l *ledger) watchBody(body io.ReadCloser) io.ReadCloser {
+	closed := l.open(&l.bodies)
+	return &hookedBody{Reader: body, close: func() { closed(); _ = body.Close() }}
 }
 
 // open counts one more of n and returns what counts it closed, once.

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,11 +28,18 @@ import (
 // with the same account: no body, connection or goroutine is left.
 func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
+	var held [45]bool
 	for _, row := range slices.Concat(
-		brokenRows(), silentRows(), statusRows(), retryAfterRows(), contentRows(), onceRows(), http2Rows(), proxyRows(), tokenRows(), stampedeRows(), cancelRows(),
+		brokenRows(), silentRows(), statusRows(), retryAfterRows(), contentRows(), onceRows(),
+		http2Rows(), proxyRows(), tokenRows(), stampedeRows(), cancelRows(),
 	) {
+		number, _, _ := strings.Cut(row.name, " ")
+		n, err := strconv.Atoi(strings.TrimRight(number, "pks"))
+		assert.NoError(t, err)
+		held[n] = true
 		t.Run(row.name, row.run)
 	}
+	assert.Equal(t, slices.Index(held[1:], false), -1, "a row is missing")
 }
 
 // The waits between attempts at full jitter.

@@ -192,7 +192,7 @@ func newTimed(next http.RoundTripper, t *Timeouts) *timed {
 	return &timed{next: next, header: orDefault(t.ResponseHeader, defaultHeader), idleRead: orDefault(t.IdleRead, defaultIdleRead)}
 }
 
-func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	a, err := attemptOf(r)
 	if err != nil {
 		return nil, err
@@ -204,10 +204,10 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		up := &upload{touched: &a.touched, timer: timer, silence: t.header}
-		defer up.done()
+		defer func() { up.done(err != nil) }()
 		r = up.watch(r)
 	}
-	resp, err := normalise(t.next.RoundTrip(r))
+	resp, err = normalise(t.next.RoundTrip(r))
 	if err != nil {
 		return nil, ownCause(r.Context(), err)
 	}
@@ -225,37 +225,49 @@ type upload struct {
 	touched *atomic.Bool
 	silence time.Duration
 
-	mu    sync.Mutex
-	timer *time.Timer // nil once the wait is over, or where there is none
+	mu     sync.Mutex
+	timer  *time.Timer   // nil once the wait is over, or where there is none
+	opened []*uploadBody // in the place of the first
 }
 
 type uploadBody struct {
 	io.ReadCloser
-	up *upload
+	up   *upload
+	used atomic.Bool // read or closed
 }
 
 // watch is r with its bodies watched.
 func (u *upload) watch(r *http.Request) *http.Request {
 	own := *r
-	own.Body = &uploadBody{r.Body, u}
+	own.Body = &uploadBody{ReadCloser: r.Body, up: u}
 	if r.GetBody != nil {
 		own.GetBody = func() (io.ReadCloser, error) {
 			body, err := r.GetBody()
 			if err != nil {
 				return nil, err
 			}
-			return &uploadBody{body, u}, nil
+			again := &uploadBody{ReadCloser: body, up: u}
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.opened = append(u.opened, again)
+			return again, nil
 		}
 	}
 	return &own
 }
 
 func (b *uploadBody) Read(p []byte) (int, error) {
+	b.used.Store(true)
 	b.up.touched.Store(true)
 	b.up.hold(0)
 	n, err := b.ReadCloser.Read(p)
 	b.up.hold(b.up.silence)
 	return n, err
+}
+
+func (b *uploadBody) Close() error {
+	b.used.Store(true)
+	return b.ReadCloser.Close()
 }
 
 // hold stops the timer, or starts it anew for d.
@@ -272,11 +284,22 @@ func (u *upload) hold(d time.Duration) {
 }
 
 // done ends the wait: the transport may go on reading after an early answer.
-func (u *upload) done() {
+// Bodies that were opened for nothing are closed: net/http drops one that it
+// opened for an HTTP/2 connection which turns out to be gone.
+func (u *upload) done(failed bool) {
 	u.hold(0)
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.timer = nil
+	opened := u.opened
+	u.mu.Unlock()
+	if n := len(opened); n > 0 && !failed {
+		opened = opened[:n-1] // the one that was sent, be it read or not
+	}
+	for _, b := range opened {
+		if !b.used.Swap(true) {
+			_ = b.ReadCloser.Close()
+		}
+	}
 }
 
 // ownCause names the reason for which the context ended, ours or the caller's:
