@@ -60,6 +60,7 @@ func (a *answer) decodeError(body []byte, cause error) error {
 	e := &DecodeError{
 		Operation: a.call.operation, StatusCode: a.StatusCode, ContentType: kind, RequestID: redact.Text(a.RequestID, 80, secretsOf(a.call.last)...),
 		Attempts: a.Attempts, Elapsed: time.Since(a.call.start), Err: cause, Client: a.call.name(),
+		Body: bytes.Clone(body[:min(len(body), maxDecodeBody)]), // a copy, lest the error keeps 32 MiB
 	}
 	wrong, typed := errors.AsType[*json.UnmarshalTypeError](cause)
 	switch {

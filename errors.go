@@ -147,7 +147,7 @@ func (e CallError) Format(f fmt.State, verb rune) { formatLine(f, verb, e.line()
 func (e CallError) LogValue() slog.Value { return slog.StringValue(e.line()) }
 
 // DecodeError is an answer of an expected status whose body is not what the
-// call asked for.
+// call asked for. It prints as one safe line, whatever the verb.
 type DecodeError struct {
 	// Client is the client's name.
 	Client     string
@@ -155,9 +155,11 @@ type DecodeError struct {
 	StatusCode int
 	// ContentType is the answer's media type.
 	ContentType string
-	RequestID   string
-	Attempts    int
-	Elapsed     time.Duration
+	// Body is how the answer began, up to 4 KiB. It is never printed.
+	Body      []byte
+	RequestID string
+	Attempts  int
+	Elapsed   time.Duration
 	// Hint is what to try next; "" when there is nothing to say.
 	Hint string
 	// Err is the decoder's error.
@@ -247,6 +249,8 @@ func (c *call) hintFor(e *APIError) string {
 	switch {
 	case e.StatusCode == http.StatusUnauthorized:
 		return c.credentialHint()
+	case e.StatusCode == http.StatusProxyAuthRequired:
+		return proxyHint
 	case e.StatusCode == http.StatusNotFound && e.Code == "": // no API's own word: perhaps the wrong address
 		return "the URL was " + redact.URL(c.last.Request.URL)
 	case e.StatusCode/100 == 2:
@@ -304,7 +308,8 @@ func (c *call) fail(err error) error {
 
 // unknownOutcome reports an unsafe request that was sent and not answered.
 func (c *call) unknownOutcome() bool {
-	return c.attempts > 0 && c.last != nil && c.last.wire.Load() != nil && !c.last.provablyUnsent() && !c.safe && !safeMethod(c.method)
+	return c.attempts > 0 && c.last != nil && c.last.wire.Load() != nil && c.last.Verdict.Resend != ResendUnprocessed &&
+		!c.last.provablyUnsent() && !c.safe && !safeMethod(c.method)
 }
 
 // invalid makes the error of a call that could not be built.
@@ -312,10 +317,15 @@ func (c *call) invalid(err error) error {
 	return &CallError{Operation: c.operation, Host: c.host(), Err: err, Client: c.name(), text: safeText(err, nil)}
 }
 
+const proxyHint = "give the proxy's URL its user and password"
+
 // causeHint explains failures that puzzle newcomers.
 func causeHint(err error) string {
 	text := err.Error()
+	p, proxied := errors.AsType[*proxyError](err)
 	switch {
+	case proxied && p.status == http.StatusProxyAuthRequired:
+		return proxyHint
 	case strings.Contains(text, "certificate signed by unknown authority"):
 		return "a proxy may be in between; set SSL_CERT_FILE to its CA"
 	case strings.Contains(text, "first record does not look like a TLS handshake"):

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ const (
 	defaultMaxBody        = 32 << 20
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
+	maxDecodeBody         = 4 << 10
 	defaultIdleConns      = 100
 	defaultIdleConnsAHost = 64 // net/http keeps 2, which makes 64 callers of one API dial for ever
 )
@@ -79,6 +81,7 @@ func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
 	if rt.DialTLSContext != nil {
 		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
 	}
+	rt.OnProxyConnectResponse = typedProxy(rt.OnProxyConnectResponse)
 	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
 	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
 	rt.MaxResponseHeaderBytes = orDefault(rt.MaxResponseHeaderBytes, maxResponseHeader)
@@ -113,6 +116,37 @@ func boundDial(dial dialFunc, d time.Duration) dialFunc {
 		}
 		return nil, &dialError{err}
 	}
+}
+
+type connectFunc func(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error
+
+// typedProxy gives a proxy's refusal to connect a type. net/http makes of it an
+// error with the status text alone, which says neither that it was the proxy's
+// nor that nothing of the request was sent.
+func typedProxy(own connectFunc) connectFunc {
+	return func(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error {
+		if own != nil {
+			if err := own(ctx, proxy, connect, answer); err != nil {
+				return err
+			}
+		}
+		if answer.StatusCode == http.StatusOK {
+			return nil
+		}
+		return &dialError{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: &proxyError{answer.StatusCode}}}
+	}
+}
+
+// proxyError is a proxy's answer to CONNECT other than 200.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answered %d %s", e.status, http.StatusText(e.status))
+}
+
+// permanent reports a refusal that the next attempt would only repeat.
+func (e *proxyError) permanent() bool {
+	return e.status/100 == 4 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
 }
 
 type dialAddr struct{ network, address string }
@@ -158,7 +192,7 @@ func newTimed(next http.RoundTripper, t *Timeouts) *timed {
 	return &timed{next: next, header: orDefault(t.ResponseHeader, defaultHeader), idleRead: orDefault(t.IdleRead, defaultIdleRead)}
 }
 
-func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	a, err := attemptOf(r)
 	if err != nil {
 		return nil, err
@@ -170,10 +204,10 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if r.Body != nil && r.Body != http.NoBody {
 		up := &upload{touched: &a.touched, timer: timer, silence: t.header}
-		defer up.done()
+		defer func() { up.done(err != nil) }()
 		r = up.watch(r)
 	}
-	resp, err := normalise(t.next.RoundTrip(r))
+	resp, err = normalise(t.next.RoundTrip(r))
 	if err != nil {
 		return nil, ownCause(r.Context(), err)
 	}
@@ -191,37 +225,49 @@ type upload struct {
 	touched *atomic.Bool
 	silence time.Duration
 
-	mu    sync.Mutex
-	timer *time.Timer // nil once the wait is over, or where there is none
+	mu     sync.Mutex
+	timer  *time.Timer   // nil once the wait is over, or where there is none
+	opened []*uploadBody // in the place of the first
 }
 
 type uploadBody struct {
 	io.ReadCloser
-	up *upload
+	up   *upload
+	used atomic.Bool // read or closed
 }
 
 // watch is r with its bodies watched.
 func (u *upload) watch(r *http.Request) *http.Request {
 	own := *r
-	own.Body = &uploadBody{r.Body, u}
+	own.Body = &uploadBody{ReadCloser: r.Body, up: u}
 	if r.GetBody != nil {
 		own.GetBody = func() (io.ReadCloser, error) {
 			body, err := r.GetBody()
 			if err != nil {
 				return nil, err
 			}
-			return &uploadBody{body, u}, nil
+			again := &uploadBody{ReadCloser: body, up: u}
+			u.mu.Lock()
+			defer u.mu.Unlock()
+			u.opened = append(u.opened, again)
+			return again, nil
 		}
 	}
 	return &own
 }
 
 func (b *uploadBody) Read(p []byte) (int, error) {
+	b.used.Store(true)
 	b.up.touched.Store(true)
 	b.up.hold(0)
 	n, err := b.ReadCloser.Read(p)
 	b.up.hold(b.up.silence)
 	return n, err
+}
+
+func (b *uploadBody) Close() error {
+	b.used.Store(true)
+	return b.ReadCloser.Close()
 }
 
 // hold stops the timer, or starts it anew for d.
@@ -238,16 +284,29 @@ func (u *upload) hold(d time.Duration) {
 }
 
 // done ends the wait: the transport may go on reading after an early answer.
-func (u *upload) done() {
+// Bodies that were opened for nothing are closed: net/http drops one that it
+// opened for an HTTP/2 connection which turns out to be gone.
+func (u *upload) done(failed bool) {
 	u.hold(0)
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	u.timer = nil
+	opened := u.opened
+	u.mu.Unlock()
+	if n := len(opened); n > 0 && !failed {
+		opened = opened[:n-1] // the one that was sent, be it read or not
+	}
+	for _, b := range opened {
+		if !b.used.Swap(true) {
+			_ = b.ReadCloser.Close()
+		}
+	}
 }
 
-// ownCause names the timeout behind a cancelled attempt, where there is one.
+// ownCause names the reason for which the context ended, ours or the caller's:
+// HTTP/2 reports no more than that it did.
 func ownCause(ctx context.Context, err error) error {
-	if cause, ok := errors.AsType[*timeoutError](context.Cause(ctx)); ok {
+	cause := context.Cause(ctx)
+	if _, ok := errors.AsType[*timeoutError](cause); ok || cause != nil && err == ctx.Err() { //nolint:errorlint // a dial's error says more
 		return cause
 	}
 	return err

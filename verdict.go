@@ -146,7 +146,7 @@ func classifyError(a *Attempt) Verdict {
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
 	}
-	if a.provablyUnsent() {
+	if a.provablyUnsent() || refusedStream(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendUnprocessed}
 	}
 	return Verdict{Outcome: OutcomeFault}
@@ -164,17 +164,14 @@ func transient(err error) bool {
 
 // permanent reports failures that the next attempt would only repeat.
 func permanent(err error) bool {
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) {
-		return true
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return true
-	}
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) || distrusted(err) {
 		return true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return true
+	}
+	if p, ok := errors.AsType[*proxyError](err); ok {
+		return p.permanent()
 	}
 	if d, ok := errors.AsType[*net.DNSError](err); ok && d.IsNotFound {
 		return true
@@ -186,6 +183,28 @@ func permanent(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "malformed HTTP") || strings.Contains(text, "malformed MIME header") ||
 		strings.Contains(text, "response headers exceeded")
+}
+
+// distrusted reports a TLS handshake that this end broke off: the peer's
+// certificate is not good, or it does not speak TLS.
+func distrusted(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok && e.Conn != nil // set only where there was no handshake before
+}
+
+// refusedStream reports an HTTP/2 server's word that it did nothing with the
+// request (RFC 9113, section 8.7). net/http resends by itself as long as it can;
+// this is what it could not. Its error has no type, and one with another
+// beginning may quote the server.
+func refusedStream(err error) bool {
+	text := strings.TrimPrefix(err.Error(), "http2: Transport: cannot retry err [")
+	return strings.HasPrefix(text, "stream error: ") && strings.Contains(text, "; REFUSED_STREAM")
 }
 
 // provablyUnsent reports a failure before a byte of the request left: of the
@@ -200,5 +219,5 @@ func (a *Attempt) provablyUnsent() bool {
 	if op, ok := errors.AsType[*net.OpError](a.Err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
-	return strings.Contains(a.Err.Error(), "TLS handshake timeout")
+	return distrusted(a.Err) || strings.Contains(a.Err.Error(), "TLS handshake timeout")
 }
