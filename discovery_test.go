@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -189,6 +190,7 @@ func work(t *testing.T, h http.Handler, workers int, last time.Duration, opts ..
 		})
 	}
 	group.Wait()
+	synctest.Wait() // for what the last calls set going
 }
 
 // Told nothing, 32 workers find a quota of 200 a second by what the server says
