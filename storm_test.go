@@ -55,18 +55,17 @@ func storm(t *testing.T, last, healthy time.Duration, call func(*aplombtest.Serv
 	}))
 	one := call(server)
 	end := o.over.Add(time.Second)
-	var mu sync.Mutex
 	var workers sync.WaitGroup
 	for range 50 {
 		workers.Go(func() {
 			for time.Now().Before(end) {
 				begun := time.Now()
 				err := one()
-				mu.Lock()
+				o.mu.Lock()
 				if err != nil && !o.firstGood.IsZero() && begun.After(o.firstGood) {
 					late++
 				}
-				mu.Unlock()
+				o.mu.Unlock()
 				time.Sleep(50 * time.Millisecond)
 			}
 		})
