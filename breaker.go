@@ -65,11 +65,7 @@ func (b *Breaker) withDefaults(t *Timeouts) Breaker {
 	d.Window = orDefault(d.Window, 10*time.Second)
 	d.OpenFor = orDefault(d.OpenFor, 500*time.Millisecond)
 	d.MaxOpenFor = max(orDefault(d.MaxOpenFor, 1500*time.Millisecond), d.OpenFor)
-	answer := defaultHeader
-	if t != nil {
-		answer = orDefault(t.ResponseHeader, defaultHeader)
-	}
-	d.ProbeLease = orDefault(d.ProbeLease, answer+5*time.Second)
+	d.ProbeLease = orDefault(d.ProbeLease, t.withDefaults().ResponseHeader+5*time.Second)
 	return d
 }
 

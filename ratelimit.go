@@ -62,6 +62,13 @@ func NoRateLimit() Option {
 	return clientOption(func(c *config) error { c.rateLimit = nil; return nil })
 }
 
+func (l RateLimit) withDefaults() RateLimit {
+	l.Headroom = orDefault(l.Headroom, 0.1)
+	l.MaxWait = orDefault(l.MaxWait, 60*time.Second)
+	l.Burst = orDefault(l.Burst, max(1, int(min(l.PerSecond, math.MaxInt32))))
+	return l
+}
+
 // limits holds the state behind RateLimit: a limiter per key where a rate was
 // told, and what was learned of quotas per key and credential.
 type limits struct {
@@ -76,10 +83,7 @@ func newLimits(l *RateLimit) *limits {
 	if l == nil {
 		return nil
 	}
-	cfg := *l
-	cfg.Headroom = orDefault(cfg.Headroom, 0.1)
-	cfg.MaxWait = orDefault(cfg.MaxWait, 60*time.Second)
-	cfg.Burst = orDefault(cfg.Burst, max(1, int(min(cfg.PerSecond, math.MaxInt32))))
+	cfg := l.withDefaults()
 	made := &limits{cfg: cfg, seed: maphash.MakeSeed(), random: rand.Float64}
 	made.quotas = newKeyed(maxKeys, func(string) *quota { return newQuota(cfg.Headroom, func() float64 { return made.random() }) })
 	if cfg.PerSecond > 0 {

@@ -35,8 +35,6 @@ type Timeouts struct {
 
 const (
 	defaultTotal          = 60 * time.Second
-	defaultHeader         = 30 * time.Second
-	defaultIdleRead       = 30 * time.Second
 	defaultMaxBody        = 32 << 20
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
@@ -52,6 +50,19 @@ func (t Timeouts) applyClient(c *config) error {
 	}
 	c.timeouts = &t
 	return nil
+}
+
+// withDefaults fills the zero fields; nil bounds are those of New.
+func (t *Timeouts) withDefaults() (d Timeouts) {
+	if t != nil {
+		d = *t
+	}
+	d.Connect = orDefault(d.Connect, 5*time.Second)
+	d.TLS = orDefault(d.TLS, 5*time.Second)
+	d.ResponseHeader = orDefault(d.ResponseHeader, 30*time.Second)
+	d.IdleRead = orDefault(d.IdleRead, 30*time.Second)
+	d.IdleConn = orDefault(d.IdleConn, 90*time.Second)
+	return d
 }
 
 // baseTransport is what the stack ends in.
@@ -77,13 +88,14 @@ func (c *config) baseTransport() (http.RoundTripper, error) {
 
 // overlay sets t on a transport of our own.
 func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
-	rt.DialContext = boundDial(rt.DialContext, orDefault(t.Connect, 5*time.Second))
+	t = t.withDefaults()
+	rt.DialContext = boundDial(rt.DialContext, t.Connect)
 	if rt.DialTLSContext != nil {
-		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
+		rt.DialTLSContext = boundDial(rt.DialTLSContext, t.Connect+t.TLS)
 	}
 	rt.OnProxyConnectResponse = typedProxy(rt.OnProxyConnectResponse)
-	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
-	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
+	rt.TLSHandshakeTimeout = t.TLS
+	rt.IdleConnTimeout = t.IdleConn
 	rt.MaxResponseHeaderBytes = orDefault(rt.MaxResponseHeaderBytes, maxResponseHeader)
 	rt.MaxIdleConns = orDefault(rt.MaxIdleConns, defaultIdleConns)
 	rt.MaxIdleConnsPerHost = orDefault(rt.MaxIdleConnsPerHost, defaultIdleConnsAHost)
@@ -189,7 +201,8 @@ func newTimed(next http.RoundTripper, t *Timeouts) *timed {
 	if t == nil {
 		return &timed{next: next}
 	}
-	return &timed{next: next, header: orDefault(t.ResponseHeader, defaultHeader), idleRead: orDefault(t.IdleRead, defaultIdleRead)}
+	d := t.withDefaults()
+	return &timed{next: next, header: d.ResponseHeader, idleRead: d.IdleRead}
 }
 
 func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
