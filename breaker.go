@@ -26,7 +26,8 @@ type Breaker struct {
 	// row that open it whatever came before: after a long healthy time half of
 	// all would take as long again. Default 20.
 	MinAttempts int
-	// Window is the rolling window, in whole seconds. Default 10 s.
+	// Window is the rolling window, in whole seconds. Default 10 s: long enough
+	// to hold 20 attempts of a quiet client, short enough to forget.
 	Window time.Duration
 	// OpenFor is how long it stays open at first, +-20 %; it doubles with each
 	// failed probe up to MaxOpenFor. Default 500 ms.

@@ -17,19 +17,23 @@ import (
 // Timeouts is an [Option]: the bounds below the whole-call [Timeout]. A zero
 // field is its default, so Timeouts{} is what every [New] client has.
 type Timeouts struct {
-	// Connect bounds the dialling of a connection, DNS included. Default 5 s.
+	// Connect bounds the dialling of a connection, DNS included. Default 5 s:
+	// a lost SYN is sent again after 1 s and after 3 s, and both are waited for.
 	Connect time.Duration
-	// TLS bounds the TLS handshake. Default 5 s.
+	// TLS bounds the TLS handshake. Default 5 s, for the same reason.
 	TLS time.Duration
 	// ResponseHeader bounds the silence of the server while a request is under
 	// way: between two parts of the request body that it takes, and from the
 	// last to the end of the response header. A long upload may last; time that
-	// the body's own source takes does not count. Default 30 s.
+	// the body's own source takes does not count. Default 30 s: few answers that
+	// take longer still come.
 	ResponseHeader time.Duration
 	// IdleRead bounds the silence between two reads of a response body, so a
-	// stream may last for hours but not hang. Default 30 s.
+	// stream may last for hours but not hang. Default 30 s; most streams send a
+	// sign of life every 15 s.
 	IdleRead time.Duration
-	// IdleConn is how long an unused connection is kept. Default 90 s.
+	// IdleConn is how long an unused connection is kept. Default 90 s, as
+	// http.DefaultTransport does.
 	IdleConn time.Duration
 }
 
