@@ -166,7 +166,7 @@ func TestGateKeepsItsBounds(t *testing.T) {
 				g.throttled(now.Add(-time.Millisecond), now, time.Duration(random.Int64N(int64(time.Minute))>>random.IntN(30)), random.Float64())
 			}
 			next := g.next(now, headroom)
-			interval := g.interval(now, headroom)
+			interval := g.expected(now, headroom)
 			if next.Before(now) || next.Before(g.closedUntil) || next.Sub(now) > 2*longest || interval < 0 || interval > longest ||
 				g.inFlight != int64(len(under)) || g.numbers.refill < 0 || g.pace.current(now) < 0 {
 				t.Fatalf("next in %v, interval %v, %d in flight of %d: %+v", next.Sub(now), interval, g.inFlight, len(under), g)

@@ -96,7 +96,7 @@ func TestQueueLeaving(t *testing.T) {
 		assert.NoError(t, err)
 		_, second, at, err := l.enter(l.route(), now, now.Add(time.Hour))
 		assert.NoError(t, err)
-		assert.Equal(t, at.Sub(now), 2*time.Second)
+		assert.Equal(t, at.Sub(now), 1100*time.Millisecond)
 		l.abandon(first)
 		assert.Equal(t, l.common.queued, 1)
 		time.Sleep(time.Second)
