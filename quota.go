@@ -75,6 +75,19 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 	}
 }
 
+// admitNow takes a slot if one may be used at once.
+func (q *quota) admitNow(a *Attempt, latest time.Time) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	var why string
+	if a.slot, why = q.take(a.Operation, now, latest); why == "" && !a.slot.at.After(now) {
+		return true
+	}
+	q.settle(a, true)
+	return false
+}
+
 // take finds the first moment that every gate concerned allows, and books it;
 // else it names the gate that does not. q.mu is held.
 func (q *quota) take(operation string, now, latest time.Time) (s slot, refusing string) {
