@@ -138,7 +138,7 @@ func (b *bulkhead) bound() int {
 	return b.adaptive.bound()
 }
 
-// take gives a a free place. b.mu is held.
+// take gives the attempt a free place. b.mu is held.
 func (b *bulkhead) take(a *Attempt) bool {
 	if b.queue.Len() > 0 || b.inFlight >= b.bound() {
 		return false
@@ -154,7 +154,7 @@ func (b *bulkhead) admitNext() {
 	for b.inFlight < b.bound() && b.queue.Len() > 0 {
 		b.inFlight++
 		b.adaptive.filled(b.inFlight)
-		close(b.queue.Remove(b.queue.Front()).(*turn).come) //nolint:errcheck,forcetypeassert // nothing else is in it
+		close(b.queue.Remove(b.queue.Front()).(*turn).come) //nolint:forcetypeassert // nothing else is in it
 	}
 }
 
@@ -172,12 +172,21 @@ func (b *bulkhead) enter(a *Attempt) error {
 	mine := &turn{make(chan struct{})}
 	place := b.queue.PushBack(mine)
 	b.mu.Unlock()
-	if why := a.call.queueFor(a.ctx, mine, b.cfg.MaxWait); why != nil && b.giveUp(place, mine) {
+	a.seat.b = b
+	waited := false
+	defer func() {
+		if !waited && !b.giveUp(place, mine) { // a hook died, and abandon leaves the seat
+			a.seat.held = true
+		}
+	}()
+	why := a.call.queueFor(a.ctx, mine, b.cfg.MaxWait)
+	waited = true
+	if why != nil && b.giveUp(place, mine) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		return b.refusal(brief(b.cfg.MaxWait), why)
 	}
-	a.seat = seat{b: b, held: true}
+	a.seat.held = true
 	return nil
 }
 

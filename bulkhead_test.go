@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -278,6 +279,33 @@ func TestBulkheadPlaceIsGivenUp(t *testing.T) {
 			synctest.Wait()
 			assert.Equal(t, aplomb.InFlight(c), 0)
 		})
+	}
+}
+
+// A hook that dies takes no place with it, whether the turn had come or not.
+func TestBulkheadOutlivesItsHooks(t *testing.T) {
+	for name, hooks := range map[string]func(die func()) aplomb.Hooks{
+		"WaitStart": func(die func()) aplomb.Hooks {
+			return aplomb.Hooks{WaitStart: func(context.Context, aplomb.WaitEvent) { die() }}
+		},
+		"WaitDone": func(die func()) aplomb.Hooks {
+			return aplomb.Hooks{WaitDone: func(context.Context, aplomb.WaitEvent) { die() }}
+		},
+	} {
+		for how, death := range map[string]func(){"panic": func() { panic("hook") }, "Goexit": runtime.Goexit} {
+			bubbleCase(t, name+" "+how, func(t *testing.T) {
+				c := newClient(t, aplombtest.NewServer(t, script(after(100*ms, ok))), aplomb.Bulkhead{MaxInFlight: 1}, hooks(death))
+				var wg sync.WaitGroup
+				for range 3 {
+					wg.Go(func() { survives(func() { _, _ = get(t, c) }) })
+					synctest.Wait()
+				}
+				wg.Wait()
+				assert.Equal(t, aplomb.InFlight(c), 0)
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			})
+		}
 	}
 }
 

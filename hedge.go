@@ -25,15 +25,19 @@ import (
 // circuit is not closed, the deadline comes first, or a rate, a quota or a
 // bulkhead would hold it.
 //
-// A success or an answer that blames the request (4xx) is good. After a fault
-// or a throttle of one attempt the other is waited for; when both fail, an
-// answer comes before a lost connection, one that forbids a repetition before
-// one that does not, and else the first attempt is what [Retry] and the caller
-// see. The loser says nothing of the host.
+// A success is good, and so is an answer that blames the request (4xx) where
+// nothing is changed; where something is, it may be an echo of the other
+// attempt: a 404 for what that one deleted, a 409 while it is at work. After an
+// echo, a fault or a throttle the other attempt is waited for. When both fail,
+// an answer comes before a lost connection and that before an echo, one that
+// forbids a repetition before one that does not, and else the first attempt is
+// what [Retry] and the caller see. The loser says nothing of the host.
+//
+// Judges, middlewares and hooks may run for both attempts at the same time.
 type Hedge struct {
 	// After is how long the first attempt may take, from its sending. Default:
 	// the time in which 95 % of the operation's latest 64 good answers of that
-	// host came; no hedge while fewer than 20 are known.
+	// host came, but 1 ms at least; no hedge while fewer than 20 are known.
 	After time.Duration
 }
 
@@ -65,7 +69,7 @@ func (s *stack) send(r *http.Request) (*http.Response, error) {
 	// A request of its own, made before the first is on its way: what happens
 	// to the headers of one is not seen by the other.
 	spare := r.Clone(r.Context())
-	return (&race{stack: s, call: c, spare: spare, delay: delay}).run(r)
+	return (&race{stack: s, call: c, spare: spare, delay: delay, echoes: c.changes(r)}).run(r)
 }
 
 // hedgeDelay is how long to wait for the first attempt of a request that may be
@@ -78,7 +82,23 @@ func (s *stack) hedgeDelay(c *call, r *http.Request) (time.Duration, bool) {
 	if c.hedge.After > 0 {
 		return c.hedge.After, true
 	}
-	return s.latency(originOf(r.URL), c.operation).p95()
+	usual, known := s.latency(originOf(r.URL), c.operation).p95()
+	return max(usual, leastHedge), known
+}
+
+// leastHedge is the shortest time after which an answer is slow: below, it is
+// the scheduler that is.
+const leastHedge = time.Millisecond
+
+// changes reports a request that may leave something changed at the server,
+// though no further by a second sending.
+func (c *call) changes(r *http.Request) bool {
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return false
+	default:
+		return !c.safe
+	}
 }
 
 // race is a hedged round. The first attempt runs on the call's own goroutine,
@@ -89,7 +109,9 @@ type race struct {
 	call  *call
 	spare *http.Request
 	delay time.Duration
-	done  chan struct{} // closed when the timer's goroutine ends
+	// echoes says that one attempt's effect may be the reason of the other's 4xx.
+	echoes bool
+	done   chan struct{} // closed when the timer's goroutine ends
 
 	mu     sync.Mutex
 	timer  *time.Timer // nil until the first attempt is sent
@@ -184,7 +206,7 @@ func (r *race) fire() {
 // die repeats on the call's goroutine what ended the hedge's.
 func (r *race) die() {
 	if r.panic != nil {
-		panic(r.panic) // the value itself: http.ErrAbortHandler must stay what it is
+		panic(r.panic) //nolint:forbidigo // the caller's own, carried over as it is: http.ErrAbortHandler must stay what it is
 	}
 	runtime.Goexit()
 }
@@ -258,7 +280,8 @@ func (r *race) finish(a *Attempt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = r.over || a == r.first
-	if r.winner != nil || r.void || a.Verdict.Outcome != OutcomeOK && a.Verdict.Outcome != OutcomeClientError {
+	good := a.Verdict.Outcome == OutcomeOK || a.Verdict.Outcome == OutcomeClientError && !r.echoes
+	if r.winner != nil || r.void || !good {
 		return
 	}
 	r.winner = a
@@ -290,14 +313,16 @@ func (r *race) result() (a, other *Attempt) {
 
 // weight orders failures by what they say about sending the request again.
 func (a *Attempt) weight() int {
-	switch {
-	case a.Response != nil && a.Verdict.Resend == ResendNo:
-		return 3
-	case a.Response != nil:
-		return 2
-	case a.wire.Load() != nil && !a.provablyUnsent(): // it may have taken effect
-		return 1
-	default:
+	switch sent := a.wire.Load() != nil && !a.provablyUnsent(); {
+	case !sent:
 		return 0
+	case a.Verdict.Outcome == OutcomeClientError: // an echo, else it had won
+		return 1
+	case a.Response == nil: // it may have taken effect
+		return 2
+	case a.Verdict.Resend != ResendNo:
+		return 3
+	default:
+		return 4
 	}
 }

@@ -328,6 +328,109 @@ func TestHedgeTakesTheGoodAnswer(t *testing.T) {
 	}
 }
 
+// What one attempt did may be why the other is refused. The effect of the call
+// is then what is reported, not its echo.
+func TestHedgeIsNotFooledByItsEcho(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method       string
+		first, hedge http.HandlerFunc
+		status       int
+		took         time.Duration
+	}{
+		"POST at work":               {"POST", after(300*ms, ok), status(409), 200, 300 * ms},
+		"POST at work, then a fault": {"POST", after(300*ms, status(503)), status(409), 503, 300 * ms},
+		"POST at work, then lost":    {"POST", after(300*ms, fault(aplombtest.LostResponse())), status(409), 0, 300 * ms},
+		"DELETE done":                {"DELETE", after(300*ms, status(204)), status(404), 204, 300 * ms},
+		"PUT done, told by hedge":    {"PUT", after(150*ms, status(412)), after(200*ms, status(204)), 204, 300 * ms},
+		"no echo":                    {"PUT", after(150*ms, status(400)), after(200*ms, status(422)), 400, 300 * ms},
+		"nothing changes":            {"GET", after(300*ms, ok), status(409), 409, 100 * ms},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(tt.first, tt.hedge)
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hedge{After: 100 * ms}, aplomb.NoRetry(), aplomb.Idempotency{})
+			start := time.Now()
+			req, _ := http.NewRequest(tt.method, "http://api.test/x", nil)
+			resp, err := c.Do(req)
+			assert.Equal(t, time.Since(start), tt.took)
+			if tt.status == 0 {
+				assert.True(t, err != nil)
+				return
+			}
+			assert.NoError(t, err)
+			assert.Equal(t, resp.StatusCode, tt.status)
+			assert.NoError(t, resp.Body.Close())
+		})
+	}
+}
+
+// A hedge is asked for by a context as well, and then sent for an SDK.
+func TestHedgeThroughContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(after(time.Hour, ok), ok)
+		ctx := aplomb.NewContext(context.Background(), aplomb.Hedge{After: 100 * ms})
+		assert.NoError(t, doThrough(ctx, newClient(t, aplombtest.NewServer(t, h)).HTTPClient().Do, "http://api.test/x", [2]string{}))
+		assert.Equal(t, h.count(), 2)
+	})
+}
+
+// A p95 of nothing is a transport that answers from memory.
+func TestHedgeWaitsAMillisecond(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var slow atomic.Bool
+		h := script(func(w http.ResponseWriter, r *http.Request) {
+			if slow.Swap(false) {
+				time.Sleep(time.Second)
+			}
+			ok(w, r)
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hedge{})
+		for range 20 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.count(), 20)
+		slow.Store(true)
+		start := time.Now()
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, time.Since(start), ms)
+	})
+}
+
+// A long-lived context keeps nothing of a hedged call, nor of a place.
+func TestHedgeLeavesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ctx := &countingContext{Context: context.Background(), done: make(chan struct{})}
+		h := script(after(time.Second, ok), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hedge{After: 100 * ms}, aplomb.Bulkhead{MaxInFlight: 2})
+		assert.NoError(t, doThrough(ctx, c.Do, "http://api.test/x", [2]string{}))
+		h.steps = append([]http.HandlerFunc{ok, ok}, h.steps...)
+		_, err := aplomb.Get[order](ctx, c, "/x")
+		assert.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, h.count(), 4)
+		assert.Equal(t, ctx.children.Load(), 0)
+		assert.Equal(t, aplomb.InFlight(c), 0)
+	})
+}
+
+func TestHedgeAndBulkheadValidation(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		opt  aplomb.Option
+		want string
+	}{
+		{aplomb.Hedge{After: -1}, "aplomb: Hedge.After: -1ns is negative; zero means the default"},
+		{aplomb.Hedge{After: 100}, "aplomb: Hedge.After: 100ns: did you mean 100*time.Second?"},
+		{aplomb.Bulkhead{MaxInFlight: -1}, "aplomb: Bulkhead.MaxInFlight: -1 is negative; zero means 64, and NoBulkhead() switches it off"},
+		{aplomb.Bulkhead{Queue: -1}, "aplomb: Bulkhead.Queue: -1 is negative; zero means MaxInFlight, and a short MaxWait keeps nobody waiting"},
+		{aplomb.Bulkhead{MaxWait: 5}, "aplomb: Bulkhead.MaxWait: 5ns: did you mean 5*time.Second?"},
+	} {
+		_, err := aplomb.New("http://api.test", tt.opt)
+		assert.Equal(t, fmt.Sprint(err), tt.want)
+	}
+}
+
 // One key and one body on both (laws 1 and 2).
 func TestLaw02_HedgeHasTheSameKey(t *testing.T) {
 	bubble(t, func(t *testing.T) {
