@@ -59,8 +59,8 @@ const (
 	adaptiveFewest = 0.2
 	adaptiveMost   = 0.4
 
-	adaptiveHelps = 1 / 0.9  // by this factor quicker, and shrinking helped
-	adaptiveWorse = 1 / 1.25 // by this factor slower, and it is worth another try
+	adaptiveHelps = 1.25 // by this factor quicker, and shrinking helped
+	adaptiveWorse = 0.8  // by this factor slower, and it is worth another try
 
 	adaptiveProbe = 30 * time.Second // between two probes of the base
 	adaptiveAge   = time.Minute      // a base is one or two of these old at most

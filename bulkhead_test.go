@@ -211,8 +211,11 @@ func TestBulkheadPlaceIsGivenUp(t *testing.T) {
 	}{
 		"closed":       {nil, ok, func(t *testing.T, c *aplomb.Client) { _ = do(t, c).Body.Close() }},
 		"closed twice": {nil, ok, func(t *testing.T, c *aplomb.Client) { b := do(t, c).Body; _ = b.Close(); _ = b.Close() }},
-		"read to EOF":  {nil, ok, func(t *testing.T, c *aplomb.Client) { _, _ = io.ReadAll(do(t, c).Body) }},
-		"broken body":  {nil, fault(aplombtest.TruncatedBody(5)), func(t *testing.T, c *aplomb.Client) { _, _ = io.ReadAll(do(t, c).Body) }},
+		"read to EOF": {nil, ok, func(t *testing.T, c *aplomb.Client) {
+			_, _ = io.ReadAll(do(t, c).Body)
+			assert.Equal(t, aplomb.InFlight(c), 0, "at once")
+		}},
+		"broken body": {nil, fault(aplombtest.TruncatedBody(5)), func(t *testing.T, c *aplomb.Client) { _, _ = io.ReadAll(do(t, c).Body) }},
 		"context's end": {nil, ok, func(t *testing.T, c *aplomb.Client) {
 			ctx, cancel := context.WithCancel(context.Background())
 			req, _ := http.NewRequestWithContext(ctx, "GET", "http://api.test/x", nil)
@@ -443,14 +446,15 @@ func TestBulkheadWith(t *testing.T) {
 // and a FIFO queue before them.
 type server struct {
 	mu     sync.Mutex
-	free   []time.Time // when each worker is
-	work   time.Duration
+	free   []time.Time   // when each worker is
+	work   time.Duration // give or take 30 %
+	random *rand.Rand
 	served int
 	took   []time.Duration
 }
 
 func newServer(workers int, work time.Duration) *server {
-	return &server{free: make([]time.Time, workers), work: work}
+	return &server{free: make([]time.Time, workers), work: work, random: rand.New(rand.NewPCG(5, 6))}
 }
 
 func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -461,7 +465,7 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 	if at.Before(now) {
 		at = now
 	}
-	s.free[0] = at.Add(s.work)
+	s.free[0] = at.Add(time.Duration((0.7 + 0.6*s.random.Float64()) * float64(s.work)))
 	done := s.free[0]
 	s.mu.Unlock()
 	time.Sleep(time.Until(done))
@@ -533,23 +537,24 @@ func TestBulkheadAdapts(t *testing.T) {
 				return bound, throughput, latency
 			}
 			healthy, throughput, latency := phase(8*time.Second, work)
-			assert.True(t, throughput >= 0.9 && latency <= 2)
+			assert.True(t, throughput >= 0.9 && latency <= 2.2)
 			s.slow(5 * work)
 			slowed, _, _ := phase(30*time.Second, 5*work)
-			assert.True(t, slowed <= healthy*2/3, slowed, "when it slowed down, from", healthy)
+			assert.True(t, slowed >= workers/3 && slowed <= workers && slowed < healthy, slowed, "when it slowed down, from", healthy)
 			s.slow(work)
 			_, throughput, latency = phase(20*time.Second, work)
-			assert.True(t, throughput >= 0.9 && latency <= 2)
+			assert.True(t, throughput >= 0.9 && latency <= 2.2)
 			if workers > 10 {
 				return
 			}
-			// Minutes on the bound is what it was: it does not drift.
-			_, throughput, latency = phase(150*time.Second, work)
-			assert.True(t, throughput >= 0.9 && latency <= 2)
+			// Minutes on the bound is what it was: without probes of the base it would
+			// have drifted far away.
+			_, throughput, latency = phase(6*time.Minute, work)
+			assert.True(t, throughput >= 0.9 && latency <= 2.2)
 			// A server that stays slow is as good as it gets, after two minutes.
 			s.slow(5 * work)
 			_, throughput, latency = phase(4*time.Minute, 5*work)
-			assert.True(t, throughput >= 0.9 && latency <= 2)
+			assert.True(t, throughput >= 0.9 && latency <= 2.2)
 		})
 	}
 }

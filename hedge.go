@@ -133,13 +133,13 @@ func (r *race) enter(a *Attempt) {
 // arm starts the time after which a hedge is sent: with the first attempt's
 // handing over to the transport, so that neither a queue nor the fetching of a
 // credential looks like a slow server.
-func (r *race) arm(a *Attempt) {
-	if r == nil || a != r.first {
+func (r *race) arm() {
+	if r == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if until, ok := a.ctx.Deadline(); r.timer != nil || ok && !time.Now().Add(r.delay).Before(until) {
+	if until, ok := r.first.ctx.Deadline(); r.timer != nil || ok && !time.Now().Add(r.delay).Before(until) {
 		return
 	}
 	r.done = make(chan struct{})

@@ -669,7 +669,7 @@ func TestPanicInARace(t *testing.T) {
 							return resp, err
 						})
 					}
-					h := script(after(150*ms, ok), after(50*ms, ok))
+					h := script(after(150*ms, ok), after(time.Hour, ok), after(50*ms, ok))
 					if dying == 2 {
 						h = script(after(time.Hour, ok), after(50*ms, ok))
 					}
@@ -700,6 +700,62 @@ func TestPanicInARace(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The hedge's answer is closed when the first attempt dies of losing.
+func TestHedgeIsClosedWhenTheFirstDies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var n atomic.Int64
+		dies := func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				mine := n.Add(1) == 1
+				resp, err := next.RoundTrip(r)
+				if mine {
+					panic("on error")
+				}
+				return resp, err
+			})
+		}
+		var closed atomic.Bool
+		c := newClient(t, aplombtest.NewServer(t, script(after(time.Hour, ok), ok)), aplomb.Hedge{After: 100 * ms}, aplomb.PerAttempt(dies,
+			func(next http.RoundTripper) http.RoundTripper {
+				return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+					resp, err := next.RoundTrip(r)
+					if err == nil {
+						resp.Body = &hookedBody{resp.Body, func() { closed.Store(true) }}
+					}
+					return resp, err
+				})
+			}))
+		survives(func() { _ = doThrough(context.Background(), c.Do, "http://api.test/x", [2]string{}) })
+		assert.True(t, closed.Load())
+	})
+}
+
+// A circuit that opened since the first attempt was sent is not probed by its
+// hedge.
+func TestHedgeLeavesTheProbe(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t)
+		hits := func() int {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			return h.hits
+		}
+		h.set(after(20*time.Second, ok))
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() {
+			_, err := aplomb.Get[order](context.Background(), h.Client, "/x", aplomb.Hedge{After: 10 * time.Second})
+			assert.NoError(t, err)
+		})
+		synctest.Wait()
+		h.fail(t, 20)
+		h.set(ok)
+		before := hits()
+		time.Sleep(15 * time.Second)
+		assert.Equal(t, hits(), before)
+	})
 }
 
 // A credential refused on either attempt is renewed once, by the loop around

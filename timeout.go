@@ -173,7 +173,7 @@ func (t *timed) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer up.done()
 		r = up.watch(r)
 	}
-	a.race.arm(a)
+	a.race.arm()
 	resp, err := normalise(t.next.RoundTrip(r))
 	if err != nil {
 		return nil, ownCause(r.Context(), err)
