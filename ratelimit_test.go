@@ -2,6 +2,7 @@ package aplomb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -293,6 +294,25 @@ func TestRemainingZeroForWaiters(t *testing.T) {
 		for i, gap := range h.gaps()[2:] {
 			assert.True(t, gap >= time.Millisecond, "herd", i, gap)
 		}
+	})
+}
+
+// A gate that closes again refuses at once those whose time ends before.
+func TestGateRefusesWhoCannotWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "10"), status(429, "Retry-After", "20"), ok)
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
+		_, _ = get(t, c)
+		start := time.Now()
+		var callers sync.WaitGroup
+		callers.Go(func() { _, err := get(t, c); assert.Equal(t, aplomb.StatusCode(err), 429) })
+		synctest.Wait()
+		callers.Go(func() {
+			_, err := get(t, c, aplomb.Timeout(15*time.Second))
+			assert.True(t, errors.Is(err, aplomb.ErrRateLimited), err)
+			assert.Equal(t, time.Since(start), 10*time.Second)
+		})
+		callers.Wait()
 	})
 }
 
