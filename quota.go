@@ -44,14 +44,29 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 		if a.slot = s; w == nil {
 			return err
 		}
-		if err := a.call.await(a.ctx, WaitQuota, at.Sub(now), w.passed); err != nil {
-			q.abandon(w)
+		if err := q.hold(a, w, at.Sub(now)); err != nil {
 			return err
 		}
-		if a.slot = w.slot; q.open(a) {
+		if q.open(a) {
 			return nil
 		}
 	}
+}
+
+// hold waits as w, which is expected to take so long. Who does not pass leaves
+// the queue, also where a hook died.
+func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
+	passed := false
+	defer func() {
+		if !passed {
+			q.abandon(w)
+		}
+	}()
+	if err := a.call.await(a.ctx, WaitQuota, expected, w.passed); err != nil {
+		return err
+	}
+	a.slot, passed = w.slot, true
+	return nil
 }
 
 // admitNow lets the attempt pass if it may do so at once.

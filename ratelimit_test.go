@@ -429,3 +429,39 @@ func TestGateIsNotClosedForGood(t *testing.T) {
 		})
 	}
 }
+
+// A hook that dies while its call waits for a quota leaves the queue, and its
+// unit is not lost.
+func TestQueueOutlivesItsHooks(t *testing.T) {
+	for _, when := range []string{"WaitStart", "WaitDone"} {
+		bubbleCase(t, when, func(t *testing.T) {
+			die := false
+			dead := func(context.Context, aplomb.WaitEvent) {
+				if die {
+					panic("hook")
+				}
+			}
+			hooks := aplomb.Hooks{WaitStart: dead}
+			if when == "WaitDone" {
+				hooks = aplomb.Hooks{WaitDone: dead}
+			}
+			var last aplomb.QuotaEvent
+			left := 21
+			h := script(status(429, "Retry-After", "1"), func(w http.ResponseWriter, r *http.Request) {
+				left--
+				body(order{}, "X-RateLimit-Limit", "20", "X-RateLimit-Remaining", strconv.Itoa(left), "X-RateLimit-Reset", "3600")(w, r)
+			})
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry(), hooks, aplomb.Hooks{Quota: func(_ context.Context, e aplomb.QuotaEvent) { last = e }})
+			_, _ = get(t, c)
+			die = true
+			for range 10 {
+				survives(func() { _, _ = get(t, c) })
+			}
+			die = false
+			time.Sleep(10 * time.Second)
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			assert.Equal(t, last.Remaining, int64(20))
+		})
+	}
+}
