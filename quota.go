@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -62,7 +63,17 @@ func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
 			q.abandon(w)
 		}
 	}()
-	if err := a.call.await(a.ctx, WaitQuota, expected, w.passed); err != nil {
+	var over <-chan time.Time
+	if _, bounded := a.ctx.Deadline(); !bounded {
+		timer := time.NewTimer(time.Until(w.latest))
+		defer timer.Stop()
+		over = timer.C
+	}
+	err := a.call.await(a.ctx, WaitQuota, expected, w.passed, over)
+	if errors.Is(err, errPatience) {
+		return q.overdue(w)
+	}
+	if err != nil {
 		return err
 	}
 	a.slot, passed = w.slot, true

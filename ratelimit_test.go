@@ -2,10 +2,12 @@ package aplomb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -464,4 +466,35 @@ func TestQueueOutlivesItsHooks(t *testing.T) {
 			assert.Equal(t, last.Remaining, int64(20))
 		})
 	}
+}
+
+// A call without a deadline waits no longer than MaxWait, also where the queue
+// moves on more slowly than it looked.
+func TestMaxWaitEndsTheWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const longest = 10 * time.Second
+		b := newBucket(1, 5, func(h http.Header, _ *bucket, _ int, next, _ time.Duration, refused bool) {
+			retryAfter(h, next, refused)
+		})
+		c := newClient(t, aplombtest.NewServer(t, b), aplomb.NoRetry(), aplomb.RateLimit{MaxWait: longest})
+		for range 20 {
+			_, _ = get(t, c)
+		}
+		var refused atomic.Int64
+		var wg sync.WaitGroup
+		for range 300 {
+			wg.Go(func() {
+				start := time.Now()
+				err := doThrough(context.Background(), c.Do, "http://api.test/x", [2]string{})
+				if errors.Is(err, aplomb.ErrRateLimited) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+				assert.True(t, time.Since(start) <= longest+100*ms, time.Since(start))
+			})
+		}
+		wg.Wait()
+		assert.True(t, refused.Load() > 200, refused.Load())
+	})
 }
