@@ -92,13 +92,14 @@ func (q *quota) admitNow(a *Attempt) bool {
 	return true
 }
 
-// open reports that the gates are open still, and gives the booking back if
-// they are not.
+// open reports that the gates are open still, those included that the operation
+// was seen to pass only meanwhile, and gives the booking back if they are not.
 func (q *quota) open(a *Attempt) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if a.slot.route.closed(time.Now()) {
+	if now := time.Now(); q.route(a).closed(now) {
 		a.slot.settle(true)
+		q.pump(now)
 		return false
 	}
 	return true

@@ -498,3 +498,34 @@ func TestMaxWaitEndsTheWait(t *testing.T) {
 		assert.True(t, refused.Load() > 200, refused.Load())
 	})
 }
+
+// Who queued before a named quota was known does not enter its closed window.
+func TestWaitersLearnOfANamedQuota(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var in, closed atomic.Int64
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch in.Add(1) {
+			case 1:
+				status(429, "Retry-After", "1")(w, r)
+			case 2:
+				closed.Store(time.Now().Add(30 * time.Second).UnixNano())
+				body(order{}, "RateLimit", `"default";r=0;t=30`)(w, r)
+			default:
+				if time.Now().UnixNano() < closed.Load() {
+					t.Errorf("request %d in a closed window", in.Load())
+				}
+				ok(w, r)
+			}
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+	})
+}
