@@ -129,7 +129,7 @@ func (q *quota) observe(a *Attempt) {
 func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	a.slot.settle(a.wire.Load() == nil && a.Response == nil)
+	a.slot.settle(a.wire.Load() == nil && a.Response == nil || a.provablyUnsent())
 	if a.Response != nil {
 		events = q.learn(a, header.Limits(a.Response.Header, now), now)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
@@ -527,5 +528,41 @@ func TestWaitersLearnOfANamedQuota(t *testing.T) {
 			})
 		}
 		wg.Wait()
+	})
+}
+
+// A connection that is refused takes nothing from a quota: a window in which
+// some fail is no bucket that fills.
+func TestRefusedConnectionsAreNoRefill(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var n, left, refused int
+		ends := time.Now()
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !time.Now().Before(ends) {
+				ends, left = time.Now().Add(time.Minute), 100
+			}
+			answer := ok
+			if left == 0 {
+				refused++
+				answer = status(429)
+			}
+			left = max(0, left-1)
+			w.Header().Set("X-RateLimit-Limit", "100")
+			w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
+			w.Header().Set("X-RateLimit-Reset", ceil(time.Until(ends)))
+			answer(w, r)
+		})
+		s := aplombtest.NewServer(t, h)
+		c := newClient(t, s, aplomb.NoBreaker(), aplomb.NoRetry(), aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if n++; n%4 == 0 {
+				return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+			}
+			return s.Transport().RoundTrip(r)
+		})))
+		for range 600 {
+			_, _ = get(t, c, aplomb.Timeout(100*ms))
+			time.Sleep(100 * ms)
+		}
+		assert.Equal(t, refused, 0)
 	})
 }
