@@ -142,7 +142,10 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 	refused := closes(a)
 	// A 401 says nothing of the quota although some servers put numbers on it.
 	if a.Response.StatusCode != http.StatusUnauthorized {
-		for _, l := range stated {
+		for i, l := range stated {
+			if eclipsed(stated, i) {
+				continue
+			}
 			if g := q.gate(l.Name); g != nil {
 				g.state(l, a.slot.number(g), refused, now, q.random())
 				q.remember(a.Operation, g)
@@ -163,6 +166,25 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 		q.sweep(now)
 	}
 	return events
+}
+
+// eclipsed reports a quota that shares its name with another of the answer, of
+// which less is left, or that is used up for longer: one gate keeps to that.
+func eclipsed(stated []header.Limit, i int) bool {
+	l := stated[i]
+	for j, other := range stated {
+		if j == i || other.Name != l.Name || other.Remaining < 0 {
+			continue
+		}
+		switch {
+		case l.Remaining < 0 || other.Remaining < l.Remaining:
+			return true
+		case other.Remaining > l.Remaining:
+		case other.Reset > l.Reset || other.Reset == l.Reset && j < i:
+			return true
+		}
+	}
+	return false
 }
 
 // remember puts the operation under a named gate.

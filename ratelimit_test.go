@@ -566,3 +566,20 @@ func TestRefusedConnectionsAreNoRefill(t *testing.T) {
 		assert.Equal(t, refused, 0)
 	})
 }
+
+// Of two quotas of one name the one that is used up counts.
+func TestTwoQuotasOfOneName(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"partitions": {"RateLimit", `"p";r=0;t=30;pk=:YQ==:, "p";r=900;t=3600;pk=:Yg==:`},
+		"dialects":   {"RateLimit-Limit", "10", "RateLimit-Remaining", "0", "RateLimit-Reset", "30", "X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "900", "X-RateLimit-Reset", "3600"},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(body(order{}, headers...), ok)
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+			for range 5 {
+				_, _ = get(t, c)
+			}
+			assert.True(t, h.gaps()[0] >= 30*time.Second, h.gaps()[0])
+		})
+	}
+}
