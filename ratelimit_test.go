@@ -583,3 +583,17 @@ func TestTwoQuotasOfOneName(t *testing.T) {
 		})
 	}
 }
+
+// The largest number a server can name stays one.
+func TestRemainingOfAnUnlimitedQuota(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var last aplomb.QuotaEvent
+		h := script(body(order{}, "X-RateLimit-Limit", "9223372036854775807", "X-RateLimit-Remaining", "9223372036854775807", "X-RateLimit-Reset", "60"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{Quota: func(_ context.Context, e aplomb.QuotaEvent) { last = e }})
+		for range 3 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			assert.True(t, last.Remaining > 0, last.Remaining)
+		}
+	})
+}
