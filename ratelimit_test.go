@@ -597,3 +597,22 @@ func TestRemainingOfAnUnlimitedQuota(t *testing.T) {
 		}
 	})
 }
+
+// A slow operation is paced in a short window, but not past its end.
+func TestNobodyWaitsPastTheReset(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(after(20*time.Second, body(order{}, "X-RateLimit-Limit", "3", "X-RateLimit-Remaining", "2", "X-RateLimit-Reset", "1")))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.True(t, h.gaps()[1] <= 2*time.Second, h.gaps())
+	})
+}
