@@ -84,6 +84,14 @@ func (e *explanation) behaviours() {
 		d := c.rateLimit.withDefaults()
 		return &d
 	}, true)
+	explain(e, "Bulkhead", func(c *config) *Bulkhead {
+		if c.bulkhead == nil {
+			return nil
+		}
+		d := c.bulkhead.withDefaults()
+		return &d
+	}, false)
+	explain(e, "Hedge", func(c *config) *Hedge { return c.hedge }, false)
 	explain(e, "Timeouts", func(c *config) *Timeouts {
 		d := c.timeouts.withDefaults()
 		return &d
@@ -98,8 +106,11 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 	inEffect := get(e.cfg)
 	if inEffect == nil {
 		source := "default"
-		if on {
+		switch {
+		case on:
 			source = e.source(func(c *config) any { return get(c) == nil }, false)
+		case e.parent != nil && get(e.parent) != nil:
+			source = "With"
 		}
 		e.line(name, "off", source)
 		return
@@ -124,8 +135,8 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 
 // defaults is what New sets when it is told nothing.
 func (e *explanation) defaults() *config {
-	d := &config{base: e.cfg.base}
-	_ = d.apply(standard()) // it has no faulty option
+	d := &config{base: e.cfg.base, bulkhead: &Bulkhead{}} // off, but its fields have defaults too
+	_ = d.apply(standard())                               // it has no faulty option
 	return d
 }
 
