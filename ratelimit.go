@@ -59,7 +59,7 @@ func (l RateLimit) applyClient(c *config) error {
 		return fmt.Errorf("aplomb: RateLimit.Burst: %d is negative; zero means one second's worth", l.Burst)
 	case l.Burst > 0 && l.PerSecond == 0:
 		return errors.New("aplomb: RateLimit.Burst has no effect without PerSecond")
-	case l.Headroom < 0 || l.Headroom > 1:
+	case l.Headroom < 0 || l.Headroom > 1 || math.IsNaN(l.Headroom):
 		return fmt.Errorf("aplomb: RateLimit.Headroom: %v is not between 0 and 1", l.Headroom)
 	}
 	c.rateLimit = &l
