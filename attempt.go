@@ -43,6 +43,7 @@ type Attempt struct {
 	breaker   *breaker
 	permit    *permit
 	quota     *quota
+	shared    string // the quota's key in the fleet's store
 	slot      slot
 	body      []byte      // a typed call's, read inside the attempt
 	memory    *memoryBody // the same as the response has it
@@ -158,7 +159,9 @@ func (s *stack) admit(a *Attempt) error {
 	if err != nil {
 		return err
 	}
-	if err := s.limits.wait(a); err != nil {
+	err = s.limits.wait(a)
+	s.fleet.flush(&s.watch)
+	if err != nil {
 		return err
 	}
 	a.permit, err = a.breaker.admit()
@@ -212,6 +215,7 @@ func (s *stack) seal(a *Attempt) {
 	a.breaker.report(a.permit, a.Verdict.Outcome)
 	a.breaker.flush(&s.watch)
 	a.quota.observe(a)
+	s.fleet.flush(&s.watch)
 	s.watch.attemptDone(a)
 	s.notices.look(a, &s.watch)
 }

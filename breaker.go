@@ -75,14 +75,18 @@ type breakers struct {
 	byKey *keyed[string, *breaker]
 }
 
-func newBreakers(b *Breaker, t *Timeouts) *breakers {
+func newBreakers(b *Breaker, t *Timeouts, f *fleet) *breakers {
 	if b == nil {
 		return nil
 	}
 	cfg := b.withDefaults(t)
 	return &breakers{
-		key:   b.Key,
-		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg) }),
+		key: b.Key,
+		byKey: newKeyed(maxKeys, func(key string) *breaker {
+			made := newBreaker(key, cfg)
+			made.fleet, made.shared = f, "open "+key
+			return made
+		}),
 	}
 }
 
@@ -102,9 +106,11 @@ func (b *breakers) of(a *Attempt) *breaker {
 // gobreaker's open time is fixed, unjittered and unknown to the caller: its own
 // Timeout is a nanosecond, and openUntil stands in front of it.
 type breaker struct {
-	key string
-	cfg Breaker
-	cb  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	key    string
+	cfg    Breaker
+	fleet  *fleet // advises; nil without
+	shared string // what it knows the breaker by
+	cb     *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu        sync.Mutex // held around every call of cb, so around its callbacks too
 	state     gobreaker.State
@@ -149,7 +155,18 @@ func newBreaker(key string, cfg Breaker) *breaker {
 // host that leaves most of them hanging would never reach the ratio.
 func (b *breaker) readyToTrip(n gobreaker.Counts) bool {
 	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
-	return b.completed >= uint32(b.cfg.MinAttempts) && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
+	return b.completed >= b.least() && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
+}
+
+// least is how many completed attempts may open it. Where another replica's is
+// open the first failure is enough, but one it must be, and outweigh this
+// replica's own successes: a replica with a broken network must not take the
+// others with it.
+func (b *breaker) least() uint32 {
+	if b.fleet.closed(b.shared) > 0 {
+		return 1
+	}
+	return uint32(b.cfg.MinAttempts)
 }
 
 // changed follows gobreaker's state. b.mu is held.
@@ -159,6 +176,7 @@ func (b *breaker) changed(from, to gobreaker.State) {
 	case gobreaker.StateOpen:
 		b.openFor = min(max(2*b.openFor, b.cfg.OpenFor), b.cfg.MaxOpenFor)
 		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
+		b.fleet.close(b.shared, b.openUntil.Sub(b.at))
 	case gobreaker.StateClosed:
 		b.openFor, b.openUntil = 0, time.Time{}
 	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
@@ -239,6 +257,7 @@ func (b *breaker) admit() (*permit, error) {
 	if err := b.refuse(now); err != nil {
 		return nil, err
 	}
+	b.fleet.closed(b.shared) // asks in the background, so that it is known when this attempt fails
 	b.at = now
 	done, err := b.cb.Allow()
 	if err != nil {

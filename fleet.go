@@ -181,17 +181,30 @@ func (f *fleet) mayAsk() bool {
 }
 
 func (f *fleet) ask(key string, a *advice) {
-	op := f.guard.start(func(ctx context.Context) error {
-		defer f.asked()
+	if f.question(key, a, f.asked) == nil {
+		f.asked()
+	}
+}
+
+// question asks the store for key's closing and keeps the answer in a; then it
+// calls done.
+func (f *fleet) question(key string, a *advice, done func()) *operation {
+	return f.guard.start(func(ctx context.Context) error {
+		defer done()
 		d, err := f.store.Closed(ctx, f.key(key))
 		if err == nil && d > 0 {
 			a.extend(time.Now().Add(min(d, MaxClosing)))
 		}
 		return err
 	})
-	if op == nil {
-		f.asked()
-	}
+}
+
+// inquire asks now, and waits for the answer as take does.
+func (f *fleet) inquire(ctx context.Context, key string) time.Duration {
+	a := f.advice.get(key)
+	f.question(key, a, func() {}).await(ctx)
+	left, _ := a.look(time.Now())
+	return left
 }
 
 func (f *fleet) asked() {

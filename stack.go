@@ -34,6 +34,9 @@ type stack struct {
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
+	if cfg.fleet != nil && cfg.rateLimit == nil && cfg.breaker == nil {
+		return nil, errors.New("aplomb: Fleet has nothing to share: add RateLimit{} or Breaker{}, or leave Fleet out")
+	}
 	s := &stack{cfg: &cfg, budget: defaultBudget, notices: newNotices()}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
@@ -62,14 +65,14 @@ func (s *stack) share(from *stack) error {
 		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget)}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
-	if s.cfg.breaker != from.cfg.breaker {
-		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts)
-	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
 	}
 	if s.cfg.fleet != from.cfg.fleet {
 		s.fleet = newFleet(s.cfg.fleet, s.cfg.name)
+	}
+	if s.cfg.breaker != from.cfg.breaker || s.fleet != from.fleet { // a breaker has the fleet's advice
+		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts, s.fleet)
 	}
 	if s.cfg.retry != nil && from.cfg.retry != nil && s.cfg.retry != from.cfg.retry {
 		s.budgets = newKeyed(maxKeys, newBudget)
