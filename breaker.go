@@ -12,23 +12,28 @@ import (
 )
 
 // Breaker is an [Option]: a circuit breaker per host. When half of at least 20
-// completed attempts of the last 10 s failed, calls to that host fail at once
-// with [ErrCircuitOpen] until a probe succeeds. Breaker{} is what every [New]
-// client has; see [NoBreaker].
+// completed attempts of the last 10 s failed, or 20 in a row, calls to that host
+// fail at once with [ErrCircuitOpen] until a probe succeeds. Breaker{} is what
+// every [New] client has; see [NoBreaker].
 //
 // 5xx and transport failures count against the host, answers for it; 429 and
 // the caller's own cancel say nothing (law 9).
 type Breaker struct {
-	// Ratio of failures that opens it. Default 0.5.
+	// Ratio of failures that opens it. Default 0.5: a tenth, as some have it,
+	// is noise at low volume.
 	Ratio float64
-	// MinAttempts completed within Window before it may open. Default 20.
+	// MinAttempts completed within Window before it may open, and failures in a
+	// row that open it whatever came before: after a long healthy time half of
+	// all would take as long again. Default 20.
 	MinAttempts int
-	// Window is the rolling window, in whole seconds. Default 10 s.
+	// Window is the rolling window, in whole seconds. Default 10 s: long enough
+	// to hold 20 attempts of a quiet client, short enough to forget.
 	Window time.Duration
 	// OpenFor is how long it stays open at first, +-20 %; it doubles with each
-	// failed probe up to MaxOpenFor. Default 1 s.
+	// failed probe up to MaxOpenFor. Default 500 ms.
 	OpenFor time.Duration
-	// MaxOpenFor caps OpenFor. Default 5 s.
+	// MaxOpenFor caps OpenFor. Default 1.5 s: one request in so long costs a
+	// broken host nothing, and a healthy one is noticed as soon.
 	MaxOpenFor time.Duration
 	// ProbeLease is how long a probe may take before it counts as failed, so
 	// that a lost one cannot wedge the breaker. Default: Timeouts.ResponseHeader
@@ -59,13 +64,9 @@ func (b *Breaker) withDefaults(t *Timeouts) Breaker {
 	d.Ratio = orDefault(d.Ratio, 0.5)
 	d.MinAttempts = orDefault(d.MinAttempts, 20)
 	d.Window = orDefault(d.Window, 10*time.Second)
-	d.OpenFor = orDefault(d.OpenFor, time.Second)
-	d.MaxOpenFor = max(orDefault(d.MaxOpenFor, 5*time.Second), d.OpenFor)
-	answer := defaultHeader
-	if t != nil {
-		answer = orDefault(t.ResponseHeader, defaultHeader)
-	}
-	d.ProbeLease = orDefault(d.ProbeLease, answer+5*time.Second)
+	d.OpenFor = orDefault(d.OpenFor, 500*time.Millisecond)
+	d.MaxOpenFor = max(orDefault(d.MaxOpenFor, 1500*time.Millisecond), d.OpenFor)
+	d.ProbeLease = orDefault(d.ProbeLease, t.withDefaults().ResponseHeader+5*time.Second)
 	return d
 }
 
@@ -119,6 +120,7 @@ type breaker struct {
 	probe     *permit // the probe under way
 	failed    uint32  // of completed, as counted at the trip
 	completed uint32
+	hearsay   bool           // it would not have tripped without another replica's advice
 	events    []BreakerEvent // to be told by flush
 	at        time.Time      // the moment of the transition under way
 }
@@ -152,21 +154,27 @@ func newBreaker(key string, cfg Breaker) *breaker {
 }
 
 // readyToTrip looks at completed attempts only: counting those in flight, a
-// host that leaves most of them hanging would never reach the ratio.
+// host that leaves most of them hanging would never reach the ratio. Where
+// another replica's is open the first failure is enough, but one it must be: a
+// replica with a broken network does not take the healthy ones with it.
 func (b *breaker) readyToTrip(n gobreaker.Counts) bool {
-	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
-	return b.completed >= b.least() && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
+	if b.trips(n, uint32(b.cfg.MinAttempts)) {
+		b.hearsay = false
+		return true
+	}
+	b.hearsay = b.fleet.closed(b.shared) > 0
+	return b.hearsay && b.trips(n, 1)
 }
 
-// least is how many completed attempts may open it. Where another replica's is
-// open the first failure is enough, but one it must be, and outweigh this
-// replica's own successes: a replica with a broken network must not take the
-// others with it.
-func (b *breaker) least() uint32 {
-	if b.fleet.closed(b.shared) > 0 {
-		return 1
+// trips reports that at least so many failed in a row, or completed with too
+// many failures.
+func (b *breaker) trips(n gobreaker.Counts, least uint32) bool {
+	if n.ConsecutiveFailures >= least {
+		b.failed, b.completed = n.ConsecutiveFailures, n.ConsecutiveFailures
+		return true
 	}
-	return uint32(b.cfg.MinAttempts)
+	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
+	return b.completed >= least && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
 }
 
 // changed follows gobreaker's state. b.mu is held.
@@ -176,7 +184,9 @@ func (b *breaker) changed(from, to gobreaker.State) {
 	case gobreaker.StateOpen:
 		b.openFor = min(max(2*b.openFor, b.cfg.OpenFor), b.cfg.MaxOpenFor)
 		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
-		b.fleet.close(b.shared, b.openUntil.Sub(b.at))
+		if from == gobreaker.StateHalfOpen || !b.hearsay { // else replicas would keep each other wary
+			b.fleet.close(b.shared, b.openUntil.Sub(b.at))
+		}
 	case gobreaker.StateClosed:
 		b.openFor, b.openUntil = 0, time.Time{}
 	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
@@ -257,7 +267,7 @@ func (b *breaker) admit() (*permit, error) {
 	if err := b.refuse(now); err != nil {
 		return nil, err
 	}
-	b.fleet.closed(b.shared) // asks in the background, so that it is known when this attempt fails
+	_ = b.fleet.closed(b.shared) // asks in the background, so that it is known when this attempt fails
 	b.at = now
 	done, err := b.cb.Allow()
 	if err != nil {

@@ -75,7 +75,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		assert.Equal(t, opened.To, aplomb.BreakerOpen)
 		assert.Equal(t, [2]int{opened.Failed, opened.Completed}, [2]int{20, 20})
 		openFor := opened.ReadyAt.Sub(opened.At)
-		assert.True(t, openFor >= 800*time.Millisecond && openFor <= 1200*time.Millisecond, openFor)
+		assert.True(t, openFor >= 400*time.Millisecond && openFor <= 600*time.Millisecond, openFor)
 
 		err := h.get()
 		assert.ErrorIs(t, err, aplomb.ErrCircuitOpen)
@@ -94,7 +94,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
-// 19 failures, or less than half of the completed, keep it closed.
+// 19 failures in a row, or less than half of the completed, keep it closed.
 func TestBreakerThreshold(t *testing.T) {
 	t.Run("minimum", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
@@ -122,10 +122,25 @@ func TestBreakerThreshold(t *testing.T) {
 			for range 30 {
 				assert.NoError(t, h.get())
 			}
-			h.fail(t, 29)
+			h.fail(t, 19)
+			h.set(ok)
+			assert.NoError(t, h.get())
+			h.fail(t, 11)
 			assert.Equal(t, len(h.events), 0)
 			h.fail(t, 1)
 			assert.Equal(t, len(h.events), 1)
+		})
+	})
+	t.Run("in a row, after healthy times", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			for range 1000 {
+				assert.NoError(t, h.get())
+			}
+			h.fail(t, 19)
+			assert.Equal(t, len(h.events), 0)
+			h.fail(t, 1)
+			assert.Equal(t, [2]int{h.last().Failed, h.last().Completed}, [2]int{20, 20})
 		})
 	})
 }
@@ -236,7 +251,7 @@ func TestBreakerOpenTimeGrows(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t)
 		h.fail(t, 20)
-		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 5 * time.Second, 5 * time.Second} {
+		for _, want := range []time.Duration{500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond} {
 			e := h.last()
 			openFor := e.ReadyAt.Sub(e.At)
 			assert.True(t, openFor >= want*8/10 && openFor <= want*12/10, want, openFor)
@@ -248,7 +263,7 @@ func TestBreakerOpenTimeGrows(t *testing.T) {
 		assert.NoError(t, h.get())
 		h.fail(t, 20)
 		e := h.last()
-		assert.True(t, e.ReadyAt.Sub(e.At) <= 1200*time.Millisecond, "a success starts the growth again")
+		assert.True(t, e.ReadyAt.Sub(e.At) <= 600*time.Millisecond, "a success starts the growth again")
 	})
 }
 

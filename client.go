@@ -34,7 +34,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 		return nil, err
 	}
 	cfg := config{base: base}
-	if err := cfg.apply([]Option{Retry{}, Breaker{}, RateLimit{}, Timeouts{}}); err != nil {
+	if err := cfg.apply(standard()); err != nil {
 		return nil, err
 	}
 	if auth, ok := userinfoAuth(base); ok {
@@ -46,6 +46,9 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	}
 	return newClient(cfg, nil)
 }
+
+// standard is what New does when it is told nothing.
+func standard() []Option { return []Option{Retry{}, Breaker{}, RateLimit{}, Timeouts{}} }
 
 func parseBase(baseURL string) (*url.URL, error) {
 	u, err := url.Parse(baseURL)

@@ -190,7 +190,6 @@ func work(t *testing.T, h http.Handler, workers int, last time.Duration, opts ..
 		})
 	}
 	group.Wait()
-	synctest.Wait() // for what the last calls set going
 }
 
 // Told nothing, 32 workers find a quota of 200 a second by what the server says
@@ -249,6 +248,7 @@ func TestQuotaDiscoveryByTwo(t *testing.T) {
 			both.Go(func() { work(t, b, 16, 20*time.Second) })
 		}
 		both.Wait()
+		synctest.Wait()               // for what the last calls set going
 		used, refused := b.use(5, 20) // at first each takes the other's requests for refusals
 		t.Logf("%.1f %% used, %.2f %% refused", 100*used, 100*refused)
 		assert.True(t, used >= 0.7 && refused < 0.01, used, refused)

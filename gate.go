@@ -73,13 +73,14 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 	return at
 }
 
-// interval is the time between two requests at the present pace; 0 is none.
-func (g *gate) interval(now time.Time, headroom float64) time.Duration {
+// expected is the time between two requests that those who queue may count on; 0
+// is none.
+func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 	at := g.opens(now)
 	if g.numbers.known(at) {
 		return g.numbers.interval(at, headroom, g.roundTrip)
 	}
-	return g.pace.interval(at)
+	return g.pace.expected(at)
 }
 
 // credit reports that the server's own numbers leave room for a request now,

@@ -31,9 +31,11 @@ const (
 	rampStep  = 0.05 // of the pace, with each success,
 	rampMost  = 10.0 // but at most so much: it so takes a tenth of a second to grow e-fold
 	rampEnd   = 10_000.0
-	paceMarks = 128
-	backDown  = 0.7 // where a refusal proves no rate
-	holdShare = 0.97
+	// A tenfold growth takes a quarter of a second.
+	rampGrowth = 10
+	paceMarks  = 128
+	backDown   = 0.7 // where a refusal proves no rate
+	holdShare  = 0.97
 	// A rate is held for so many times what a refusal costs, then exceeded.
 	holdFactor = 30
 	holdMin    = 2 * time.Second
@@ -56,6 +58,14 @@ func (p *pace) interval(now time.Time) time.Duration {
 		return 0
 	}
 	return seconds(1 / rate)
+}
+
+// expected is the interval to count on: a pace that grows does so soon.
+func (p *pace) expected(now time.Time) time.Duration {
+	if p.rate == 0 && p.ramp > 0 {
+		return seconds(1 / max(rampGrowth*p.ramp, p.lastRate))
+	}
+	return p.interval(now)
 }
 
 // pause is how long to close for where the server names no time.

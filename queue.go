@@ -129,7 +129,7 @@ func (q *queue) estimate(r route, now time.Time) (at time.Time, by *gate) {
 	r.each(func(g *gate) bool {
 		t := g.next(now, q.headroom)
 		if g.queued > 0 {
-			t = later(t, now.Add(1)).Add(time.Duration(g.queued) * g.interval(now, q.headroom))
+			t = later(t, now.Add(1)).Add(time.Duration(g.queued) * g.expected(now, q.headroom))
 		}
 		if t.After(at) {
 			at, by = t, g

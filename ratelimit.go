@@ -16,11 +16,18 @@ import (
 )
 
 // RateLimit is an [Option]: how fast requests are sent. RateLimit{} is what
-// every [New] client has: no rate of its own, but it obeys the server's. A 429,
-// or an answer that says nothing is left, closes the quota's gate for every
-// caller until the server's time; it then reopens paced, not all at once. When
-// little is left of a quota, what is left is spread over the time to its reset.
-// See [NoRateLimit].
+// every [New] client has: no rate of its own, but it finds and keeps the
+// server's.
+//
+// A 429, or an answer that says nothing is left, closes the quota's gate for
+// every caller until the server's time; then one request looks, and the rest
+// follow paced, not all at once. Where answers say what is left (X-RateLimit-*,
+// RateLimit and RateLimit-Policy, and the vendors' own), no request is sent that
+// the server has no unit for: a window's last tenth is spread over the time to
+// its reset, and a token bucket is used as fast as it is seen to fill. Where
+// nothing but refusals says it, two of them teach the rate, which is held, and
+// after a while carefully exceeded. What a quota costs is taken for one unit a
+// request. See [NoRateLimit].
 //
 // A wait that would outlive the context's deadline, or MaxWait where there is
 // none, is refused at once with [ErrRateLimited] and the time it would be ready
@@ -32,9 +39,11 @@ type RateLimit struct {
 	// second's worth, at least 1.
 	Burst int
 	// Headroom is the share of a quota that is spread over the time to its
-	// reset. Default 0.1.
+	// reset. Default 0.1: the rest may go as fast as callers come, and the end is
+	// not met at full speed.
 	Headroom float64
-	// MaxWait is the longest wait of a call without a deadline. Default 60 s.
+	// MaxWait is the longest wait of a call without a deadline. Default 60 s, as
+	// long as a typed call may take.
 	MaxWait time.Duration
 	// Key groups requests under one rate and quota. Default: the origin; what
 	// is learned of the server's quotas is kept apart for each Bearer or Basic
@@ -62,6 +71,13 @@ func NoRateLimit() Option {
 	return clientOption(func(c *config) error { c.rateLimit = nil; return nil })
 }
 
+func (l RateLimit) withDefaults() RateLimit {
+	l.Headroom = orDefault(l.Headroom, 0.1)
+	l.MaxWait = orDefault(l.MaxWait, 60*time.Second)
+	l.Burst = orDefault(l.Burst, max(1, int(min(l.PerSecond, math.MaxInt32))))
+	return l
+}
+
 // limits holds the state behind RateLimit: a limiter per key where a rate was
 // told, and what was learned of quotas per key and credential.
 type limits struct {
@@ -76,10 +92,7 @@ func newLimits(l *RateLimit) *limits {
 	if l == nil {
 		return nil
 	}
-	cfg := *l
-	cfg.Headroom = orDefault(cfg.Headroom, 0.1)
-	cfg.MaxWait = orDefault(cfg.MaxWait, 60*time.Second)
-	cfg.Burst = orDefault(cfg.Burst, max(1, int(min(cfg.PerSecond, math.MaxInt32))))
+	cfg := l.withDefaults()
 	made := &limits{cfg: cfg, seed: maphash.MakeSeed(), random: rand.Float64}
 	made.quotas = newKeyed(maxKeys, func(string) *quota { return newQuota(cfg.Headroom, func() float64 { return made.random() }) })
 	if cfg.PerSecond > 0 {

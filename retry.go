@@ -26,21 +26,25 @@ import (
 // byte of the answer; that is one attempt here.
 type Retry struct {
 	// Attempts counts all sendings, the first included; following a redirect
-	// is none. Default 4.
+	// is none. Default 4: the budget, not this, is what protects the server.
 	Attempts int
-	// MinBackoff is the first backoff, doubled each time, with full jitter.
-	// Default 200 ms.
+	// MinBackoff is the first backoff, doubled each time, with full jitter: of
+	// the ways to spread retries the one that does the least work. Default
+	// 200 ms, fit for a server across the internet.
 	MinBackoff time.Duration
 	// ThrottleBackoff is MinBackoff after a 429 that names no time. Default 1 s.
 	ThrottleBackoff time.Duration
-	// MaxBackoff caps the backoff before jitter. Default 20 s.
+	// MaxBackoff caps the backoff before jitter, so that the capped ones are
+	// spread too. Default 20 s.
 	MaxBackoff time.Duration
 	// MaxRetryAfter is the longest wait a server may ask for; a longer one ends
-	// the call at once with the response. Default 60 s.
+	// the call at once with the response. Default 60 s, as long as a typed call
+	// may take.
 	MaxRetryAfter time.Duration
 	// Budget is how many retries a success pays for, over a reserve of 10; one
-	// more is granted each 10 s. It belongs to the client: a Retry for one call
-	// must leave it out. Default 0.1.
+	// more is granted each 10 s, for those who call seldom. It belongs to the
+	// client: a Retry for one call must leave it out. Default 0.1. Fed by requests
+	// instead, a budget keeps an overloaded server down.
 	Budget float64
 }
 

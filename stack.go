@@ -15,6 +15,7 @@ import (
 // its order: newStack nests the layers, try walks through an attempt.
 type stack struct {
 	cfg     *config // a pointer, since fmt follows none in a field: it may hold secrets
+	parent  *config // the one that With was called on, for Explain
 	home    origin
 	homeKey string
 	budget  float64 // what a success earns
@@ -46,6 +47,9 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 		s.budget = cfg.retry.Budget
 	}
 	s.watch = newWatchers(cfg)
+	if shared != nil {
+		s.parent = shared.cfg
+	}
 	if err := s.share(shared); err != nil {
 		return nil, err
 	}

@@ -17,26 +17,28 @@ import (
 // Timeouts is an [Option]: the bounds below the whole-call [Timeout]. A zero
 // field is its default, so Timeouts{} is what every [New] client has.
 type Timeouts struct {
-	// Connect bounds the dialling of a connection, DNS included. Default 5 s.
+	// Connect bounds the dialling of a connection, DNS included. Default 5 s:
+	// a lost SYN is sent again after 1 s and after 3 s, and both are waited for.
 	Connect time.Duration
-	// TLS bounds the TLS handshake. Default 5 s.
+	// TLS bounds the TLS handshake. Default 5 s, for the same reason.
 	TLS time.Duration
 	// ResponseHeader bounds the silence of the server while a request is under
 	// way: between two parts of the request body that it takes, and from the
 	// last to the end of the response header. A long upload may last; time that
-	// the body's own source takes does not count. Default 30 s.
+	// the body's own source takes does not count. Default 30 s: few answers that
+	// take longer still come.
 	ResponseHeader time.Duration
 	// IdleRead bounds the silence between two reads of a response body, so a
-	// stream may last for hours but not hang. Default 30 s.
+	// stream may last for hours but not hang. Default 30 s; most streams send a
+	// sign of life every 15 s.
 	IdleRead time.Duration
-	// IdleConn is how long an unused connection is kept. Default 90 s.
+	// IdleConn is how long an unused connection is kept. Default 90 s, as
+	// http.DefaultTransport does.
 	IdleConn time.Duration
 }
 
 const (
 	defaultTotal          = 60 * time.Second
-	defaultHeader         = 30 * time.Second
-	defaultIdleRead       = 30 * time.Second
 	defaultMaxBody        = 32 << 20
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
@@ -52,6 +54,19 @@ func (t Timeouts) applyClient(c *config) error {
 	}
 	c.timeouts = &t
 	return nil
+}
+
+// withDefaults fills the zero fields; nil bounds are those of New.
+func (t *Timeouts) withDefaults() (d Timeouts) {
+	if t != nil {
+		d = *t
+	}
+	d.Connect = orDefault(d.Connect, 5*time.Second)
+	d.TLS = orDefault(d.TLS, 5*time.Second)
+	d.ResponseHeader = orDefault(d.ResponseHeader, 30*time.Second)
+	d.IdleRead = orDefault(d.IdleRead, 30*time.Second)
+	d.IdleConn = orDefault(d.IdleConn, 90*time.Second)
+	return d
 }
 
 // baseTransport is what the stack ends in.
@@ -77,13 +92,14 @@ func (c *config) baseTransport() (http.RoundTripper, error) {
 
 // overlay sets t on a transport of our own.
 func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
-	rt.DialContext = boundDial(rt.DialContext, orDefault(t.Connect, 5*time.Second))
+	t = t.withDefaults()
+	rt.DialContext = boundDial(rt.DialContext, t.Connect)
 	if rt.DialTLSContext != nil {
-		rt.DialTLSContext = boundDial(rt.DialTLSContext, orDefault(t.Connect, 5*time.Second)+orDefault(t.TLS, 5*time.Second))
+		rt.DialTLSContext = boundDial(rt.DialTLSContext, t.Connect+t.TLS)
 	}
 	rt.OnProxyConnectResponse = typedProxy(rt.OnProxyConnectResponse)
-	rt.TLSHandshakeTimeout = orDefault(t.TLS, 5*time.Second)
-	rt.IdleConnTimeout = orDefault(t.IdleConn, 90*time.Second)
+	rt.TLSHandshakeTimeout = t.TLS
+	rt.IdleConnTimeout = t.IdleConn
 	rt.MaxResponseHeaderBytes = orDefault(rt.MaxResponseHeaderBytes, maxResponseHeader)
 	rt.MaxIdleConns = orDefault(rt.MaxIdleConns, defaultIdleConns)
 	rt.MaxIdleConnsPerHost = orDefault(rt.MaxIdleConnsPerHost, defaultIdleConnsAHost)
@@ -189,7 +205,8 @@ func newTimed(next http.RoundTripper, t *Timeouts) *timed {
 	if t == nil {
 		return &timed{next: next}
 	}
-	return &timed{next: next, header: orDefault(t.ResponseHeader, defaultHeader), idleRead: orDefault(t.IdleRead, defaultIdleRead)}
+	d := t.withDefaults()
+	return &timed{next: next, header: d.ResponseHeader, idleRead: d.IdleRead}
 }
 
 func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {

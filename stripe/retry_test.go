@@ -98,7 +98,8 @@ func TestLockTimeoutSlowsNobodyElse(t *testing.T) {
 				start := time.Now()
 				_, err = sc.Customers.Create(t.Context(), stripe.CustomerParams{})
 				assert.NoError(t, err)
-				assert.Equal(t, time.Since(start).Round(time.Second), want)
+				waited := time.Since(start)
+				assert.True(t, waited >= want && waited <= want+time.Second, waited) // a reopening is spread
 			})
 		})
 	}
