@@ -45,9 +45,12 @@ type Attempt struct {
 	quota     *quota
 	shared    string // the quota's key in the fleet's store
 	slot      slot
+	seat      seat
+	race      *race       // where the call is hedged
+	hedge     bool        // the extra attempt of that race
 	body      []byte      // a typed call's, read inside the attempt
 	memory    *memoryBody // the same as the response has it
-	sealed    bool
+	returned  bool        // what it holds was handed on or given back
 
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
@@ -89,23 +92,32 @@ type failedReader struct{ err error }
 
 func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 
-// try is one attempt, from the breaker's check to the sealed verdict. Waits
-// come before the breaker's admission, so that no probe is held in a queue,
-// and before the credential, so that it is fresh when it is sent.
-func (s *stack) try(r *http.Request) (*http.Response, error) {
-	c := callFrom(r.Context()) // keyedRequest, above, lets none pass without
+// try is one attempt, the first of in where that is a race, from the breaker's
+// check to the sealed verdict. Waits come before the breaker's admission, so
+// that no probe is held in a queue, and before the credential, so that it is
+// fresh when it is sent.
+func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
+	c := callFrom(r.Context())
 	a := c.newAttempt(r)
+	c.last = a
+	in.enter(a)
 	defer s.abandon(a)
 	a.breaker = s.breakers.of(a)
-	if err := s.admit(a); err != nil {
+	if a.Err = s.admit(a); a.Err == nil {
+		s.perform(a)
+	} else {
 		closeBody(r)
-		a.Err = err
 		a.cancel(nil)
 		s.seal(a)
-		return nil, a.Err
 	}
-	c.attempts++
-	a.Number = c.attempts
+	a.returned = true
+	return a.Response, a.Err
+}
+
+// perform sends an admitted attempt and seals its verdict.
+func (s *stack) perform(a *Attempt) {
+	c := a.call
+	a.Number = c.count(1)
 	a.start = time.Now()
 	s.watch.attemptStart(a)
 	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))
@@ -119,11 +131,12 @@ func (s *stack) try(r *http.Request) (*http.Response, error) {
 		a.Response = nil
 		a.cancel(nil)
 		if a.wire.Load() == nil && errors.Is(a.Err, errNoCredential) {
-			c.attempts--
+			c.count(-1)
 		}
+	} else if !c.typed {
+		a.seat.keep(a)
 	}
 	s.seal(a)
-	return a.Response, a.Err
 }
 
 var errLostContext = errors.New("aplomb: a middleware replaced the request's context: derive it from the one it was given")
@@ -141,15 +154,24 @@ func attemptOf(r *http.Request) (*Attempt, error) {
 
 // newAttempt gives r a context of its own to be cancelled by.
 func (c *call) newAttempt(r *http.Request) *Attempt {
-	a := &Attempt{Number: c.attempts + 1, Operation: c.operation, call: c, ctx: r.Context()}
+	a := &Attempt{Number: c.count(0) + 1, Operation: c.operation, call: c, ctx: r.Context()}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	a.cancel = cancel
 	a.Request = r.WithContext(context.WithValue(ctx, attemptKey{}, a))
-	c.last = a
 	return a
 }
 
-// admit passes the attempt through breaker, limiter and gate, in that order.
+// count adds n to the requests sent. The two attempts of a hedged round count
+// at the same time; everything else of a call is done by one goroutine.
+func (c *call) count(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts += n
+	return c.attempts
+}
+
+// admit passes the attempt through breaker, bulkhead, limiter and gate, in that
+// order; what it took before it is refused, abandon or seal gives back.
 func (s *stack) admit(a *Attempt) error {
 	if a.ctx.Err() != nil {
 		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
@@ -157,6 +179,9 @@ func (s *stack) admit(a *Attempt) error {
 	err := a.breaker.check()
 	a.breaker.flush(&s.watch)
 	if err != nil {
+		return err
+	}
+	if err := s.bulkheads.enter(a); err != nil {
 		return err
 	}
 	err = s.limits.wait(a)
@@ -172,12 +197,14 @@ func (s *stack) admit(a *Attempt) error {
 	return err
 }
 
-// abandon gives back what a panicking attempt holds; a sealed one holds nothing.
+// abandon gives back what a panicking attempt holds, or one that was refused
+// without a word.
 func (s *stack) abandon(a *Attempt) {
-	if !a.sealed {
-		a.cancel(nil)
+	if !a.returned {
+		a.discard()
 		a.breaker.report(a.permit, OutcomeNeutral)
 		a.quota.release(a)
+		a.seat.leave()
 	}
 }
 
@@ -207,17 +234,36 @@ func (s *stack) seal(a *Attempt) {
 	if !a.start.IsZero() {
 		a.elapsed = time.Since(a.start)
 	}
-	a.Verdict = classify(a)
-	for _, judge := range a.call.judges {
-		a.Verdict = a.refine(judge(a))
-	}
-	a.sealed = true
+	a.judge()
 	a.breaker.report(a.permit, a.Verdict.Outcome)
+	a.seat.observe(a)
+	if a.Response == nil || a.call.typed { // else its body's end gives the seat up
+		a.seat.leave()
+	}
+	s.remember(a)
 	a.breaker.flush(&s.watch)
 	a.quota.observe(a)
 	s.fleet.flush(&s.watch)
 	s.watch.attemptDone(a)
 	s.notices.look(a, &s.watch)
+}
+
+// judge decides the verdict. An attempt that lost a race was cancelled for that,
+// which is for no Judge to read.
+func (a *Attempt) judge() {
+	a.Verdict = classify(a)
+	if !a.race.lost(a) {
+		for _, judge := range a.call.judges {
+			a.Verdict = a.refine(judge(a))
+		}
+		a.race.finish(a)
+	}
+	if a.race.lost(a) {
+		a.Verdict = Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
+		if a.Err != nil {
+			a.Err = errOutrun
+		}
+	}
 }
 
 // refine lays a judge's verdict over the one so far.

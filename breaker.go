@@ -17,7 +17,10 @@ import (
 // every [New] client has; see [NoBreaker].
 //
 // 5xx and transport failures count against the host, answers for it; 429 and
-// the caller's own cancel say nothing (law 9).
+// the caller's own cancel say nothing (law 9). A caller's deadline or [Timeout]
+// counts as a failure if the host had as long as 95 of 100 of the operation's
+// latest good answers took, or 1 s while fewer than 20 are known; a shorter one
+// says nothing.
 type Breaker struct {
 	// Ratio of failures that opens it. Default 0.5: a tenth, as some have it,
 	// is noise at low volume.

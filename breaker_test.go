@@ -340,3 +340,41 @@ func TestBreakerCountsBrokenBodies(t *testing.T) {
 		assert.ErrorIs(t, h.get(), aplomb.ErrCircuitOpen)
 	})
 }
+
+// A host that hangs opens the circuit although all its callers have deadlines;
+// callers in a hurry do not.
+func TestBreakerAndDeadlines(t *testing.T) {
+	after := func(d time.Duration) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) { time.Sleep(d); ok(w, r) }
+	}
+	for name, tt := range map[string]struct {
+		known    int // good answers of 50 ms before
+		deadline time.Duration
+		opens    bool
+	}{
+		"hangs from the start":     {0, time.Second, true},
+		"unknown, in a hurry":      {0, 900 * time.Millisecond, false},
+		"hangs":                    {20, 50 * time.Millisecond, true},
+		"quicker than it ever was": {20, 49 * time.Millisecond, false},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := newHost(t)
+			h.set(after(50 * time.Millisecond))
+			for range tt.known {
+				assert.NoError(t, h.get())
+			}
+			h.set(after(2 * time.Second))
+			var callers sync.WaitGroup
+			for range 40 {
+				callers.Go(func() {
+					_, err := aplomb.Get[order](context.Background(), h.Client, "/x", aplomb.Timeout(tt.deadline))
+					assert.True(t, err != nil)
+				})
+			}
+			callers.Wait()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			assert.Equal(t, len(h.events) > 0, tt.opens)
+		})
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -113,10 +114,13 @@ type call struct {
 	origin    origin   // of the call's first request
 	allowed   []origin // origins beside the client's own that its credentials may go to
 
+	mu sync.Mutex // guards attempts while a hedged round is under way
+
 	hops     int  // redirects followed
 	finished bool // the last answer is not one to follow
 	attempts int  // requests sent
 	retries  int  // of them, to repeat a failure
+	hedged   bool // one of them was a hedge
 	spent    oneShot
 	last     *Attempt
 	stopped  string    // why there was no further attempt
@@ -144,6 +148,9 @@ func (s *stack) newCall(own settings, method, path string) *call {
 func (s settings) over(client settings) settings {
 	if s.retry == nil && !s.noRetry {
 		s.retry = client.retry
+	}
+	if s.hedge == nil && !s.noHedge {
+		s.hedge = client.hedge
 	}
 	if s.idempotency == nil {
 		s.idempotency = client.idempotency

@@ -81,7 +81,7 @@ func newClient(cfg config, shared *stack) (*Client, error) {
 }
 
 // With returns a client with opts laid over c's. It shares c's connections,
-// limiter, breaker and budget, unless opts name that struct.
+// limiter, breaker, bulkhead and budget, unless opts name that struct.
 func (c *Client) With(opts ...Option) (*Client, error) {
 	if c == nil || c.stack == nil {
 		return nil, errNoClient

@@ -31,7 +31,9 @@
 //	         PerCall middlewares
 //	         idempotency key (minted once)
 //	         retry + budget ------------------------------------------+
+//	         hedge: one more attempt beside a slow one                |
 //	attempt    breaker check (fail fast, before any queue)            |
+//	           bulkhead (a place among the requests in flight)        |
 //	           limiter wait, then quota gate                          |  every wait: ctx-aware,
 //	           breaker admit (probe lease)                            |  never past the deadline,
 //	           PerAttempt middlewares                                 |  an event while it waits
@@ -39,6 +41,7 @@
 //	           attempt timeout (after the credential is at hand)      |
 //	           base transport                                         |
 //	           verdict: judged, sealed, then log and hooks -----------+
+//	           bulkhead's place given up, at the end of the body
 //
 // Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
 // log and hooks; a [Judge] refines it where an API has its own signs.
@@ -57,7 +60,8 @@
 //
 //  1. No request is sent twice unless it is safe, keyed, or provably unsent. A
 //     body is replayed byte for byte or not at all.
-//  2. One logical call has one idempotency key, on every attempt and redirect.
+//  2. One logical call has one idempotency key, on every attempt, hedge and
+//     redirect.
 //  3. No wait outlives the context's deadline: what cannot be met is refused at
 //     once, with the time it would be ready.
 //  4. A credential goes only to its allowed origins (scheme, host, effective

@@ -20,6 +20,9 @@ import (
 var (
 	// ErrCircuitOpen means that the host's circuit breaker let nothing through.
 	ErrCircuitOpen = errors.New("aplomb: circuit open")
+	// ErrBulkheadFull means that the call was not sent, since as many were in
+	// flight to its host as [Bulkhead] allows, and no place came free in time.
+	ErrBulkheadFull = errors.New("aplomb: bulkhead full")
 	// ErrRateLimited means that the call was not sent, since a quota or rate
 	// would have held it past its deadline; or that the server answered 429.
 	ErrRateLimited = errors.New("aplomb: rate limited")
@@ -101,7 +104,7 @@ func (e APIError) MarshalJSON() ([]byte, error) {
 
 // CallError is a call that got no answer to speak of: we say so, not the
 // server. errors.Is and errors.As find the cause: [ErrCircuitOpen],
-// [ErrRateLimited], [ErrTooLarge], context.DeadlineExceeded, a *net.OpError.
+// [ErrBulkheadFull], [ErrRateLimited], [ErrTooLarge], context.DeadlineExceeded, a *net.OpError.
 type CallError struct {
 	// Client is the client's name.
 	Client string
@@ -292,6 +295,9 @@ func (c *call) fail(err error) error {
 		if errors.Is(r, ErrRateLimited) {
 			e.Hint = "raise the deadline, or come back at ReadyAt"
 		}
+	}
+	if errors.Is(err, ErrBulkheadFull) {
+		e.Hint = "call less at once or raise Bulkhead.MaxInFlight; a response body that is not closed keeps its place"
 	}
 	e.text = safeText(err, secretsOf(c.last))
 	if e.Hint == "" {

@@ -88,6 +88,14 @@ func (e *explanation) behaviours() {
 		d := c.timeouts.withDefaults()
 		return &d
 	}, true)
+	explain(e, "Hedge", func(c *config) *Hedge { return c.hedge }, false)
+	explain(e, "Bulkhead", func(c *config) *Bulkhead {
+		if c.bulkhead == nil {
+			return nil
+		}
+		d := c.bulkhead.withDefaults()
+		return &d
+	}, false)
 	explain(e, "Idempotency", func(c *config) *Idempotency { return c.idempotency }, false)
 	explain(e, "Logging", func(c *config) *Logging { return c.logging }, false)
 }

@@ -27,7 +27,8 @@ func TestExplain(t *testing.T) {
 	c := newClientAt(t, "https://api.test/v1", aplomb.Bearer(aplomb.Static("sk_live_secret")), aplomb.Header("X-Key", "hidden"),
 		aplomb.Query("token", "hidden"), aplomb.Retry{Attempts: 7}, aplomb.NoBreaker(), aplomb.Timeouts{Connect: time.Second},
 		aplomb.RateLimit{Key: func(*http.Request) string { return "hidden" }})
-	d, err := c.With(aplomb.Retry{Attempts: 7, MaxBackoff: time.Second}, aplomb.Breaker{}, aplomb.Timeout(time.Minute/2), aplomb.Name("orders"))
+	d, err := c.With(aplomb.Retry{Attempts: 7, MaxBackoff: time.Second}, aplomb.Breaker{}, aplomb.Timeout(time.Minute/2), aplomb.Name("orders"),
+		aplomb.Hedge{After: 100 * time.Millisecond}, aplomb.Bulkhead{MaxInFlight: 8})
 	assert.NoError(t, err)
 	for _, tt := range []struct {
 		c          *aplomb.Client
@@ -50,6 +51,11 @@ func TestExplain(t *testing.T) {
 		{d, "Timeout, typed calls", "30s With"},
 		{c, "Timeout, Do and HTTPClient", "none default"},
 		{c, "Idempotency", "off default"},
+		{c, "Hedge", "off default"},
+		{d, "Hedge.After", "100ms With"},
+		{d, "Bulkhead.MaxInFlight", "8 With"},
+		{d, "Bulkhead.Queue", "8 With"},
+		{d, "Bulkhead.MaxWait", "1s default"},
 		{c, "Header", "X-Key New"},
 		{c, "Auth", "1 New"},
 		{c, "Expect", "any 2xx default"},

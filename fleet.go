@@ -181,30 +181,17 @@ func (f *fleet) mayAsk() bool {
 }
 
 func (f *fleet) ask(key string, a *advice) {
-	if f.question(key, a, f.asked) == nil {
-		f.asked()
-	}
-}
-
-// question asks the store for key's closing and keeps the answer in a; then it
-// calls done.
-func (f *fleet) question(key string, a *advice, done func()) *operation {
-	return f.guard.start(func(ctx context.Context) error {
-		defer done()
+	op := f.guard.start(func(ctx context.Context) error {
+		defer f.asked()
 		d, err := f.store.Closed(ctx, f.key(key))
-		if err == nil && d > 0 {
-			a.extend(time.Now().Add(min(d, MaxClosing)))
+		if err == nil {
+			a.learn(d)
 		}
 		return err
 	})
-}
-
-// inquire asks now, and waits for the answer as take does.
-func (f *fleet) inquire(ctx context.Context, key string) time.Duration {
-	a := f.advice.get(key)
-	f.question(key, a, func() {}).await(ctx)
-	left, _ := a.look(time.Now())
-	return left
+	if op == nil {
+		f.asked()
+	}
 }
 
 func (f *fleet) asked() {
@@ -224,6 +211,9 @@ func (f *fleet) flush(w *watchers) {
 	}
 }
 
+// learn takes in that the store knows key as closed for d.
+func (f *fleet) learn(key string, d time.Duration) { f.advice.get(key).learn(d) }
+
 // advice is what is known of one key's closing.
 type advice struct {
 	mu    sync.Mutex
@@ -237,6 +227,12 @@ func (a *advice) extend(until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.until = later(a.until, until)
+}
+
+func (a *advice) learn(d time.Duration) {
+	if d > 0 {
+		a.extend(time.Now().Add(min(d, MaxClosing)))
+	}
 }
 
 // look is what is left of the closing, and whether it is time to ask again.

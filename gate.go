@@ -100,11 +100,6 @@ func (g *gate) book(now time.Time) int64 {
 		g.pace.look()
 	}
 	g.last = now
-	return g.count()
-}
-
-// count notes a request that goes out and returns its number.
-func (g *gate) count() int64 {
 	g.sent++
 	g.inFlight++
 	g.numbers.take(g.inFlight)

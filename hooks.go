@@ -9,8 +9,8 @@ import (
 )
 
 // Hooks is an [Option]: functions called when something happens, for metrics,
-// traces and tests. Any may be nil. They run on the call's own goroutine, so
-// they should be quick; several Hooks add up, in order. No event holds a
+// traces and tests. Any may be nil. They run on the call's own goroutine, those
+// of a hedge on one beside it, so they should be quick; several Hooks add up, in order. No event holds a
 // secret, and Operation has few values.
 type Hooks struct {
 	// CallStart and CallDone frame a logical call. Under [Client.HTTPClient]
@@ -48,7 +48,7 @@ type CallEvent struct {
 	Start                           time.Time
 	// The rest is known when the call is done.
 	Elapsed time.Duration
-	// Waited is the part of Elapsed spent in backoff, limiter and gate.
+	// Waited is the part of Elapsed spent in backoff, bulkhead, limiter and gate.
 	Waited time.Duration
 	// Attempts counts the requests sent, for this hop where each hop is an event.
 	Attempts int
@@ -70,6 +70,7 @@ const (
 	ResultTimeout     Result = "timeout"
 	ResultNetwork     Result = "network"
 	ResultBreakerOpen Result = "breaker_open"
+	ResultBulkhead    Result = "bulkhead_full"
 	ResultCanceled    Result = "canceled"
 	ResultDecodeError Result = "decode_error"
 )
@@ -86,6 +87,9 @@ type AttemptEvent struct {
 	Verdict Verdict
 	// Probe says that this attempt tested whether a broken circuit can close.
 	Probe bool
+	// Hedge says that this is the extra attempt of a [Hedge]. The one of the two
+	// that lost has the outcome neutral.
+	Hedge bool
 	Err   error
 }
 
@@ -94,7 +98,8 @@ type WaitEvent struct {
 	Client, Operation string
 	Cause             WaitCause
 	Start             time.Time
-	// Duration is how long it will take; in WaitDone, how long it took.
+	// Duration is how long it will take, or may at most where the cause is
+	// [WaitBulkhead]; in WaitDone, how long it took.
 	Duration time.Duration
 }
 
@@ -210,6 +215,8 @@ func resultOf(status int, err error) Result {
 		return ResultDecodeError
 	case errors.Is(err, ErrCircuitOpen):
 		return ResultBreakerOpen
+	case errors.Is(err, ErrBulkheadFull):
+		return ResultBulkhead
 	case errors.Is(err, context.Canceled):
 		return ResultCanceled
 	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
@@ -245,7 +252,7 @@ func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
 		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
 		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
-		Probe: a.permit != nil && a.permit.probe,
+		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge,
 	}
 	if a.Response != nil {
 		e.Status = a.Response.StatusCode

@@ -101,3 +101,26 @@ func TestLaw14_RetryAllocatesNothing(t *testing.T) {
 		}
 	}), 0)
 }
+
+// A hedge that comes too late pays nothing and is not sent.
+func TestLateHedgeIsNotPaidFor(t *testing.T) {
+	t.Parallel()
+	s, err := newStack(config{transport: &givenTransport{&http.Transport{}}}, nil)
+	assert.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.test/", http.NoBody)
+	assert.NoError(t, err)
+	c := s.newCall(settings{hedge: &Hedge{}}, http.MethodGet, "/")
+	in := &race{stack: s, call: c, spare: r}
+	first := c.newAttempt(r)
+	defer first.end()
+	in.enter(first)
+	first.Verdict = Verdict{Outcome: OutcomeFault}
+	in.finish(first)
+	hedge := c.newAttempt(r)
+	defer hedge.end()
+	assert.True(t, !in.pay(hedge))
+	assert.True(t, in.hedge == nil)
+	for range budgetReserve {
+		assert.True(t, s.budgets.get(originOf(r.URL)).spend(1))
+	}
+}

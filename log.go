@@ -69,6 +69,9 @@ func (l *logger) attempt(a *Attempt) {
 		slog.String("method", sent.Method), slog.String("url", redact.URL(sent.URL)),
 		slog.Any("request_header", l.headers(sent.Header)),
 	}
+	if a.hedge {
+		attrs = append(attrs, slog.Bool("hedge", true))
+	}
 	if body := l.requestBody(sent); body != "" {
 		attrs = append(attrs, slog.String("request_body", without(body, secretsOf(a))))
 	}

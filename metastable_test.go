@@ -113,4 +113,10 @@ func TestMetastableFailure(t *testing.T) {
 			assert.True(t, soon >= tt.soon && later >= 0.995*tt.later && perCall <= 1.15, soon, later, perCall)
 		})
 	}
+	bubbleCase(t, "700, by the callers' deadlines", func(t *testing.T) {
+		g, perCall := overload(t, 700, aplomb.Retry{}, aplomb.Breaker{}, aplomb.Timeout(time.Second))
+		soon, later := g.share(30, 60), g.share(60, 120)
+		t.Logf("deadlines: goodput %.1f %% in seconds 30 to 60, %.2f %% to 120, %.3f attempts a call", 100*soon, 100*later, perCall)
+		assert.True(t, soon >= 0.78 && later >= 0.995 && perCall <= 1.15, soon, later, perCall)
+	})
 }

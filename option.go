@@ -18,6 +18,7 @@ import (
 // For a client alone:
 //
 //	Breaker{}       circuit breaker per host              on: half of 20 attempts in 10 s; off: NoBreaker
+//	Bulkhead{}      requests in flight per host           off by default: 64, and 64 waiting; off: NoBulkhead
 //	RateLimit{}     told rate, quota gate and pacing      on: no rate, gates and pacing; off: NoRateLimit
 //	Fleet{}         limits shared with other replicas     off by default
 //	Timeouts{}      connect, TLS, header and idle read    on: 5 s, 5 s, 30 s, 30 s
@@ -32,6 +33,7 @@ import (
 // For a client, a context ([NewContext]) and one call alike, each a [RequestOption]:
 //
 //	Retry{}         attempts, backoff, budget             on: 4 attempts, 200 ms to 20 s, 10 %; off: NoRetry
+//	Hedge{}         one extra attempt when slow           off by default: after the p95; off: NoHedge
 //	Idempotency{}   a key for every unsafe request        off by default
 //	Auth{}          the credential                        none by default; off: NoAuth
 //	                (AuthFunc, APIKey, APIKeyQuery, Bearer, Basic, OAuth2)
@@ -82,6 +84,8 @@ type settings struct {
 	timeout     time.Duration
 	retry       *Retry
 	noRetry     bool
+	hedge       *Hedge
+	noHedge     bool
 	idempotency *Idempotency
 	auths       []Auth
 	noAuth      bool
@@ -113,6 +117,7 @@ type config struct {
 	base       *url.URL
 	transport  *givenTransport
 	breaker    *Breaker
+	bulkhead   *Bulkhead
 	rateLimit  *RateLimit
 	fleet      *Fleet
 	timeouts   *Timeouts

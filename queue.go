@@ -73,15 +73,6 @@ func (r route) book(now time.Time) slot {
 	return s
 }
 
-// count books what has passed the gates before.
-func (r route) count() slot {
-	s := slot{route: r, held: true, common: r.common.count(), numbers: make([]int64, len(r.named))}
-	for i, g := range r.named {
-		s.numbers[i] = g.count()
-	}
-	return s
-}
-
 // number is the one that the request has at g; 0 if it was sent before g was
 // known.
 func (s *slot) number(g *gate) int64 {

@@ -54,6 +54,18 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 	}
 }
 
+// admitNow lets the attempt pass if it may do so at once.
+func (q *quota) admitNow(a *Attempt) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	r, now := q.route(a), time.Now()
+	if at, _ := q.estimate(r, now); at.After(now) {
+		return false
+	}
+	a.slot = r.book(now)
+	return true
+}
+
 // open reports that the gates are open still, and gives the booking back if
 // they are not.
 func (q *quota) open(a *Attempt) bool {

@@ -144,6 +144,22 @@ func (l *limits) wait(a *Attempt) error {
 	return a.quota.wait(a, l.latest(a))
 }
 
+// admitNow is wait for what may not wait, such as a hedge.
+func (l *limits) admitNow(a *Attempt) bool {
+	if l == nil {
+		return true
+	}
+	if f := a.call.stack.fleet; f != nil {
+		return l.admitNowShared(a, f)
+	}
+	key := l.key(a)
+	if l.told != nil && l.told.get(key).wait(a, time.Now()) != nil {
+		return false
+	}
+	a.quota = l.quotas.get(l.quotaKey(a, key))
+	return a.quota.admitNow(a)
+}
+
 // latest is the last moment a wait may last to.
 func (l *limits) latest(a *Attempt) time.Time {
 	if deadline, ok := a.ctx.Deadline(); ok {

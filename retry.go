@@ -222,7 +222,7 @@ func (l *loop) again() bool {
 		return false // refused before there was an attempt
 	}
 	l.last = a
-	if a.Verdict.Outcome == OutcomeOK && c.retry != nil {
+	if a.Verdict.Outcome == OutcomeOK && (c.retry != nil || c.hedge != nil) {
 		l.budget(a).success(l.cost, c.stack.budget)
 	}
 	if !l.worthwhile(a) || !l.maySendTwice(a) {
@@ -281,10 +281,16 @@ func (l *loop) worthwhile(a *Attempt) bool {
 	return true
 }
 
+// repeatable reports a request that law 1 lets be sent twice although the server
+// may have acted on it.
+func (c *call) repeatable(r *http.Request) bool {
+	return c.safe || safeMethod(r.Method) || c.carriesKey(r)
+}
+
 // maySendTwice is law 1.
 func (l *loop) maySendTwice(a *Attempt) bool {
 	c := l.call
-	if a.Verdict.Resend != ResendUnprocessed && !c.safe && !safeMethod(l.orig.Method) && !c.carriesKey(l.orig) {
+	if a.Verdict.Resend != ResendUnprocessed && !c.repeatable(l.orig) {
 		return c.stop("a " + l.orig.Method + " without an idempotency key is not sent twice: the first may have taken effect")
 	}
 	// A single-use body is whole only if no transport ever got hold of it: one

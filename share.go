@@ -25,60 +25,64 @@ const (
 	statedSize = 1.25
 )
 
-// waitShared is wait for the replicas of a fleet.
+// waitShared is wait for the replicas of a fleet. It asks the store for a place
+// once, so that this is all that a slow one can add.
 func (l *limits) waitShared(a *Attempt, f *fleet) error {
 	key, latest := l.key(a), l.latest(a)
-	q := l.quotas.get(l.quotaKey(a, key))
-	a.quota, a.shared = q, l.sharedKey(a, key, f)
-	for {
-		q.hear(a, f)
-		if err := q.wait(a, latest); err != nil {
-			return err
-		}
-		passed, away, err := l.place(a, f, key, latest)
-		if passed {
-			return nil
-		}
-		q.release(a)
-		switch {
-		case err != nil:
-			return err
-		case away && l.told != nil:
-			if err := l.told.get(key).wait(a, latest); err != nil {
-				return err
-			}
-			return q.wait(a, latest)
-		}
+	q := l.join(a, f, key)
+	if err := q.wait(a, latest); err != nil {
+		return err
 	}
+	if err := l.place(a, f, key, latest); err != nil {
+		q.release(a)
+		return err
+	}
+	if q.hear(a, f); q.open(a) {
+		return nil
+	}
+	return q.wait(a, latest)
 }
 
-// place takes a place in the fleet's schedule and waits for it. An attempt that
-// has not passed goes through its own gates again: one has closed meanwhile, or
-// the store is away.
-func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) (passed, away bool, err error) {
+// admitNowShared is admitNow for the replicas of a fleet.
+func (l *limits) admitNowShared(a *Attempt, f *fleet) bool {
+	key := l.key(a)
+	return l.join(a, f, key).admitNow(a) && l.place(a, f, key, time.Now()) == nil
+}
+
+// join finds the attempt's quota, here and in the store, and hears what others
+// know of it.
+func (l *limits) join(a *Attempt, f *fleet, key string) *quota {
+	a.quota, a.shared = l.quotas.get(l.quotaKey(a, key)), l.sharedKey(a, key, f)
+	a.quota.hear(a, f)
+	return a.quota
+}
+
+// place takes a place in the fleet's schedule and waits for it. A told rate is
+// kept by the store while it answers, and by this replica's limiter while it
+// does not.
+func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error {
 	at, claim, cause := l.claim(a, key, latest)
 	wait, ok := f.take(a.ctx, at, claim)
 	now := time.Now()
-	ready := now.Add(wait)
-	switch {
+	switch ready := now.Add(wait); {
 	case a.ctx.Err() != nil:
-		return false, false, &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
-	case !ok:
-		return l.told == nil && a.quota.confirm(a, f), true, nil
-	case ready.After(latest):
-		return false, false, limitRefusal(l.sharedName(), now, ready, latest)
-	case claim.PerSecond == 0 && wait > f.guard.timeout && f.inquire(a.ctx, at) > 0:
-		return false, false, nil // a closing, after which nothing paces but the gates
+		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
+	case !ok && l.told != nil:
+		return l.told.get(key).wait(a, latest)
+	case claim.PerSecond == 0: // a closing, for the gates to obey
+		f.learn(at, wait)
+		return nil
+	case wait > 0 && ready.After(latest):
+		return limitRefusal(l.sharedName(), now, ready, latest)
 	case wait > 0:
-		a.quota.park(a)
-		if err := a.call.sleep(a.ctx, cause, time.Until(ready)); err != nil {
-			return false, false, err
+		if err := a.call.sleep(a.ctx, cause, wait); err != nil {
+			return err
 		}
 	}
-	if passed = a.quota.confirm(a, f); passed && l.told != nil {
+	if l.told != nil {
 		l.told.get(key).book()
 	}
-	return passed, false, nil
+	return nil
 }
 
 // claim is what the attempt claims of the fleet, and where. A told rate is the
@@ -140,14 +144,13 @@ func (p *told) book() {
 func (q *quota) claim(a *Attempt, now time.Time) (name string, claim Claim) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	claim = Claim{Burst: statedBurst, Learned: true}
 	r := a.slot.route
 	if len(r.named) == 1 {
 		name = r.named[0].name
 	}
 	r.each(func(g *gate) bool {
 		if rate := g.numbers.statedRate(now); rate > 0 && (claim.PerSecond == 0 || rate < claim.PerSecond) {
-			name, claim.PerSecond = g.name, rate
+			name, claim = g.name, Claim{PerSecond: rate, Burst: statedBurst, Learned: true}
 		}
 		return true
 	})
@@ -158,8 +161,7 @@ func (q *quota) claim(a *Attempt, now time.Time) (name string, claim Claim) {
 func (q *quota) hear(a *Attempt, f *fleet) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
-	heard := false
+	now, heard := time.Now(), false
 	q.route(a).each(func(g *gate) bool {
 		if left := f.closed(a.sharedGate(g.name)); left > 0 && g.hear(now, left, q.random()) {
 			heard = true
@@ -175,7 +177,7 @@ func (q *quota) hear(a *Attempt, f *fleet) {
 // hear closes the gate for others' sake, and reports that it was not closed for
 // so long already. It says nothing of this replica's own pace.
 func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
-	if !now.Add(left).After(g.closedUntil) {
+	if !now.Add(left).After(g.opens(now)) {
 		return false
 	}
 	g.closedUntil = now.Add(spread(left, random))
@@ -197,30 +199,14 @@ func (q *quota) tell(a *Attempt, f *fleet, events []QuotaEvent) {
 	}
 }
 
+// usedUpUntil is the end of a used-up window, unless it is a short one, which
+// the rate that its server states keeps better.
 func (q *quota) usedUpUntil(name string, now time.Time) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.gate(name).numbers.usedUpUntil(now)
-}
-
-// park gives the booking back for as long as the attempt waits for its place
-// among the replicas: it is not under way, and takes nothing from the mirror of
-// the server's numbers.
-func (q *quota) park(a *Attempt) { q.release(a) }
-
-// confirm reports that no gate has closed meanwhile, here or elsewhere, and books
-// a parked attempt again. It passed the gates' pace before, and leaves that as
-// it is.
-func (q *quota) confirm(a *Attempt, f *fleet) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now, r, open := time.Now(), a.slot.route, true
-	r.each(func(g *gate) bool {
-		open = !g.closed(now) && f.closed(a.sharedGate(g.name)) == 0
-		return open
-	})
-	if open && !a.slot.held {
-		a.slot = r.count()
+	g := q.gate(name)
+	if g == nil || g.numbers.statedRate(now) > 0 {
+		return time.Time{}
 	}
-	return open
+	return g.numbers.usedUpUntil(now)
 }

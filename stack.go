@@ -12,7 +12,7 @@ import (
 
 // stack is the whole of aplomb as one http.RoundTripper, so that an
 // *http.Client, an SDK and a generated client all get all of it. doc.go draws
-// its order: newStack nests the layers, try walks through an attempt.
+// its order: newStack nests the layers, try and perform walk through an attempt.
 type stack struct {
 	cfg     *config // a pointer, since fmt follows none in a field: it may hold secrets
 	parent  *config // the one that With was called on, for Explain
@@ -28,10 +28,12 @@ type stack struct {
 	notices *notices
 
 	// Shared by With, unless it names the struct.
-	breakers *breakers
-	limits   *limits
-	fleet    *fleet
-	budgets  *keyed[origin, *budget]
+	breakers  *breakers
+	bulkheads *bulkheads
+	limits    *limits
+	fleet     *fleet
+	budgets   *keyed[origin, *budget]
+	latencies *keyed[latencyKey, *latency]
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
@@ -57,7 +59,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	if s.attempt, err = chain(&authorised{newTimed(s.base, cfg.timeouts)}, cfg.perAttempt); err != nil {
 		return nil, err
 	}
-	s.retry = &retrying{next: RoundTripFunc(s.try), budgets: s.budgets, random: rand.Float64}
+	s.retry = &retrying{next: RoundTripFunc(s.send), budgets: s.budgets, random: rand.Float64}
 	s.perCall, err = chain(&keyedRequest{s.retry}, cfg.perCall)
 	return s, err
 }
@@ -66,9 +68,13 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget)}
+		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies()}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
+	s.bulkheads, s.latencies = from.bulkheads, from.latencies
+	if s.cfg.bulkhead != from.cfg.bulkhead {
+		s.bulkheads = newBulkheads(s.cfg.bulkhead)
+	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
 	}
@@ -158,12 +164,21 @@ func (a *Attempt) end() {
 	}
 }
 
+// discard ends an attempt and closes its response. Nil is none.
+func (a *Attempt) discard() {
+	a.end()
+	if a != nil && a.Response != nil {
+		closeResponse(a.Response)
+	}
+}
+
 // adopt takes a response that a PerCall middleware made or changed, such as a
 // cache's, as if an attempt had brought it. What is known of the one that was
 // sent beneath, nil if none was, holds for it: its body may still be that one's.
 func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response, sent *Attempt) error {
 	a := c.newAttempt(r.WithContext(ctx))
-	a.Number, a.Response, a.sealed = c.attempts, resp, true
+	a.Number, a.Response, a.returned = c.attempts, resp, true
+	c.last = a
 	if sent != nil {
 		own := a.cancel
 		a.cancel = func(cause error) { own(cause); sent.cancel(cause) }

@@ -224,6 +224,7 @@ func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		defer func() { up.done(err != nil) }()
 		r = up.watch(r)
 	}
+	a.race.arm()
 	resp, err = normalise(t.next.RoundTrip(r))
 	if err != nil {
 		return nil, ownCause(r.Context(), err)

@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -140,8 +141,12 @@ func classifyError(a *Attempt) Verdict {
 		}
 		return v
 	}
-	if ctx.Err() != nil { // the caller's cancel, deadline or Timeout: its choice, not the host's fault
-		return Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
+	if ctx.Err() != nil {
+		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo} // the caller's choice, not the host's fault
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && a.overdue() {
+			v.Outcome = OutcomeFault
+		}
+		return v
 	}
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
@@ -151,6 +156,20 @@ func classifyError(a *Attempt) Verdict {
 	}
 	return Verdict{Outcome: OutcomeFault}
 }
+
+// overdue reports an attempt that had its time: the host answers 95 of 100
+// sooner, or, while too few answers are known, within patience. A shorter
+// deadline says more of the caller than of the host.
+func (a *Attempt) overdue() bool {
+	usual, known := a.call.stack.latency(originOf(a.Request.URL), a.Operation).p95()
+	if !known {
+		usual = patience
+	}
+	return a.wire.Load() != nil && a.elapsed >= usual
+}
+
+// patience is how long a host of which nothing is known may take.
+const patience = time.Second
 
 // transient reports a failure to get a credential that may pass: the token
 // endpoint is down, busy or out of reach.

@@ -10,9 +10,10 @@ type WaitCause string
 
 // The causes of waits.
 const (
-	WaitBackoff WaitCause = "backoff" // before a retry, Retry-After included
-	WaitLimiter WaitCause = "limiter" // a told rate
-	WaitQuota   WaitCause = "quota"   // a closed or paced quota
+	WaitBackoff  WaitCause = "backoff"  // before a retry, Retry-After included
+	WaitBulkhead WaitCause = "bulkhead" // a place among the requests in flight
+	WaitLimiter  WaitCause = "limiter"  // a told rate
+	WaitQuota    WaitCause = "quota"    // a closed or paced quota
 )
 
 // A wait is one wait of a call, from startWait to end.
