@@ -23,30 +23,40 @@ const (
 	statedFor = time.Minute
 	// A bucket that was seen to fill so much faster than stated stated its size.
 	statedSize = 1.25
+	// For so long after a place at the stated rate the fleet's schedule decides,
+	// and this replica's mirror of the numbers does not.
+	keptFor = time.Second
 )
 
-// waitShared is wait for the replicas of a fleet. It asks the store for a place
-// once, so that this is all that a slow one can add.
+// waitShared is wait for the replicas of a fleet. An attempt takes one place; it
+// takes another only where the gates closed while it waited for that one, which
+// is lost then: what had waited would come back as a burst.
 func (l *limits) waitShared(a *Attempt, f *fleet) error {
 	key, latest := l.key(a), l.latest(a)
 	q := l.join(a, f, key)
-	if err := q.wait(a, latest); err != nil {
-		return err
+	for {
+		if err := q.wait(a, latest); err != nil {
+			return err
+		}
+		if err := l.place(a, f, key, latest); err != nil {
+			q.release(a)
+			return err
+		}
+		if q.hear(a, f); q.open(a) {
+			return nil
+		}
 	}
-	if err := l.place(a, f, key, latest); err != nil {
-		q.release(a)
-		return err
-	}
-	if q.hear(a, f); q.open(a) {
-		return nil
-	}
-	return q.wait(a, latest)
 }
 
 // admitNowShared is admitNow for the replicas of a fleet.
 func (l *limits) admitNowShared(a *Attempt, f *fleet) bool {
 	key := l.key(a)
-	return l.join(a, f, key).admitNow(a) && l.place(a, f, key, time.Now()) == nil
+	q := l.join(a, f, key)
+	if !q.admitNow(a) || l.place(a, f, key, time.Now()) != nil {
+		return false
+	}
+	q.hear(a, f)
+	return q.open(a)
 }
 
 // join finds the attempt's quota, here and in the store, and hears what others
@@ -64,6 +74,7 @@ func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error
 	at, claim, cause := l.claim(a, key, latest)
 	wait, ok := f.take(a.ctx, at, claim)
 	now := time.Now()
+	a.quota.keep(a, ok && claim.Learned, now.Add(wait+keptFor))
 	switch ready := now.Add(wait); {
 	case a.ctx.Err() != nil:
 		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
@@ -157,6 +168,21 @@ func (q *quota) claim(a *Attempt, now time.Time) (name string, claim Claim) {
 	return name, claim
 }
 
+// keep notes whether the fleet's schedule keeps the attempt's stated rate.
+func (q *quota) keep(a *Attempt, kept bool, until time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	a.slot.route.each(func(g *gate) bool {
+		switch {
+		case !kept:
+			g.kept = time.Time{}
+		case g.numbers.statedRate(until) > 0:
+			g.kept = later(g.kept, until)
+		}
+		return true
+	})
+}
+
 // hear closes the gates that other replicas closed.
 func (q *quota) hear(a *Attempt, f *fleet) {
 	q.mu.Lock()
@@ -199,13 +225,13 @@ func (q *quota) tell(a *Attempt, f *fleet, events []QuotaEvent) {
 	}
 }
 
-// usedUpUntil is the end of a used-up window, unless it is a short one, which
-// the rate that its server states keeps better.
+// usedUpUntil is the end of a used-up window, unless that is near: it may be a
+// bucket that fills, and others see it in their own answers as soon.
 func (q *quota) usedUpUntil(name string, now time.Time) time.Time {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	g := q.gate(name)
-	if g == nil || g.numbers.statedRate(now) > 0 {
+	if g == nil || !g.numbers.long {
 		return time.Time{}
 	}
 	return g.numbers.usedUpUntil(now)
