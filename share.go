@@ -26,6 +26,8 @@ const (
 	// For so long after a place at the stated rate the fleet's schedule decides,
 	// and this replica's mirror of the numbers does not.
 	keptFor = time.Second
+	// A closing so short is left to the replicas' own mirrors where they have one.
+	mirroredFor = shortWindow + reopenJitter
 )
 
 // waitShared is wait for the replicas of a fleet. An attempt takes one place; it
@@ -200,15 +202,14 @@ func (q *quota) hear(a *Attempt, f *fleet) {
 	}
 }
 
-// hear closes the gate for others' sake, and reports that it was not closed for
-// so long already. It says nothing of this replica's own pace.
+// hear closes the gate after another replica's refusal, and reports that it was
+// not closed for so long already. All are refused together: what this one sent
+// until then is its share of what was too much.
 func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
 	if !now.Add(left).After(g.opens(now)) {
 		return false
 	}
-	g.closedUntil = now.Add(spread(left, random))
-	g.numbers.reopen()
-	g.pace.look()
+	g.throttled(now, now, left, random)
 	return true
 }
 
@@ -217,22 +218,31 @@ func (q *quota) tell(a *Attempt, f *fleet, events []QuotaEvent) {
 	now := time.Now()
 	refused := a.Response != nil && closes(a)
 	for i, e := range events {
-		until := q.usedUpUntil(e.Name, now)
-		if refused && i == len(events)-1 { // learn tells of the refusal last
-			until = later(until, e.ClosedUntil)
+		// learn tells of the refusal last.
+		if left := q.closing(e, refused && i == len(events)-1, now); left > 0 {
+			f.close(a.sharedGate(e.Name), left)
 		}
-		f.close(a.sharedGate(e.Name), until.Sub(now))
 	}
 }
 
-// usedUpUntil is the end of a used-up window, unless that is near: it may be a
-// bucket that fills, and others see it in their own answers as soon.
-func (q *quota) usedUpUntil(name string, now time.Time) time.Time {
+// closing is how long e closes its gate for all replicas. A short one does so
+// only where nobody else would see it: a replica that is told in each answer
+// what is left mirrors a bucket, and learns how fast it fills while it is open.
+func (q *quota) closing(e QuotaEvent, refused bool, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	g := q.gate(name)
-	if g == nil || !g.numbers.long {
-		return time.Time{}
+	g := q.gate(e.Name)
+	if g == nil {
+		return 0
 	}
-	return g.numbers.usedUpUntil(now)
+	until := g.numbers.usedUpUntil(now)
+	if refused {
+		until = later(until, e.ClosedUntil)
+	}
+	left := until.Sub(now)
+	mirrored := g.numbers.known(now) && g.numbers.statedRate(now) == 0
+	if left <= mirroredFor && (mirrored || !refused) {
+		return 0
+	}
+	return left
 }

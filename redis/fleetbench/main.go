@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -42,12 +43,13 @@ func main() {
 	socket := flag.String("redis", "", "the Redis that a replica uses")
 	told := flag.Float64("told", 0, "the rate that a replica is told")
 	each := flag.Duration("each", 0, "the time between a worker's calls; 0 is none")
+	only := flag.String("only", "", "measure only what begins so")
 	flag.Parse()
 	var err error
 	if *url != "" {
 		err = replica(*url, *socket, *told, *each)
 	} else {
-		err = run()
+		err = run(*only)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -112,7 +114,7 @@ func replica(url, socket string, told float64, each time.Duration) error {
 }
 
 // run starts a Redis and measures.
-func run() error {
+func run(only string) error {
 	dir, err := os.MkdirTemp("", "fleet")
 	if err != nil {
 		return err
@@ -143,12 +145,18 @@ func run() error {
 		}},
 		{"(d) told nothing, only Retry-After", 0, nil},
 	} {
+		if !strings.HasPrefix(s.name, only) {
+			continue
+		}
 		if err := measureShare(s.name, &bucket{speaks: s.speaks, tokens: burst}, socket, s.told); err != nil {
 			return err
 		}
 		if err := measureShare("    without Fleet", &bucket{speaks: s.speaks, tokens: burst}, "", s.told); err != nil {
 			return err
 		}
+	}
+	if only != "" {
+		return nil
 	}
 	return measureStop(srv, socket)
 }
