@@ -110,52 +110,52 @@ func retryAfter(h http.Header, next time.Duration, refused bool) {
 
 var dialects = map[string]dialect{
 	"IETF": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, b.perSecond))
-		h.Set("RateLimit", fmt.Sprintf(`"default";r=%d;t=%s`, left, ceil(full)))
+		h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, b.perSecond))
+		h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%s`, left, ceil(full)))
 		retryAfter(h, next, refused)
 	},
 	"IETF, the bucket as the quota": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, b.burst))
-		h.Set("RateLimit", fmt.Sprintf(`"default";r=%d;t=%s`, left, ceil(full)))
+		h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, b.burst))
+		h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%s`, left, ceil(full)))
 		retryAfter(h, next, refused)
 	},
 	"draft 07": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("RateLimit", fmt.Sprintf(`limit=%v, remaining=%d, reset=%s`, b.perSecond, left, ceil(full)))
+		h.Set("Ratelimit", fmt.Sprintf(`limit=%v, remaining=%d, reset=%s`, b.perSecond, left, ceil(full)))
 		retryAfter(h, next, refused)
 	},
 	"delta": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("X-RateLimit-Limit", fmt.Sprint(b.perSecond))
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-		h.Set("X-RateLimit-Reset", ceil(full))
+		h.Set("X-Ratelimit-Limit", fmt.Sprint(b.perSecond))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Reset", ceil(full))
 		retryAfter(h, next, refused)
 	},
 	"delta, the bucket as the limit": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("X-RateLimit-Limit", fmt.Sprint(b.burst))
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-		h.Set("X-RateLimit-Reset", ceil(full))
+		h.Set("X-Ratelimit-Limit", fmt.Sprint(b.burst))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Reset", ceil(full))
 		retryAfter(h, next, refused)
 	},
 	"delta, the next second": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("X-RateLimit-Limit", fmt.Sprint(b.perSecond))
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-		h.Set("X-RateLimit-Reset", "1")
+		h.Set("X-Ratelimit-Limit", fmt.Sprint(b.perSecond))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Reset", "1")
 		retryAfter(h, next, refused)
 	},
 	"epoch on a skewed clock": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
 		skewed := time.Now().Add(-7 * time.Minute)
 		h.Set("Date", skewed.UTC().Format(http.TimeFormat))
-		h.Set("X-RateLimit-Limit", fmt.Sprint(b.perSecond))
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-		h.Set("X-RateLimit-Reset", strconv.FormatInt(skewed.Add(full).Unix()+1, 10))
+		h.Set("X-Ratelimit-Limit", fmt.Sprint(b.perSecond))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Reset", strconv.FormatInt(skewed.Add(full).Unix()+1, 10))
 		retryAfter(h, next, refused)
 	},
 	"several quotas": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("RateLimit-Policy", fmt.Sprintf(`"second";q=%v;w=1, "day";q=1000000;w=86400`, b.perSecond))
-		h.Set("RateLimit", fmt.Sprintf(`"second";r=%d;t=%s, "day";r=%d;t=40000`, left, ceil(full), 500000))
+		h.Set("Ratelimit-Policy", fmt.Sprintf(`"second";q=%v;w=1, "day";q=1000000;w=86400`, b.perSecond))
+		h.Set("Ratelimit", fmt.Sprintf(`"second";r=%d;t=%s, "day";r=%d;t=40000`, left, ceil(full), 500000))
 		retryAfter(h, next, refused)
 	},
 	"remaining alone, no Retry-After": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
 	},
 	"Shopify": func(h http.Header, b *bucket, left int, next, full time.Duration, refused bool) {
 		h.Set("X-Shopify-Shop-Api-Call-Limit", fmt.Sprintf("%d/%v", int(b.burst)-left, b.burst))
@@ -193,7 +193,7 @@ func work(t *testing.T, h http.Handler, workers int, last time.Duration, opts ..
 }
 
 // Told nothing, 32 workers find a quota of 200 a second by what the server says
-// of it, and use it with next to no refusals, from the second second on.
+// of it, and use it with next to no refusals, from second 2 on.
 func TestQuotaDiscovery(t *testing.T) {
 	for name, d := range dialects {
 		bubbleCase(t, name, func(t *testing.T) {
@@ -233,9 +233,9 @@ func TestQuotaDiscoveryOfWindows(t *testing.T) {
 }
 
 func gitHub(h http.Header, limit, remaining int, reset time.Duration) {
-	h.Set("X-RateLimit-Resource", "core")
-	h.Set("X-RateLimit-Limit", strconv.Itoa(limit))
-	h.Set("X-RateLimit-Used", strconv.Itoa(limit-remaining))
+	h.Set("X-Ratelimit-Resource", "core")
+	h.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
+	h.Set("X-Ratelimit-Used", strconv.Itoa(limit-remaining))
 	statements["epoch on a skewed clock"](h, limit, remaining, reset)
 }
 

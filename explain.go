@@ -96,7 +96,12 @@ func (e *explanation) behaviours() {
 		d := c.bulkhead.withDefaults()
 		return &d
 	}, false)
-	explain(e, "Idempotency", func(c *config) *Idempotency { return c.idempotency }, false)
+	explain(e, "Idempotency", func(c *config) *Idempotency {
+		if c.idempotency == nil {
+			return nil
+		}
+		return &Idempotency{orDefault(c.idempotency.Header, idempotencyHeader), c.idempotency.methods(), c.idempotency.New}
+	}, false)
 	explain(e, "Logging", func(c *config) *Logging { return c.logging }, false)
 }
 
@@ -113,9 +118,6 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 		return
 	}
 	plain := get(e.defaults())
-	if plain == nil {
-		plain = new(B)
-	}
 	fields := reflect.TypeFor[B]()
 	for i := range fields.NumField() {
 		if field := fields.Field(i); field.IsExported() {
@@ -130,10 +132,10 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 	}
 }
 
-// defaults is what New sets when it is told nothing.
+// defaults is every behaviour as it is when its fields are left out.
 func (e *explanation) defaults() *config {
 	d := &config{base: e.cfg.base}
-	_ = d.apply(standard()) // it has no faulty option
+	_ = d.apply(append(standard(), Hedge{}, Bulkhead{}, Idempotency{}, Logging{})) // none is faulty
 	return d
 }
 

@@ -28,7 +28,8 @@ func TestExplain(t *testing.T) {
 		aplomb.Query("token", "hidden"), aplomb.Retry{Attempts: 7}, aplomb.NoBreaker(), aplomb.Timeouts{Connect: time.Second},
 		aplomb.RateLimit{Key: func(*http.Request) string { return "hidden" }})
 	d, err := c.With(aplomb.Retry{Attempts: 7, MaxBackoff: time.Second}, aplomb.Breaker{}, aplomb.Timeout(time.Minute/2), aplomb.Name("orders"),
-		aplomb.Hedge{After: 100 * time.Millisecond}, aplomb.Bulkhead{MaxInFlight: 8})
+		aplomb.Hedge{After: 100 * time.Millisecond}, aplomb.Bulkhead{MaxInFlight: 8},
+		aplomb.Idempotency{Methods: []string{"PUT"}})
 	assert.NoError(t, err)
 	for _, tt := range []struct {
 		c          *aplomb.Client
@@ -52,6 +53,8 @@ func TestExplain(t *testing.T) {
 		{c, "Timeout, Do and HTTPClient", "none default"},
 		{c, "Idempotency", "off default"},
 		{c, "Hedge", "off default"},
+		{d, "Idempotency.Header", "Idempotency-Key default"},
+		{d, "Idempotency.Methods", "PUT With"},
 		{d, "Hedge.After", "100ms With"},
 		{d, "Bulkhead.MaxInFlight", "8 With"},
 		{d, "Bulkhead.Queue", "8 With"},

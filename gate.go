@@ -17,7 +17,6 @@ type gate struct {
 	closedAt    time.Time // when the last 429 was processed
 	streak      int       // 429s in a row that named no time
 	shut        bool      // nothing was let through since the last 429
-	opened      int64     // the number of the last request before that
 
 	last      time.Time // when the latest request was let through
 	sent      int64     // let through so far; the number of the latest
@@ -74,7 +73,7 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 	if g.numbers.known(at) {
 		return g.numbers.next(at, g.last, headroom, g.roundTrip)
 	}
-	if interval := g.pace.interval(at); interval > 0 && !g.shut {
+	if interval := g.pace.interval(at); interval > 0 {
 		at = later(at, g.last.Add(interval))
 	}
 	return at
@@ -102,7 +101,7 @@ func (g *gate) credit(now time.Time) bool {
 // book lets a request through and returns its number.
 func (g *gate) book(now time.Time) int64 {
 	if g.shut {
-		g.shut, g.opened = false, g.sent
+		g.shut = false
 		g.pace.reopen(now)
 		g.numbers.reopen()
 	}

@@ -158,7 +158,7 @@ func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 		n.resetAt, n.stated = now.Add(min(l.Reset, longest)), true
 	}
 	n.long = n.resetAt.Sub(now) > shortWindow
-	if number > g.opened && !g.shut {
+	if number > 0 && !g.shut {
 		n.measure(reading{now, left + float64(number-g.void)}, left, float64(g.inFlight+1))
 	}
 }

@@ -116,6 +116,12 @@ func TestNumbersOfABucket(t *testing.T) {
 		}
 		assert.True(t, g.numbers.refill > 90 && g.numbers.refill < 110, g.numbers.refill)
 		before := g.numbers.refill
+		for range 100 { // slowly, so that it is always full
+			time.Sleep(100 * time.Millisecond)
+			g.say(g.book(time.Now()), 49, time.Second, time.Now())
+			g.settle(false)
+		}
+		assert.Equal(t, g.numbers.refill, before)
 		time.Sleep(time.Hour) // idle, and full
 		g.say(g.book(time.Now()), 49, time.Second, time.Now())
 		assert.Equal(t, g.numbers.refill, before)
@@ -138,6 +144,58 @@ func TestNumbersOfTheNextWindow(t *testing.T) {
 			}
 			assert.Equal(t, g.numbers.refill, 0.0, window)
 		}
+	})
+}
+
+// Nor is it after a window of which little was used.
+func TestNumbersOfAQuietWindow(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{}
+		for range 3 {
+			for i := range int64(10) {
+				number := g.book(now)
+				g.settle(false)
+				g.say(number, 99-i, time.Minute-time.Duration(i)*time.Second, now)
+				now = now.Add(time.Second)
+			}
+			now = now.Add(time.Minute)
+			assert.Equal(t, g.numbers.refill, 0.0)
+		}
+	})
+}
+
+// What was refused took nothing, and so granted nothing.
+func TestNumbersOfRefusals(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{}
+		g.say(g.book(now), 50, time.Minute, now)
+		g.settle(false)
+		for range 100 {
+			now = now.Add(10 * time.Millisecond)
+			number := g.book(now)
+			g.settle(false)
+			g.state(header.Limit{Limit: 100, Remaining: 50, Reset: time.Minute}, number, true, now, 0)
+		}
+		assert.Equal(t, g.numbers.refill, 0.0)
+	})
+}
+
+// 429s for requests that were under way when the gate closed do not prolong it,
+// unless they name a time.
+func TestGateCountsAThrottleOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{}
+		g.throttled(now.Add(-time.Second), now, 0, 1)
+		assert.Equal(t, g.closedUntil, now.Add(closeBase))
+		for range 20 {
+			g.throttled(now.Add(-time.Second), now.Add(time.Millisecond), 0, 1)
+		}
+		assert.Equal(t, g.closedUntil, now.Add(closeBase))
+		assert.Equal(t, g.streak, 1)
+		g.throttled(now.Add(-time.Second), now, 10*time.Second, 0)
+		assert.Equal(t, g.closedUntil, now.Add(10*time.Second))
+		g.throttled(now.Add(-time.Second), now, time.Second, 0)
+		assert.Equal(t, g.closedUntil, now.Add(10*time.Second), "of two, the later")
 	})
 }
 

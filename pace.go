@@ -38,8 +38,8 @@ const (
 	holdShare  = 0.97
 	// A rate is held for so many times what a refusal costs, then exceeded.
 	holdFactor = 30
-	holdMin    = 2 * time.Second
-	holdMax    = 10 * time.Minute
+	holdLeast  = 2 * time.Second
+	holdMost   = 10 * time.Minute
 	freeAgain  = 10.0 // times the rate: the quota is no more what it was
 )
 
@@ -136,7 +136,7 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 		p.ramp = rampStart
 	}
 	p.since = reopens
-	p.hold = min(max(holdFactor*asked, holdMin), holdMax)
+	p.hold = min(max(holdFactor*asked, holdLeast), holdMost)
 }
 
 // look goes on with half the pace that was, where there is no other.

@@ -156,7 +156,7 @@ func (q *queue) pump(now time.Time) {
 	var soonest time.Time
 	q.round++
 	for e := q.waiting.Front(); e != nil; {
-		w := e.Value.(*waiter)
+		w, _ := e.Value.(*waiter) // nothing else is in it
 		e = e.Next()
 		if w.by.round == q.round {
 			continue // an earlier one waits for the same gate
@@ -191,7 +191,7 @@ func (q *queue) leave(w *waiter, why error) {
 // sweep refuses those whose time ends before their gates open. q.mu is held.
 func (q *queue) sweep(now time.Time) {
 	for e := q.waiting.Front(); e != nil; {
-		w := e.Value.(*waiter)
+		w, _ := e.Value.(*waiter) // nothing else is in it
 		e = e.Next()
 		w.route.each(func(g *gate) bool {
 			if at := g.opens(now); at.After(w.latest) {

@@ -296,6 +296,27 @@ func TestRemainingZeroForWaiters(t *testing.T) {
 	})
 }
 
+// Where a window was used up the next begins with one request that looks, not
+// with all who waited.
+func TestNextWindowBeginsPaced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		zero := body(order{}, "X-RateLimit-Limit", "60", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "30")
+		h := script(zero, slowly(ok))
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h)), 0)
+		_, _ = get(t, c)
+		var callers sync.WaitGroup
+		for range 20 {
+			callers.Go(func() { _, err := get(t, c); assert.NoError(t, err) })
+		}
+		callers.Wait()
+		assert.Equal(t, h.gaps()[0], 30*time.Second)
+		assert.True(t, h.gaps()[1] > 40*time.Millisecond, h.gaps()[1])
+		for i, gap := range h.gaps()[2:] {
+			assert.True(t, gap >= 10*time.Millisecond, "herd", i, gap)
+		}
+	})
+}
+
 // 429s that come in one after another send the waiters back without making a
 // herd of them.
 func TestStaggeredThrottles(t *testing.T) {
