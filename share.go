@@ -21,7 +21,7 @@ const (
 	statedBurst = 2
 	// A stated rate holds for so long after it was last stated.
 	statedFor = time.Minute
-	// A bucket that was seen to fill so much faster than stated stated its size.
+	// A bucket that is seen to fill so much faster named its size, not a rate.
 	statedSize = 1.25
 	// For so long after a place at the stated rate the fleet's schedule decides,
 	// and this replica's mirror of the numbers does not.

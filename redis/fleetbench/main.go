@@ -1,7 +1,7 @@
 // Command fleetbench measures aplomb.Fleet with a real Redis: four processes of
 // eight workers share the quota of one server on loopback, a bucket of 10 that
 // fills with 200 a second. It prints the share of the quota that was used and
-// the share of answers that were refusals, from the second second on; then what
+// the share of answers that were refusals, but for the first second; then what
 // calls take while Redis is stopped. It needs redis-server or valkey-server in
 // PATH:
 //
@@ -53,7 +53,7 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:forbidigo // a command says so when it failed
 	}
 }
 
@@ -135,13 +135,13 @@ func run(only string) error {
 	}{
 		{"(a) told 200/s", perSecond, nil},
 		{"(b) told nothing, RateLimit-Policy", 0, func(h http.Header, left int, full time.Duration) {
-			h.Set("RateLimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, perSecond))
-			h.Set("RateLimit", fmt.Sprintf(`"default";r=%d;t=%d`, left, whole(full)))
+			h.Set("Ratelimit-Policy", fmt.Sprintf(`"default";q=%v;w=1`, perSecond))
+			h.Set("Ratelimit", fmt.Sprintf(`"default";r=%d;t=%d`, left, whole(full)))
 		}},
 		{"(c) told nothing, X-RateLimit-*", 0, func(h http.Header, left int, full time.Duration) {
-			h.Set("X-RateLimit-Limit", fmt.Sprint(perSecond))
-			h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-			h.Set("X-RateLimit-Reset", strconv.Itoa(whole(full)))
+			h.Set("X-Ratelimit-Limit", fmt.Sprint(perSecond))
+			h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+			h.Set("X-Ratelimit-Reset", strconv.Itoa(whole(full)))
 		}},
 		{"(d) told nothing, only Retry-After", 0, nil},
 	} {
@@ -169,7 +169,8 @@ func startRedis(dir string) (*exec.Cmd, string, error) {
 		}
 	}
 	socket := filepath.Join(dir, "s")
-	srv := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
+	srv := exec.Command(path, //nolint:gosec // found in PATH, on purpose
+		"--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
 	if err := srv.Start(); err != nil {
 		return nil, "", err
 	}
@@ -190,7 +191,8 @@ func replicas(h http.Handler, args ...string) (all []result, err error) {
 	failures := make(chan error, processes)
 	for range processes {
 		go func() {
-			cmd := exec.Command(self, append([]string{"-url", srv.URL}, args...)...)
+			cmd := exec.Command(self, //nolint:gosec // this program
+				append([]string{"-url", srv.URL}, args...)...)
 			cmd.Stderr = os.Stderr
 			out, err := cmd.Output()
 			var r result
@@ -226,7 +228,7 @@ func measureShare(name string, b *bucket, socket string, told float64) error {
 		good += b.good[second]
 		bad += b.refused[second]
 	}
-	fmt.Printf("%-36s used %5.1f %%, refused %5.2f %%; calls by process %v, failed %d\n    by second: good %v refused %v\n",
+	_, _ = fmt.Fprintf(os.Stdout, "%-36s used %5.1f %%, refused %5.2f %%; calls by process %v, failed %d\n    by second: good %v refused %v\n",
 		name, 100*float64(good)/perSecond/float64(last-1), 100*float64(bad)/float64(max(1, good+bad)), parts, failed, b.good[:last], b.refused[:last])
 	return nil
 }
@@ -269,7 +271,7 @@ func show(name string, all []result, from, to time.Duration) {
 	at := func(share float64) time.Duration {
 		return took[int(share*float64(len(took)-1))].Round(time.Microsecond)
 	}
-	fmt.Printf("%-16s %5d calls, failed %d: p50 %v, p99 %v, max %v\n", name, len(took), failed, at(0.5), at(0.99), at(1))
+	_, _ = fmt.Fprintf(os.Stdout, "%-16s %5d calls, failed %d: p50 %v, p99 %v, max %v\n", name, len(took), failed, at(0.5), at(0.99), at(1))
 }
 
 // bucket is a server that enforces a token bucket.
