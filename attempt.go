@@ -43,6 +43,7 @@ type Attempt struct {
 	breaker   *breaker
 	permit    *permit
 	quota     *quota
+	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
 	race      *race       // where the call is hedged
@@ -183,7 +184,9 @@ func (s *stack) admit(a *Attempt) error {
 	if err := s.bulkheads.enter(a); err != nil {
 		return err
 	}
-	if err := s.limits.wait(a); err != nil {
+	err = s.limits.wait(a)
+	s.fleet.flush(&s.watch)
+	if err != nil {
 		return err
 	}
 	a.permit, err = a.breaker.admit()
@@ -240,6 +243,7 @@ func (s *stack) seal(a *Attempt) {
 	s.remember(a)
 	a.breaker.flush(&s.watch)
 	a.quota.observe(a)
+	s.fleet.flush(&s.watch)
 	s.watch.attemptDone(a)
 	s.notices.look(a, &s.watch)
 }

@@ -80,14 +80,18 @@ type breakers struct {
 	byKey *keyed[string, *breaker]
 }
 
-func newBreakers(b *Breaker, t *Timeouts) *breakers {
+func newBreakers(b *Breaker, t *Timeouts, f *fleet) *breakers {
 	if b == nil {
 		return nil
 	}
 	cfg := b.withDefaults(t)
 	return &breakers{
-		key:   b.Key,
-		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg) }),
+		key: b.Key,
+		byKey: newKeyed(maxKeys, func(key string) *breaker {
+			made := newBreaker(key, cfg)
+			made.fleet, made.shared = f, "open "+key
+			return made
+		}),
 	}
 }
 
@@ -107,9 +111,11 @@ func (b *breakers) of(a *Attempt) *breaker {
 // gobreaker's open time is fixed, unjittered and unknown to the caller: its own
 // Timeout is a nanosecond, and openUntil stands in front of it.
 type breaker struct {
-	key string
-	cfg Breaker
-	cb  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	key    string
+	cfg    Breaker
+	fleet  *fleet // advises; nil without
+	shared string // what it knows the breaker by
+	cb     *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu        sync.Mutex // held around every call of cb, so around its callbacks too
 	state     gobreaker.State
@@ -118,6 +124,7 @@ type breaker struct {
 	probe     *permit // the probe under way
 	failed    uint32  // of completed, as counted at the trip
 	completed uint32
+	hearsay   bool           // it would not have tripped without another replica's advice
 	events    []BreakerEvent // to be told by flush
 	at        time.Time      // the moment of the transition under way
 }
@@ -151,14 +158,26 @@ func newBreaker(key string, cfg Breaker) *breaker {
 }
 
 // readyToTrip looks at completed attempts only: counting those in flight, a
-// host that leaves most of them hanging would never reach the ratio.
+// host that leaves most of them hanging would never reach the ratio. Where
+// another replica's is open the first failure is enough, but one it must be: a
+// replica with a broken network does not take the healthy ones with it.
 func (b *breaker) readyToTrip(n gobreaker.Counts) bool {
-	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
-	least := uint32(b.cfg.MinAttempts)
+	if b.trips(n, uint32(b.cfg.MinAttempts)) {
+		b.hearsay = false
+		return true
+	}
+	b.hearsay = b.fleet.closed(b.shared) > 0
+	return b.hearsay && b.trips(n, 1)
+}
+
+// trips reports that at least so many failed in a row, or completed with too
+// many failures.
+func (b *breaker) trips(n gobreaker.Counts, least uint32) bool {
 	if n.ConsecutiveFailures >= least {
 		b.failed, b.completed = n.ConsecutiveFailures, n.ConsecutiveFailures
 		return true
 	}
+	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
 	return b.completed >= least && float64(b.failed) >= b.cfg.Ratio*float64(b.completed)
 }
 
@@ -169,6 +188,9 @@ func (b *breaker) changed(from, to gobreaker.State) {
 	case gobreaker.StateOpen:
 		b.openFor = min(max(2*b.openFor, b.cfg.OpenFor), b.cfg.MaxOpenFor)
 		b.openUntil = b.at.Add(time.Duration(float64(b.openFor) * (0.8 + 0.4*rand.Float64())))
+		if from == gobreaker.StateHalfOpen || !b.hearsay { // else replicas would keep each other wary
+			b.fleet.close(b.shared, b.openUntil.Sub(b.at))
+		}
 	case gobreaker.StateClosed:
 		b.openFor, b.openUntil = 0, time.Time{}
 	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
@@ -249,6 +271,7 @@ func (b *breaker) admit() (*permit, error) {
 	if err := b.refuse(now); err != nil {
 		return nil, err
 	}
+	_ = b.fleet.closed(b.shared) // asks in the background, so that it is known when this attempt fails
 	b.at = now
 	done, err := b.cb.Allow()
 	if err != nil {

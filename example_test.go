@@ -336,3 +336,26 @@ func ExampleCapture() {
 	fmt.Println(resp.StatusCode, resp.Attempts, err)
 	// Output: 200 1 <nil>
 }
+
+// Two replicas share 2 requests at once and one per minute: their third is
+// refused, since it may not wait for so long. A service of several processes has
+// redis.Store instead, of the module github.com/aplomb-go/aplomb/redis.
+func ExampleFleet() {
+	server := orders()
+	defer server.Close()
+	shared := aplomb.Options(
+		aplomb.Name("shop"),
+		aplomb.RateLimit{PerSecond: 1.0 / 60, Burst: 2},
+		aplomb.Fleet{Store: aplomb.NewMemoryStore(), Timeout: time.Second},
+	)
+	a, _ := aplomb.New(server.URL, shared)
+	b, _ := aplomb.New(server.URL, shared)
+	for _, c := range []*aplomb.Client{a, b, a} {
+		o, err := aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", aplomb.Path("id", "o_1"), aplomb.Timeout(20*time.Second))
+		fmt.Printf("%q refused: %v\n", o.ID, errors.Is(err, aplomb.ErrRateLimited))
+	}
+	// Output:
+	// "o_1" refused: false
+	// "o_1" refused: false
+	// "" refused: true
+}

@@ -84,6 +84,13 @@ func (e *explanation) behaviours() {
 		d := c.rateLimit.withDefaults()
 		return &d
 	}, true)
+	explain(e, "Fleet", func(c *config) *Fleet {
+		if c.fleet == nil {
+			return nil
+		}
+		d := c.fleet.withDefaults(c.name)
+		return &d
+	}, false)
 	explain(e, "Timeouts", func(c *config) *Timeouts {
 		d := c.timeouts.withDefaults()
 		return &d
@@ -137,7 +144,7 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 
 // defaults is every behaviour as it is when its fields are left out.
 func (e *explanation) defaults() *config {
-	d := &config{base: e.cfg.base}
+	d := &config{base: e.cfg.base, name: e.cfg.name, fleet: &Fleet{}}
 	_ = d.apply(append(standard(), Hedge{}, Bulkhead{}, Idempotency{}, Logging{})) // none is faulty
 	return d
 }

@@ -29,7 +29,7 @@ func TestExplain(t *testing.T) {
 		aplomb.RateLimit{Key: func(*http.Request) string { return "hidden" }})
 	d, err := c.With(aplomb.Retry{Attempts: 7, MaxBackoff: time.Second}, aplomb.Breaker{}, aplomb.Timeout(time.Minute/2), aplomb.Name("orders"),
 		aplomb.Hedge{After: 100 * time.Millisecond}, aplomb.Bulkhead{MaxInFlight: 8},
-		aplomb.Idempotency{Methods: []string{"PUT"}})
+		aplomb.Idempotency{Methods: []string{"PUT"}}, aplomb.Fleet{Store: aplomb.NewMemoryStore()})
 	assert.NoError(t, err)
 	for _, tt := range []struct {
 		c          *aplomb.Client
@@ -56,6 +56,10 @@ func TestExplain(t *testing.T) {
 		{d, "Idempotency.Header", "Idempotency-Key default"},
 		{d, "Idempotency.Methods", "PUT With"},
 		{d, "Hedge.After", "100ms With"},
+		{c, "Fleet", "off default"},
+		{d, "Fleet.Store", "custom With"},
+		{d, "Fleet.Timeout", "25ms default"},
+		{d, "Fleet.Prefix", "orders default"},
 		{d, "Bulkhead.MaxInFlight", "8 With"},
 		{d, "Bulkhead.Queue", "8 With"},
 		{d, "Bulkhead.MaxWait", "1s default"},

@@ -16,22 +16,38 @@ import (
 //
 //	aplomb.Fleet{Store: redis.Store{Client: rdb}}
 //
+// What it shares is [RateLimit] and [Breaker], so one of them must be on:
+//
+//   - A told rate ([RateLimit].PerSecond and its Burst) is that of all replicas
+//     together. Each attempt takes its place in one schedule, which costs one
+//     operation of the store.
+//   - Where no rate was told, the one that the server states for a window of at
+//     most 2 s (RateLimit-Policy, w=1) is shared alike, two at once. Any other
+//     rate each replica finds for itself, by what is left for it.
+//   - A 429, a 503 with Retry-After, and a window that is used up for more than
+//     3 s close the quota for all. A shorter closing does too, unless each answer
+//     says what is left: then each replica sees that for itself.
+//   - A breaker that trips makes the other replicas wary for as long: there the
+//     first failure opens it. It opens no other by itself.
+//
 // The store can make no call fail (law 10). An operation that fails or takes
 // longer than Timeout leaves the store alone for 1 s, doubled to at most 5 s
-// while it stays away; then one call tries it again and the others go on
+// while it stays away; then one operation tries it again and the calls go on
 // without. [Hooks].Store and the log tell when it goes and comes back.
 //
 // While the store is away each replica keeps to its own limits alone: its told
 // rate in full, and the gates of the 429s that it saw itself. N replicas may
-// together send up to N times the rate until the store is back, and a 429 that
-// one of them sees meanwhile stops that one only.
+// together send up to N times the rate until the store is back, a 429 that one
+// of them sees meanwhile stops that one only, and a trip warns nobody.
 type Fleet struct {
 	// Store is what the replicas share. Required.
 	Store Store
 	// Timeout bounds what the store can add to a call. Default 25 ms.
 	Timeout time.Duration
 	// Prefix begins the store's keys and tells quotas apart: clients with the
-	// same prefix and origin share one. Default: the client's name.
+	// same prefix and origin ([RateLimit].Key) share one, and one each for the
+	// Bearer or Basic credentials that requests bring themselves, of which the
+	// store sees 96 bits of a hash. Default: the client's name.
 	Prefix string
 }
 
@@ -65,14 +81,21 @@ const (
 	adviceFor   = 250 * time.Millisecond
 )
 
+func (f Fleet) withDefaults(client string) Fleet {
+	f.Timeout = orDefault(f.Timeout, 25*time.Millisecond)
+	f.Prefix = orDefault(orDefault(f.Prefix, client), "aplomb")
+	return f
+}
+
 func newFleet(f *Fleet, client string) *fleet {
 	if f == nil {
 		return nil
 	}
+	cfg := f.withDefaults(client)
 	return &fleet{
-		store:    f.Store,
-		prefix:   orDefault(orDefault(f.Prefix, client), "aplomb"),
-		guard:    &guard{timeout: orDefault(f.Timeout, 25*time.Millisecond)},
+		store:    cfg.Store,
+		prefix:   cfg.Prefix,
+		guard:    &guard{timeout: cfg.Timeout},
 		advice:   newKeyed(maxKeys, func(string) *advice { return &advice{} }),
 		closings: map[string]time.Time{},
 	}
@@ -184,8 +207,8 @@ func (f *fleet) ask(key string, a *advice) {
 	op := f.guard.start(func(ctx context.Context) error {
 		defer f.asked()
 		d, err := f.store.Closed(ctx, f.key(key))
-		if err == nil && d > 0 {
-			a.extend(time.Now().Add(min(d, MaxClosing)))
+		if err == nil {
+			a.learn(d)
 		}
 		return err
 	})
@@ -211,6 +234,9 @@ func (f *fleet) flush(w *watchers) {
 	}
 }
 
+// learn takes in that the store knows key as closed for d.
+func (f *fleet) learn(key string, d time.Duration) { f.advice.get(key).learn(d) }
+
 // advice is what is known of one key's closing.
 type advice struct {
 	mu    sync.Mutex
@@ -224,6 +250,12 @@ func (a *advice) extend(until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.until = later(a.until, until)
+}
+
+func (a *advice) learn(d time.Duration) {
+	if d > 0 {
+		a.extend(time.Now().Add(min(d, MaxClosing)))
+	}
 }
 
 // look is what is left of the closing, and whether it is time to ask again.

@@ -22,6 +22,7 @@ type gate struct {
 	sent      int64     // let through so far; the number of the latest
 	void      int64     // of them, those that took nothing from the quota: unsent, or refused
 	inFlight  int64
+	kept      time.Time     // until when the fleet's schedule keeps its pace
 	queued    int           // waiters for whom this gate decides
 	round     int64         // of the queue's pump that last found it blocked
 	roundTrip time.Duration // of late
@@ -57,12 +58,18 @@ func (g *gate) String() string {
 
 // opens is when something may pass at the earliest, pacing apart.
 func (g *gate) opens(now time.Time) time.Time {
+	if now.Before(g.kept) {
+		return later(now, g.closedUntil)
+	}
 	return later(later(now, g.closedUntil), g.numbers.usedUpUntil(now))
 }
 
 // next is when the next request may pass.
 func (g *gate) next(now time.Time, headroom float64) time.Time {
 	at := g.opens(now)
+	if at.Before(g.kept) {
+		return at
+	}
 	if g.numbers.known(at) {
 		return g.numbers.next(at, g.last, headroom, g.roundTrip)
 	}
@@ -76,6 +83,9 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 // is none.
 func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 	at := g.opens(now)
+	if at.Before(g.kept) {
+		return 0
+	}
 	if g.numbers.known(at) {
 		return g.numbers.interval(at, headroom, g.roundTrip)
 	}

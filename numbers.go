@@ -23,6 +23,9 @@ type numbers struct {
 	stated  bool      // resetAt, by the server
 	long    bool      // the window, in which units are spread
 
+	rate    float64   // per second, as stated for a short window
+	ratedAt time.Time // when it last was
+
 	refill    float64 // per second; 0 for a window
 	base, mid reading // the measurement's beginning, and the next one's
 	latest    reading
@@ -142,6 +145,7 @@ func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 	if l.Limit >= 0 {
 		n.limit = l.Limit
 	}
+	n.rated(l, now)
 	if l.Remaining < 0 || number > 0 && number < n.newest {
 		return
 	}
@@ -160,6 +164,25 @@ func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 	if number > 0 && !g.shut {
 		n.measure(reading{now, left + float64(number-g.void)}, left, float64(g.inFlight+1))
 	}
+}
+
+// rated keeps the rate that an answer states: a quota's units over its window,
+// where that is short. Units of a long window may go faster for a while.
+func (n *numbers) rated(l header.Limit, now time.Time) {
+	if l.Limit <= 0 || l.Window <= 0 || l.Window > shortWindow {
+		return
+	}
+	if rate := float64(l.Limit) / l.Window.Seconds(); !n.ratedAt.Equal(now) || rate < n.rate {
+		n.rate, n.ratedAt = rate, now
+	}
+}
+
+// statedRate is the rate that the server states; 0 if it states none.
+func (n *numbers) statedRate(now time.Time) float64 {
+	if n.refill > statedSize*n.rate || now.Sub(n.ratedAt) > statedFor {
+		return 0
+	}
+	return n.rate
 }
 
 // measure compares what was granted since the beginning of the measurement with

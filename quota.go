@@ -121,7 +121,11 @@ func (q *quota) observe(a *Attempt) {
 	if q == nil {
 		return
 	}
-	for _, e := range q.absorb(a, time.Now()) {
+	events := q.absorb(a, time.Now())
+	if f := a.call.stack.fleet; f != nil {
+		q.tell(a, f, events)
+	}
+	for _, e := range events {
 		a.call.stack.watch.quota(a.ctx, e)
 	}
 }

@@ -112,12 +112,16 @@ func (l *limits) key(a *Attempt) string {
 // hash that cannot be turned back. A signature is a new one each time, and says
 // nothing of whose quota it is.
 func (l *limits) quotaKey(a *Attempt, key string) string {
-	credential := a.Request.Header.Get("Authorization")
-	scheme, _, _ := strings.Cut(credential, " ")
-	if l.cfg.Key != nil || !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Basic") {
+	if _, _, own := l.credential(a); !own {
 		return key
 	}
-	return key + " " + strconv.FormatUint(maphash.String(l.seed, credential), 36)
+	return key + " " + strconv.FormatUint(maphash.String(l.seed, a.Request.Header.Get("Authorization")), 36)
+}
+
+// credential is the one that the request brings, if quotas are told apart by it.
+func (l *limits) credential(a *Attempt) (scheme, secret string, own bool) {
+	scheme, secret, _ = strings.Cut(a.Request.Header.Get("Authorization"), " ")
+	return scheme, secret, l.cfg.Key == nil && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic"))
 }
 
 // wait holds the attempt until the told rate and then the quota's gates let it
@@ -126,6 +130,9 @@ func (l *limits) quotaKey(a *Attempt, key string) string {
 func (l *limits) wait(a *Attempt) error {
 	if l == nil {
 		return nil
+	}
+	if f := a.call.stack.fleet; f != nil {
+		return l.waitShared(a, f)
 	}
 	key := l.key(a)
 	if l.told != nil {
@@ -141,6 +148,9 @@ func (l *limits) wait(a *Attempt) error {
 func (l *limits) admitNow(a *Attempt) bool {
 	if l == nil {
 		return true
+	}
+	if f := a.call.stack.fleet; f != nil {
+		return l.admitNowShared(a, f)
 	}
 	key := l.key(a)
 	if l.told != nil && !l.told.get(key).admitNow() {

@@ -37,6 +37,9 @@ type stack struct {
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
+	if cfg.fleet != nil && cfg.rateLimit == nil && cfg.breaker == nil {
+		return nil, errors.New("aplomb: Fleet has nothing to share: add RateLimit{} or Breaker{}, or leave Fleet out")
+	}
 	s := &stack{cfg: &cfg, budget: defaultBudget, notices: newNotices()}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
@@ -69,9 +72,6 @@ func (s *stack) share(from *stack) error {
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
 	s.bulkheads, s.latencies = from.bulkheads, from.latencies
-	if s.cfg.breaker != from.cfg.breaker {
-		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts)
-	}
 	if s.cfg.bulkhead != from.cfg.bulkhead {
 		s.bulkheads = newBulkheads(s.cfg.bulkhead)
 	}
@@ -80,6 +80,9 @@ func (s *stack) share(from *stack) error {
 	}
 	if s.cfg.fleet != from.cfg.fleet {
 		s.fleet = newFleet(s.cfg.fleet, s.cfg.name)
+	}
+	if s.cfg.breaker != from.cfg.breaker || s.fleet != from.fleet { // a breaker has the fleet's advice
+		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts, s.fleet)
 	}
 	if s.cfg.retry != nil && from.cfg.retry != nil && s.cfg.retry != from.cfg.retry {
 		s.budgets = newKeyed(maxKeys, newBudget)

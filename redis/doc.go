@@ -22,10 +22,12 @@
 //
 // No call fails for that (see [aplomb.Fleet]): each replica goes on within its
 // own limits. What no longer holds until Redis is back is the sum. N replicas
-// may together send up to N times the rate, and a 429 stops only the one that
-// got it; each still obeys its own. A Redis that starts again without its data,
-// or a failover that loses the last writes, begins the schedule anew, so one
-// more burst may go out.
+// may together send up to N times the rate; a 429 stops only the one that got
+// it, though each still obeys its own; a breaker that trips warns nobody. What
+// a call can lose to it is the fleet's Timeout, 25 ms unless set, when Redis goes
+// and when it is tried again. A Redis that starts again without its data, or a
+// failover that loses the last writes, begins the schedule anew, so one more
+// burst may go out.
 //
 // # The client
 //
