@@ -214,6 +214,22 @@ func TestQuotaDiscovery(t *testing.T) {
 
 var refusalsOnly = []string{"only Retry-After", "only retry-after-ms", "nothing"}
 
+// Told the rate, it keeps to that; where it is a little too fast, too.
+func TestQuotaTold(t *testing.T) {
+	for name, told := range map[string]aplomb.RateLimit{
+		"exactly":       {PerSecond: 200, Burst: 5},
+		"a little more": {PerSecond: 220, Burst: 10},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			b := newBucket(200, 10, dialects["only Retry-After"])
+			work(t, b, 32, 30*time.Second, told)
+			used, refused := b.use(1, 30)
+			t.Logf("%s: %.1f %% of the quota used, %.2f %% of the answers refused", name, 100*used, 100*refused)
+			assert.True(t, used >= 0.85 && refused < 0.01, used, refused)
+		})
+	}
+}
+
 // Windows need no discovery, only restraint: at the start of each, at its end,
 // and at the next one's start.
 func TestQuotaDiscoveryOfWindows(t *testing.T) {

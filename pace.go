@@ -127,9 +127,9 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 		p.rate = proven
 	case p.run == 0: // it was refused whatever its pace
 	case was > 0:
-		p.rate = backDown * was
+		p.rate = max(backDown*was, min(was, p.average()))
 	case p.lastRate > 0:
-		p.rate = backDown * p.lastRate
+		p.rate = max(backDown*p.lastRate, p.average())
 	}
 	p.ramp = 0
 	if p.rate == 0 {
@@ -137,6 +137,14 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	}
 	p.since = reopens
 	p.hold = min(max(holdFactor*asked, holdLeast), holdMost)
+}
+
+// average is the rate of a run of some length: so much, at least, was granted.
+func (p *pace) average() float64 {
+	if took := p.latest.Sub(p.begun); took >= time.Second {
+		return float64(p.run) / took.Seconds()
+	}
+	return 0
 }
 
 // look goes on with half the pace that was, where there is no other.
@@ -153,10 +161,7 @@ func (p *pace) proven() (rate float64) {
 	if p.burst == 0 {
 		return 0
 	}
-	tail := p.run
-	if p.stride > 0 {
-		tail = p.run % p.stride
-	}
+	tail := p.run % max(p.stride, 1)
 	for i, from := range p.marks {
 		got := float64((len(p.marks)-1-i)*p.stride+tail) - p.burst
 		if took := (p.latest.Sub(from) - p.spread).Seconds(); took > 0 && got >= max(4, p.burst/2) {

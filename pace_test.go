@@ -51,11 +51,21 @@ func TestPaceHoldsAndGrows(t *testing.T) {
 	})
 }
 
-// Where nothing proves a rate, a refusal takes the pace down; the first one, of
-// what ran free for longer, too.
+// Where nothing proves a rate, a refusal takes the pace down, but not below what
+// was granted all the time.
 func TestPaceBacksDown(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
-		var p pace
+		var steady pace
+		for range 500 {
+			now = now.Add(10 * time.Millisecond)
+			steady.accepted(now, now)
+		}
+		steady.refused(now, time.Second, now)
+		assert.True(t, steady.rate > 99 && steady.rate < 101, steady.rate)
+
+		var p pace // quiet for long, then a burst
+		p.accepted(now, now)
+		now = now.Add(time.Hour)
 		for range 500 {
 			now = now.Add(10 * time.Millisecond)
 			p.accepted(now, now)
