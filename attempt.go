@@ -171,7 +171,8 @@ func (c *call) count(n int) int {
 }
 
 // admit passes the attempt through breaker, bulkhead, limiter and gate, in that
-// order; what it took before it is refused, abandon or seal gives back.
+// order; what it took before it is refused, abandon or seal gives back, but for
+// the told rate's token: that is spent.
 func (s *stack) admit(a *Attempt) error {
 	if a.ctx.Err() != nil {
 		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
@@ -191,9 +192,6 @@ func (s *stack) admit(a *Attempt) error {
 	}
 	a.permit, err = a.breaker.admit()
 	a.breaker.flush(&s.watch)
-	if err != nil {
-		a.quota.release(a)
-	}
 	return err
 }
 

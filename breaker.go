@@ -26,9 +26,10 @@ type Breaker struct {
 	// Ratio of failures that opens it. Default 0.5: a tenth, as some have it,
 	// is noise at low volume.
 	Ratio float64
-	// MinAttempts completed within Window before it may open, and failures in a
-	// row that open it whatever came before: after a long healthy time half of
-	// all would take as long again. Default 20.
+	// MinAttempts is how many attempts must complete within Window before Ratio
+	// is looked at. As many failures in a row within Window open it whatever the
+	// ratio: after a long healthy time the ratio alone would take as long again.
+	// Default 20.
 	MinAttempts int
 	// Window is the rolling window, in whole seconds. Default 10 s: long enough
 	// to hold 20 attempts of a quiet client, short enough to forget.
@@ -246,7 +247,8 @@ func (b *breaker) refuse(now time.Time) error {
 	case b.state == gobreaker.StateClosed:
 		return nil
 	case b.probe != nil:
-		return b.refusal("a probe is under way", b.probe.leaseEnd)
+		return &refusal{sentinel: ErrCircuitOpen, why: "circuit half-open for " + b.key + ": a probe is under way, and is given " +
+			brief(b.probe.leaseEnd.Sub(now)) + " more"}
 	case now.Before(b.openUntil):
 		return b.refusal(fmt.Sprintf("%d of %d attempts failed", b.failed, b.completed), b.openUntil)
 	default:
@@ -256,7 +258,7 @@ func (b *breaker) refuse(now time.Time) error {
 
 func (b *breaker) refusal(why string, readyAt time.Time) error {
 	in := brief(max(0, time.Until(readyAt)))
-	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why + "; next probe in " + in, readyAt: readyAt}
+	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why + "; the next call is let through in " + in, readyAt: readyAt}
 }
 
 // admit lets one attempt through, nil without a breaker. The permit must be

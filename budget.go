@@ -35,9 +35,10 @@ func (b *budget) spend(cost float64) bool {
 	return true
 }
 
-// success earns, and gives back what the successful retry had cost.
-func (b *budget) success(cost, earn float64) {
+// earn puts n in: what a success is worth, or the price of what succeeded or was
+// not sent.
+func (b *budget) earn(n float64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.tokens = min(b.tokens+earn+cost, budgetReserve)
+	b.tokens = min(b.tokens+n, budgetReserve)
 }

@@ -19,7 +19,13 @@ import (
 // waits for a rate or a quota, and gives it up when its body was read: for
 // [Client.Do] and [Client.HTTPClient] when the caller closes the response's
 // body or has read it to the end. Those who find no place wait in order, and
-// are refused with [ErrBulkheadFull] when the queue is full or MaxWait is over.
+// are refused with [ErrBulkheadFull] when the queue is full or MaxWait is over,
+// which is not retried.
+//
+// An attempt that is cancelled gives its place up at once, though the server may
+// still be at work on it: with deadlines near the usual time of an answer, more
+// than MaxInFlight may be at work there. The time in the queue counts against
+// the deadline, so keep MaxWait well below it.
 type Bulkhead struct {
 	// MaxInFlight is the bound. Default 64, the idle connections that are kept
 	// for one host: with more in flight, each burst dials anew.

@@ -88,7 +88,7 @@ func TestBulkheadRefuses(t *testing.T) {
 			assert.Equal(t, time.Since(start), time.Second)
 			assert.ErrorIs(t, err, aplomb.ErrBulkheadFull)
 			assert.Equal(t, err.Error(), "test: GET /v1/orders/{id}: bulkhead full for "+s.URL+": no place within 1s, 2 in flight and 0 waiting (not sent, 1s). "+
-				"Hint: call less at once or raise Bulkhead.MaxInFlight; a response body that is not closed keeps its place")
+				"Hint: call less at once, or raise Bulkhead's MaxInFlight, Queue or MaxWait; a response body that Do returned keeps its place until it is closed")
 		})
 		synctest.Wait()
 		_, err := get(t, c)

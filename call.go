@@ -111,6 +111,7 @@ type call struct {
 	typed     bool
 	started   atomic.Bool // the first request of the call has entered the stack
 	start     time.Time
+	patient   bool     // the caller set no deadline of any kind
 	origin    origin   // of the call's first request
 	allowed   []origin // origins beside the client's own that its credentials may go to
 
@@ -270,7 +271,9 @@ func (s *settings) typedOnly() string {
 // context's own deadline, else 60 s for a typed call.
 func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	total := c.timeout
-	if _, ok := ctx.Deadline(); total == 0 && (ok || !c.typed) {
+	_, ok := ctx.Deadline()
+	c.patient = !ok && total == 0
+	if total == 0 && (ok || !c.typed) {
 		return ctx, func() {}
 	}
 	total = orDefault(total, defaultTotal)

@@ -38,7 +38,7 @@
 //	           breaker admit (probe lease)                            |  never past the deadline,
 //	           PerAttempt middlewares                                 |  an event while it waits
 //	           auth: attach or sign, last, only to allowed origins    |
-//	           attempt timeout (after the credential is at hand)      |
+//	           header and idle timeouts (once the credential is there)|
 //	           base transport                                         |
 //	           verdict: judged, sealed, then log and hooks -----------+
 //	           bulkhead's place given up, at the end of the body
@@ -46,6 +46,17 @@
 // Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
 // log and hooks; a [Judge] refines it where an API has its own signs.
 // [Wrap] mounts any of the behaviours alone, around any RoundTripper.
+//
+// # Deadlines
+//
+// A typed call has 60 s unless its context has a deadline or [Timeout] says
+// otherwise; [Client.Do] has none of its own. Where it is known that a wait
+// would outlast the deadline, the wait is not begun: a told rate or a quota
+// refuses with [ErrRateLimited] and the time it would be ready; a backoff or a
+// Retry-After gives back the last answer; a hedge is left out. A circuit that is
+// open refuses whatever the deadline. A bulkhead's queue, whose pace is not
+// known, is waited in until then. What is in flight is cancelled, and counts
+// against the host only if it had its usual time ([Breaker]).
 //
 // # Errors
 //

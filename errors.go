@@ -19,6 +19,8 @@ import (
 // The sentinels, for errors.Is.
 var (
 	// ErrCircuitOpen means that the host's circuit breaker let nothing through.
+	// Like the next two it comes at once, so a loop that only calls again spins:
+	// wait until [CallError].ReadyAt, or stop.
 	ErrCircuitOpen = errors.New("aplomb: circuit open")
 	// ErrBulkheadFull means that the call was not sent, since as many were in
 	// flight to its host as [Bulkhead] allows, and no place came free in time.
@@ -105,6 +107,9 @@ func (e APIError) MarshalJSON() ([]byte, error) {
 // CallError is a call that got no answer to speak of: we say so, not the
 // server. errors.Is and errors.As find the cause: [ErrCircuitOpen],
 // [ErrBulkheadFull], [ErrRateLimited], [ErrTooLarge], context.DeadlineExceeded, a *net.OpError.
+// DeadlineExceeded is true of every timeout, the client's own included: ask the
+// context whether it was yours. A call that was refused because its deadline
+// comes too soon is ErrRateLimited alone.
 type CallError struct {
 	// Client is the client's name.
 	Client string
@@ -297,7 +302,7 @@ func (c *call) fail(err error) error {
 		}
 	}
 	if errors.Is(err, ErrBulkheadFull) {
-		e.Hint = "call less at once or raise Bulkhead.MaxInFlight; a response body that is not closed keeps its place"
+		e.Hint = "call less at once, or raise Bulkhead's MaxInFlight, Queue or MaxWait; a response body that Do returned keeps its place until it is closed"
 	}
 	e.text = safeText(err, secretsOf(c.last))
 	if e.Hint == "" {

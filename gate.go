@@ -172,10 +172,13 @@ func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 
 }
 
-func (g *gate) event(a *Attempt, now time.Time) QuotaEvent {
+func (g *gate) event(a *Attempt, now time.Time, headroom float64) QuotaEvent {
 	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.numbers.limit, Remaining: -1, ClosedUntil: g.closedUntil}
 	if g.numbers.known(now) {
 		e.Remaining = int64(min(max(0, g.numbers.level(now)), 1<<62)) // no more fits once it was a float
+	}
+	if interval := g.expected(now, headroom); interval > 0 {
+		e.PerSecond = 1 / interval.Seconds()
 	}
 	if g.numbers.stated && now.Before(g.numbers.resetAt) {
 		e.ResetAt = g.numbers.resetAt

@@ -10,8 +10,9 @@ import (
 
 // Hooks is an [Option]: functions called when something happens, for metrics,
 // traces and tests. Any may be nil. They run on the call's own goroutine, those
-// of a hedge on one beside it, so they should be quick; several Hooks add up, in order. No event holds a
-// secret, and Operation has few values.
+// of a hedge on one beside it, so they should be quick; several Hooks add up, in
+// order. The context is the call's, with the caller's values and the call's
+// deadline. No event holds a secret, and Operation has few values.
 type Hooks struct {
 	// CallStart and CallDone frame a logical call. Under [Client.HTTPClient]
 	// each redirect hop is a call of its own.
@@ -29,7 +30,7 @@ type Hooks struct {
 	WaitDone  func(context.Context, WaitEvent)
 	// Breaker reports a circuit breaker's transition.
 	Breaker func(BreakerEvent)
-	// Quota reports what a server said of its quota.
+	// Quota reports what an answer said of a quota, and each refusal.
 	Quota func(context.Context, QuotaEvent)
 	// Store reports that the store behind [Fleet] went away or came back.
 	Store func(StoreEvent)
@@ -120,9 +121,10 @@ type BreakerEvent struct {
 	Key      string
 	From, To BreakerState
 	At       time.Time
-	// ReadyAt is when an open breaker sends its probe.
+	// ReadyAt is from when on an open breaker lets a call through as its probe;
+	// without a call it stays open. Zero unless To is open.
 	ReadyAt time.Time
-	// Failed of Completed attempts were counted when it tripped.
+	// Failed of Completed attempts were counted when it last tripped.
 	Failed, Completed int
 }
 
@@ -131,8 +133,12 @@ type QuotaEvent struct {
 	Client, Operation string
 	// Name is the server's name for the quota, "" if it gave none.
 	Name string
-	// Limit and Remaining are units per window; Remaining is -1 when unknown.
+	// Limit and Remaining are units per window; when unknown Limit is 0 and
+	// Remaining -1.
 	Limit, Remaining int64
+	// PerSecond is the rate that requests keep to now, as found from the server's
+	// numbers or its refusals; 0 is none.
+	PerSecond float64
 	// ResetAt is zero when unknown.
 	ResetAt time.Time
 	// ClosedUntil is in the future while no request is let through.

@@ -50,7 +50,7 @@ const (
 	// What is left but for which no reset is stated is believed for so long.
 	noReset = time.Second
 	// A bucket that was full for so long shows nothing of its refill.
-	fullFor = 2.0
+	fullFor = 2 * time.Second
 )
 
 // known reports that the server's numbers still hold at that moment.
@@ -153,7 +153,7 @@ func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 		n.base = reading{}
 	}
 	left := float64(l.Remaining)
-	n.newest, n.at, n.empty = number, now, l.Remaining == 0
+	n.newest, n.at, n.empty = max(n.newest, number), now, l.Remaining == 0
 	n.units = left - float64(g.inFlight)
 	n.ceiling = max(n.ceiling, left)
 	n.resetAt, n.stated = now.Add(noReset), false
@@ -208,7 +208,7 @@ func (n *numbers) measure(r reading, left, underWay float64) {
 		n.refill = max(n.refill, grown/took)
 	case grown > noise:
 		n.refill = grown / took
-	case full && (expected > 2*noise || took > fullFor): // it spilled
+	case full && (expected > 2*noise || took > fullFor.Seconds()): // it spilled
 		n.begin(r, underWay)
 		return
 	case !full && expected > 4*noise: // much more should have come by now

@@ -64,7 +64,7 @@ func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
 		}
 	}()
 	var over <-chan time.Time
-	if _, bounded := a.ctx.Deadline(); !bounded {
+	if until, bounded := a.ctx.Deadline(); !bounded || w.latest.Before(until) {
 		timer := time.NewTimer(time.Until(w.latest))
 		defer timer.Stop()
 		over = timer.C
@@ -144,6 +144,7 @@ func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
 // learn updates the gates. q.mu is held.
 func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events []QuotaEvent) {
 	refused := closes(a)
+	var touched []*gate
 	// A 401 says nothing of the quota although some servers put numbers on it.
 	if a.Response.StatusCode != http.StatusUnauthorized {
 		for i, l := range stated {
@@ -153,7 +154,7 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 			if g := q.gate(l.Name); g != nil {
 				g.state(l, a.slot.number(g), refused, now, q.random())
 				q.remember(a.Operation, g)
-				events = append(events, g.event(a, now))
+				touched = append(touched, g)
 			}
 		}
 	}
@@ -162,12 +163,17 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 	case refused:
 		g := q.throttled(a, stated)
 		g.throttled(a.start, now, a.Verdict.Wait, q.random())
-		events = append(events, g.event(a, now))
+		if !slices.Contains(touched, g) {
+			touched = append(touched, g)
+		}
 	case a.Verdict.Outcome == OutcomeOK:
 		r.each(func(g *gate) bool { g.succeeded(a.start, now, a.elapsed); return true })
 	}
-	if refused || len(events) > 0 && r.closed(now) {
+	if refused || len(touched) > 0 && r.closed(now) {
 		q.sweep(now)
+	}
+	for _, g := range touched {
+		events = append(events, g.event(a, now, q.headroom))
 	}
 	return events
 }

@@ -19,8 +19,8 @@ import (
 // every [New] client has: no rate of its own, but it finds and keeps the
 // server's.
 //
-// A 429, or an answer that says nothing is left, closes the quota's gate for
-// every caller until the server's time; then one request looks, and the rest
+// A 429, a 503 with Retry-After, or an answer that says nothing is left, closes
+// the quota's gate for every caller until the server's time; then one request looks, and the rest
 // follow paced, not all at once. Where answers say what is left (X-RateLimit-*,
 // RateLimit and RateLimit-Policy, and the vendors' own), no request is sent that
 // the server has no unit for: a window's last tenth is spread over the time to
@@ -31,7 +31,8 @@ import (
 //
 // A wait that would outlive the context's deadline, or MaxWait where there is
 // none, is refused at once with [ErrRateLimited] and the time it would be ready
-// (law 3).
+// (law 3). After a Retry-After longer than [Retry].MaxRetryAfter the call that
+// met it ends; later ones wait, if their deadlines let them.
 type RateLimit struct {
 	// PerSecond is a rate you were told, kept whatever the server says. Zero: none.
 	PerSecond float64
@@ -42,8 +43,9 @@ type RateLimit struct {
 	// reset. Default 0.1: the rest may go as fast as callers come, and the end is
 	// not met at full speed.
 	Headroom float64
-	// MaxWait is the longest wait of a call without a deadline. Default 60 s, as
-	// long as a typed call may take.
+	// MaxWait is the longest wait before one attempt of a call whose caller set
+	// neither a deadline nor a [Timeout]. Default 60 s, as long as a typed call
+	// may take.
 	MaxWait time.Duration
 	// Key groups requests under one rate and quota. Default: the origin; what
 	// is learned of the server's quotas is kept apart for each Bearer or Basic
@@ -135,13 +137,14 @@ func (l *limits) wait(a *Attempt) error {
 		return l.waitShared(a, f)
 	}
 	key := l.key(a)
+	latest := l.latest(a)
 	if l.told != nil {
-		if err := l.told.get(key).wait(a, l.latest(a)); err != nil {
+		if err := l.told.get(key).wait(a, latest); err != nil {
 			return err
 		}
 	}
 	a.quota = l.quotas.get(l.quotaKey(a, key))
-	return a.quota.wait(a, l.latest(a))
+	return a.quota.wait(a, latest)
 }
 
 // admitNow is wait for what may not wait, such as a hedge.
@@ -162,10 +165,12 @@ func (l *limits) admitNow(a *Attempt) bool {
 
 // latest is the last moment a wait may last to.
 func (l *limits) latest(a *Attempt) time.Time {
-	if deadline, ok := a.ctx.Deadline(); ok {
+	longest := time.Now().Add(l.cfg.MaxWait)
+	deadline, ok := a.ctx.Deadline()
+	if ok && (!a.call.patient || deadline.Before(longest)) {
 		return deadline
 	}
-	return time.Now().Add(l.cfg.MaxWait)
+	return longest
 }
 
 // told keeps a rate that the user was told, on x/time/rate.

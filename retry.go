@@ -39,7 +39,7 @@ type Retry struct {
 	// spread too. Default 20 s.
 	MaxBackoff time.Duration
 	// MaxRetryAfter is the longest wait a server may ask for; a longer one ends
-	// the call at once with the response. Default 60 s, as long as a typed call
+	// the call at once with the response, whatever its deadline. Default 60 s, as long as a typed call
 	// may take.
 	MaxRetryAfter time.Duration
 	// Budget is how many retries a success pays for, over a reserve of 10; one
@@ -162,7 +162,7 @@ func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
 		return nil, l.err
 	case l.wake != nil:
 		l.wake.end()
-		l.budget(l.last).success(l.cost, 0) // paid for a retry that was not sent
+		l.budget(l.last).earn(l.cost) // paid for a retry that was not sent
 		return nil, fmt.Errorf("%w (while waiting to retry after %w)", context.Cause(ctx), l.last.failure())
 	default:
 		return resp, withoutURL(err)
@@ -224,7 +224,7 @@ func (l *loop) again() bool {
 	}
 	l.last = a
 	if a.Verdict.Outcome == OutcomeOK && (c.retry != nil || c.hedge != nil) {
-		l.budget(a).success(l.cost, c.stack.budget)
+		l.budget(a).earn(l.cost + c.stack.budget)
 	}
 	if !l.worthwhile(a) || !l.maySendTwice(a) {
 		return false

@@ -25,7 +25,8 @@ const (
 	OutcomeUnset Outcome = iota
 	// OutcomeOK is an answer that speaks for the server's health.
 	OutcomeOK
-	// OutcomeFault is a failure of the server or the network: 5xx, 408, a broken connection.
+	// OutcomeFault is a failure of the server or the network: 5xx, 408, a broken
+	// connection, or a deadline although the host had its usual time.
 	OutcomeFault
 	// OutcomeThrottled is a refusal for reasons of quota: 429.
 	OutcomeThrottled
@@ -142,7 +143,7 @@ func classifyError(a *Attempt) Verdict {
 		return v
 	}
 	if ctx.Err() != nil {
-		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo} // the caller's choice, not the host's fault
+		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo} // the caller's choice, unless the host had its time
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) && a.overdue() {
 			v.Outcome = OutcomeFault
 		}
@@ -158,18 +159,18 @@ func classifyError(a *Attempt) Verdict {
 }
 
 // overdue reports an attempt that had its time: the host answers 95 of 100
-// sooner, or, while too few answers are known, within patience. A shorter
+// sooner, or, while too few answers are known, within unknownLatency. A shorter
 // deadline says more of the caller than of the host.
 func (a *Attempt) overdue() bool {
 	usual, known := a.call.stack.latency(originOf(a.Request.URL), a.Operation).p95()
 	if !known {
-		usual = patience
+		usual = unknownLatency
 	}
 	return a.wire.Load() != nil && a.elapsed >= usual
 }
 
-// patience is how long a host of which nothing is known may take.
-const patience = time.Second
+// unknownLatency is how long a host of which nothing is known may take.
+const unknownLatency = time.Second
 
 // transient reports a failure to get a credential that may pass: the token
 // endpoint is down, busy or out of reach.
