@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/header"
@@ -110,9 +111,21 @@ func (g *gate) book(now time.Time) int64 {
 func (g *gate) settle(unsent bool) {
 	g.inFlight--
 	if unsent {
-		g.void++
-		g.numbers.giveBack()
+		g.spare()
 	}
+}
+
+// spare gives back the unit of a request that took none: it was not sent, or
+// its answer does not speak of the quota, which others may be for. Counted all
+// the same, those would use up numbers that none of their answers corrects.
+func (g *gate) spare() {
+	g.void++
+	g.numbers.giveBack()
+}
+
+// spokenOf reports that an answer says what is left of the gate's quota.
+func (g *gate) spokenOf(stated []header.Limit) bool {
+	return slices.ContainsFunc(stated, func(l header.Limit) bool { return l.Name == g.name && l.Remaining >= 0 })
 }
 
 // closed reports that nothing may pass at that moment.

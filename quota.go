@@ -153,6 +153,14 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 			}
 		}
 	}
+	if a.slot.route.common != nil && !refused {
+		a.slot.route.each(func(g *gate) bool {
+			if !g.spokenOf(stated) {
+				g.spare()
+			}
+			return true
+		})
+	}
 	r := q.route(a)
 	switch {
 	case refused:

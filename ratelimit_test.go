@@ -616,3 +616,25 @@ func TestNobodyWaitsPastTheReset(t *testing.T) {
 		assert.True(t, h.gaps()[1] <= 2*time.Second, h.gaps())
 	})
 }
+
+// Operations whose answers do not speak of a quota do not use up the numbers of
+// one that does.
+func TestNumbersOnOneEndpointOnly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/search" {
+				body(order{}, "X-RateLimit-Limit", "10", "X-RateLimit-Remaining", "9", "X-RateLimit-Reset", "3600")(w, r)
+				return
+			}
+			ok(w, r)
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, err := aplomb.Get[order](context.Background(), c, "/search")
+		assert.NoError(t, err)
+		for i := range 50 {
+			if _, err := get(t, c); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+	})
+}
