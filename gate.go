@@ -19,6 +19,7 @@ type gate struct {
 	streak      int       // 429s in a row that named no time
 	shut        bool      // nothing was let through since the last 429
 	opened      int64     // the number of the last request before that
+	untold      bool      // the last 429 said itself that units are left: another quota refuses
 
 	last      time.Time // when the latest request was let through
 	sent      int64     // let through so far; the number of the latest
@@ -66,7 +67,9 @@ func (g *gate) opens(now time.Time) time.Time {
 func (g *gate) next(now time.Time, headroom float64) time.Time {
 	at := g.opens(now)
 	if g.numbers.known(at) {
-		return g.numbers.next(at, g.last, headroom, g.roundTrip)
+		if at = g.numbers.next(at, g.last, headroom, g.roundTrip); !g.untold {
+			return at
+		}
 	}
 	if interval := g.pace.interval(at); interval > 0 && !g.shut {
 		at = later(at, g.last.Add(interval))
@@ -78,16 +81,20 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 // is none.
 func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 	at := g.opens(now)
-	if g.numbers.known(at) {
-		return g.numbers.interval(at, headroom, g.roundTrip)
+	if !g.numbers.known(at) {
+		return g.pace.expected(at)
 	}
-	return g.pace.expected(at)
+	interval := g.numbers.interval(at, headroom, g.roundTrip)
+	if g.untold {
+		interval = max(interval, g.pace.expected(at))
+	}
+	return interval
 }
 
 // credit reports that the server's own numbers leave room for a request now,
 // whatever the pace says.
 func (g *gate) credit(now time.Time) bool {
-	return !g.opens(now).After(now) && g.numbers.known(now) && g.numbers.level(now) >= 1
+	return !g.untold && !g.opens(now).After(now) && g.numbers.known(now) && g.numbers.level(now) >= 1
 }
 
 // book lets a request through and returns its number.
@@ -156,6 +163,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	default:
 		return // it was under way when the gate closed
 	}
+	g.untold = g.numbers.at.Equal(now) && !g.numbers.empty
 	g.closedUntil = later(g.closedUntil, now.Add(asked))
 	g.closedAt = now
 	if fresh && !g.shut {

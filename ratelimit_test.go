@@ -638,3 +638,27 @@ func TestNumbersOnOneEndpointOnly(t *testing.T) {
 		}
 	})
 }
+
+// Where a server refuses although its numbers are plenty, they are not those of
+// the quota that refuses: one request looks, and the rest follow paced.
+func TestRefusalDespitePlenty(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		state := []string{"X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", "4000", "X-RateLimit-Reset", "3600"}
+		h := script(body(order{}, state...), status(429, append(state, "Retry-After", "10")...), body(order{}, state...))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		_, _ = get(t, c)
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() { _, _ = get(t, c) })
+		}
+		wg.Wait()
+		atOnce := 0
+		for _, at := range h.at[2:] {
+			if at.Sub(h.at[2]) < 100*time.Millisecond {
+				atOnce++
+			}
+		}
+		assert.True(t, atOnce < 20, atOnce)
+	})
+}
