@@ -662,3 +662,39 @@ func TestRefusalDespitePlenty(t *testing.T) {
 		assert.True(t, atOnce < 20, atOnce)
 	})
 }
+
+// A window whose server does not count every request looks like a bucket that
+// fills. Once it is spent, refusals teach better, also those with a 403.
+func TestSpentWindowWithFreeRequests(t *testing.T) {
+	for name, code := range map[string]int{"403": 403, "429": 429} {
+		bubbleCase(t, name, func(t *testing.T) {
+			var n, left, refused int
+			ends := time.Now()
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !time.Now().Before(ends) {
+					ends, left = time.Now().Add(time.Hour), 5000
+				}
+				n++
+				answer := ok
+				switch {
+				case left == 0:
+					refused++
+					answer = status(code)
+				case n%2 == 0:
+					left--
+				}
+				w.Header().Set("X-RateLimit-Limit", "5000")
+				w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
+				w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
+				w.Header().Set("X-RateLimit-Resource", "core")
+				answer(w, r)
+			})
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+			for range 40000 {
+				_, _ = get(t, c, aplomb.Timeout(80*ms))
+				time.Sleep(80 * ms)
+			}
+			assert.True(t, refused > 0 && refused <= 20, refused)
+		})
+	}
+}
