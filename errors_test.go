@@ -70,8 +70,8 @@ var failures = []struct {
 			_, err = aplomb.Get[order](ctx, c, "/v1/orders/{id}", aplomb.Path("id", "o_1"), aplomb.NoRetry())
 		}
 		line := err.Error() // how long it stays open is spread
-		if i, j := strings.Index(line, "probe in "), strings.Index(line, " (not sent"); i > 0 && j > i {
-			return errors.New(line[:i] + "probe in 1s" + line[j:])
+		if i, j := strings.Index(line, "let through in "), strings.Index(line, " (not sent"); i > 0 && j > i {
+			return errors.New(line[:i] + "let through in 1s" + line[j:])
 		}
 		return err
 	}},

@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/header"
@@ -17,6 +18,7 @@ type gate struct {
 	closedAt    time.Time // when the last 429 was processed
 	streak      int       // 429s in a row that named no time
 	shut        bool      // nothing was let through since the last 429
+	untold      bool      // the last 429 said itself that units are left: another quota refuses
 
 	last      time.Time // when the latest request was let through
 	sent      int64     // let through so far; the number of the latest
@@ -71,7 +73,9 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 		return at
 	}
 	if g.numbers.known(at) {
-		return g.numbers.next(at, g.last, headroom, g.roundTrip)
+		if at = g.numbers.next(at, g.last, headroom, g.roundTrip); !g.untold {
+			return at
+		}
 	}
 	if interval := g.pace.interval(at); interval > 0 && !g.shut {
 		at = later(at, g.last.Add(interval))
@@ -86,16 +90,20 @@ func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 	if at.Before(g.kept) {
 		return 0
 	}
-	if g.numbers.known(at) {
-		return g.numbers.interval(at, headroom, g.roundTrip)
+	if !g.numbers.known(at) {
+		return g.pace.expected(at)
 	}
-	return g.pace.expected(at)
+	interval := g.numbers.interval(at, headroom, g.roundTrip)
+	if g.untold {
+		interval = max(interval, g.pace.expected(at))
+	}
+	return interval
 }
 
 // credit reports that the server's own numbers leave room for a request now,
 // whatever the pace says.
 func (g *gate) credit(now time.Time) bool {
-	return !g.opens(now).After(now) && g.numbers.known(now) && g.numbers.level(now) >= 1
+	return !g.untold && !g.opens(now).After(now) && g.numbers.known(now) && g.numbers.level(now) >= 1
 }
 
 // book lets a request through and returns its number.
@@ -119,9 +127,21 @@ func (g *gate) book(now time.Time) int64 {
 func (g *gate) settle(unsent bool) {
 	g.inFlight--
 	if unsent {
-		g.void++
-		g.numbers.giveBack()
+		g.spare()
 	}
+}
+
+// spare gives back the unit of a request that took none: it was not sent, or
+// its answer does not speak of the quota, which others may be for. Counted all
+// the same, those would use up numbers that none of their answers corrects.
+func (g *gate) spare() {
+	g.void++
+	g.numbers.giveBack()
+}
+
+// spokenOf reports that an answer says what is left of the gate's quota.
+func (g *gate) spokenOf(stated []header.Limit) bool {
+	return slices.ContainsFunc(stated, func(l header.Limit) bool { return l.Name == g.name && l.Remaining >= 0 })
 }
 
 // closed reports that nothing may pass at that moment.
@@ -152,6 +172,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	default:
 		return // it was under way when the gate closed
 	}
+	g.untold = g.numbers.at.Equal(now) && !g.numbers.empty
 	g.closedUntil = later(g.closedUntil, now.Add(asked))
 	g.closedAt = now
 	if fresh && !g.shut {

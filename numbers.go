@@ -140,7 +140,8 @@ func (n *numbers) refused() { n.refill /= 2 }
 func (n *numbers) reopen() { n.base = reading{} }
 
 // state takes the numbers of an answer. With others under way answers come out
-// of order; one to an earlier request than the newest is old news.
+// of order; one to an earlier request than the newest is old news. So may be one
+// without a number, unless it says that less is left.
 func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 	if l.Limit >= 0 {
 		n.limit = l.Limit
@@ -153,8 +154,12 @@ func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
 		n.base = reading{}
 	}
 	left := float64(l.Remaining)
+	units := left - float64(g.inFlight)
+	if number == 0 && n.newest > 0 && n.known(now) && units >= n.level(now) {
+		return
+	}
 	n.newest, n.at, n.empty = max(n.newest, number), now, l.Remaining == 0
-	n.units = left - float64(g.inFlight)
+	n.units = units
 	n.ceiling = max(n.ceiling, left)
 	n.resetAt, n.stated = now.Add(noReset), false
 	if l.Reset >= 0 {

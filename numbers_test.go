@@ -254,3 +254,23 @@ func TestGateKeepsItsBounds(t *testing.T) {
 		}
 	})
 }
+
+// An answer to a request that was sent before its gate was known may be as late
+// as any: it opens no window that is used up.
+func TestNumbersOfBeforeTheGate(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{}
+		g.say(0, 90, time.Minute, now)
+		assert.Equal(t, g.numbers.level(now), 90)
+		g.say(g.book(now), 0, time.Minute, now)
+		g.settle(false)
+		assert.True(t, g.closed(now))
+		g.say(0, 89, time.Minute, now)
+		assert.True(t, g.closed(now), "old news")
+		now = now.Add(time.Minute)
+		g.say(0, 99, time.Minute, now)
+		assert.Equal(t, g.numbers.level(now), 99, "of the next window")
+		g.say(0, 0, time.Minute, now)
+		assert.True(t, g.closed(now), "news, as it is less")
+	})
+}

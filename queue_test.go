@@ -98,7 +98,9 @@ func TestQueueLeaving(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, at.Sub(now), 1100*time.Millisecond)
 		l.abandon(first)
+		l.mu.Lock() // the queue's timer comes
 		assert.Equal(t, l.common.queued, 1)
+		l.mu.Unlock()
 		time.Sleep(time.Second)
 		synctest.Wait()
 		assert.NoError(t, <-second.passed)

@@ -152,11 +152,24 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 				continue
 			}
 			if g := q.gate(l.Name); g != nil {
-				g.state(l, a.slot.number(g), refused, now, q.random())
+				spent := l.Remaining == 0 && a.Response.StatusCode == http.StatusForbidden // GitHub's refusal
+				if spent && !refused {
+					g.numbers.refused()
+					g.numbers.reopen()
+				}
+				g.state(l, a.slot.number(g), refused || spent, now, q.random())
 				q.remember(a.Operation, g)
 				touched = append(touched, g)
 			}
 		}
+	}
+	if a.slot.route.common != nil && !refused {
+		a.slot.route.each(func(g *gate) bool {
+			if !g.spokenOf(stated) {
+				g.spare()
+			}
+			return true
+		})
 	}
 	r := q.route(a)
 	switch {

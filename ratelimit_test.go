@@ -656,3 +656,85 @@ func TestNobodyWaitsPastTheReset(t *testing.T) {
 		assert.True(t, h.gaps()[1] <= 2*time.Second, h.gaps())
 	})
 }
+
+// Operations whose answers do not speak of a quota do not use up the numbers of
+// one that does.
+func TestNumbersOnOneEndpointOnly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/search" {
+				body(order{}, "X-RateLimit-Limit", "10", "X-RateLimit-Remaining", "9", "X-RateLimit-Reset", "3600")(w, r)
+				return
+			}
+			ok(w, r)
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, err := aplomb.Get[order](context.Background(), c, "/search")
+		assert.NoError(t, err)
+		for i := range 50 {
+			if _, err := get(t, c); err != nil {
+				t.Fatal(i, err)
+			}
+		}
+	})
+}
+
+// Where a server refuses although its numbers are plenty, they are not those of
+// the quota that refuses: one request looks, and the rest follow paced.
+func TestRefusalDespitePlenty(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		state := []string{"X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", "4000", "X-RateLimit-Reset", "3600"}
+		h := script(body(order{}, state...), status(429, append(state, "Retry-After", "10")...), body(order{}, state...))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		_, _ = get(t, c)
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() { _, _ = get(t, c) })
+		}
+		wg.Wait()
+		atOnce := 0
+		for _, at := range h.at[2:] {
+			if at.Sub(h.at[2]) < 100*time.Millisecond {
+				atOnce++
+			}
+		}
+		assert.True(t, atOnce < 20, atOnce)
+	})
+}
+
+// A window whose server does not count every request looks like a bucket that
+// fills. Once it is spent, refusals teach better, also those with a 403.
+func TestSpentWindowWithFreeRequests(t *testing.T) {
+	for name, code := range map[string]int{"403": 403, "429": 429} {
+		bubbleCase(t, name, func(t *testing.T) {
+			var n, left, refused int
+			ends := time.Now()
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !time.Now().Before(ends) {
+					ends, left = time.Now().Add(time.Hour), 5000
+				}
+				n++
+				answer := ok
+				switch {
+				case left == 0:
+					refused++
+					answer = status(code)
+				case n%2 == 0:
+					left--
+				}
+				w.Header().Set("X-RateLimit-Limit", "5000")
+				w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
+				w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
+				w.Header().Set("X-RateLimit-Resource", "core")
+				answer(w, r)
+			})
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+			for range 40000 {
+				_, _ = get(t, c, aplomb.Timeout(80*ms))
+				time.Sleep(80 * ms)
+			}
+			assert.True(t, refused > 0 && refused <= 20, refused)
+		})
+	}
+}
