@@ -28,6 +28,9 @@ const (
 	keptFor = time.Second
 	// A closing so short is left to the replicas' own mirrors where they have one.
 	mirroredFor = shortWindow + reopenJitter
+	// A closing that ends so soon after the gate's own is that one, heard again:
+	// it was under way to the store, and back.
+	heardSlack = 50 * time.Millisecond
 )
 
 // waitShared is wait for the replicas of a fleet. An attempt takes one place; it
@@ -206,7 +209,8 @@ func (q *quota) hear(a *Attempt, f *fleet) {
 // not closed for so long already. All are refused together: what this one sent
 // until then is its share of what was too much.
 func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
-	if !now.Add(left).After(g.opens(now)) {
+	until := now.Add(left)
+	if !until.After(g.opens(now)) || until.Sub(g.closedUntil) < heardSlack {
 		return false
 	}
 	g.throttled(now, now, left, random)
