@@ -3,6 +3,7 @@ package aplomb
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"sync"
@@ -48,7 +49,7 @@ type Breaker struct {
 
 func (b Breaker) applyClient(c *config) error {
 	switch {
-	case b.Ratio < 0 || b.Ratio > 1:
+	case b.Ratio < 0 || b.Ratio > 1 || math.IsNaN(b.Ratio):
 		return fmt.Errorf("aplomb: Breaker.Ratio: %v is not between 0 and 1; zero means 0.5", b.Ratio)
 	case b.MinAttempts < 0:
 		return fmt.Errorf("aplomb: Breaker.MinAttempts: %d is negative", b.MinAttempts)

@@ -378,3 +378,24 @@ func TestBreakerAndDeadlines(t *testing.T) {
 		})
 	}
 }
+
+// What kept the request from leaving is not the host's fault.
+func TestBreakerAndMiddlewaresThatHang(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, aplomb.PerAttempt(func(http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			})
+		}))
+		var callers sync.WaitGroup
+		for range 40 {
+			callers.Go(func() {
+				_, err := aplomb.Get[order](context.Background(), h.Client, "/x", aplomb.Timeout(5*time.Second))
+				assert.True(t, err != nil)
+			})
+		}
+		callers.Wait()
+		assert.Equal(t, len(h.events), 0)
+	})
+}

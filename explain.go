@@ -118,8 +118,11 @@ func explain[B any](e *explanation, name string, get func(*config) *B, on bool) 
 	inEffect := get(e.cfg)
 	if inEffect == nil {
 		source := "default"
-		if on {
+		switch {
+		case on:
 			source = e.source(func(c *config) any { return get(c) == nil }, false)
+		case e.parent != nil && get(e.parent) != nil:
+			source = "With"
 		}
 		e.line(name, "off", source)
 		return

@@ -96,3 +96,17 @@ func ExampleExplain() {
 	// Retry.Budget                0.1                        default
 	// Breaker                     off                        New
 }
+
+// The behaviours that are off by default are told of too, and who switched them
+// off again.
+func TestExplainBulkheadAndHedge(t *testing.T) {
+	t.Parallel()
+	c := newClientAt(t, "https://api.test", aplomb.Bulkhead{MaxInFlight: 7}, aplomb.Hedge{After: time.Second})
+	assert.Equal(t, line(c, "Bulkhead.MaxInFlight"), "7 New")
+	assert.Equal(t, line(c, "Bulkhead.MaxWait"), "1s default")
+	assert.Equal(t, line(c, "Hedge.After"), "1s New")
+	d, err := c.With(aplomb.NoBulkhead(), aplomb.NoHedge())
+	assert.NoError(t, err)
+	assert.Equal(t, line(d, "Bulkhead"), "off With")
+	assert.Equal(t, line(d, "Hedge"), "off With")
+}

@@ -73,7 +73,7 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 	if g.numbers.known(at) {
 		return g.numbers.next(at, g.last, headroom, g.roundTrip)
 	}
-	if interval := g.pace.interval(at); interval > 0 {
+	if interval := g.pace.interval(at); interval > 0 && !g.shut {
 		at = later(at, g.last.Add(interval))
 	}
 	return at
@@ -175,7 +175,7 @@ func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 func (g *gate) event(a *Attempt, now time.Time) QuotaEvent {
 	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.numbers.limit, Remaining: -1, ClosedUntil: g.closedUntil}
 	if g.numbers.known(now) {
-		e.Remaining = int64(max(0, g.numbers.level(now)))
+		e.Remaining = int64(min(max(0, g.numbers.level(now)), 1<<62)) // no more fits once it was a float
 	}
 	if g.numbers.stated && now.Before(g.numbers.resetAt) {
 		e.ResetAt = g.numbers.resetAt

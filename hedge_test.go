@@ -858,3 +858,21 @@ func TestLaw14_HedgeIsFreeWhenOff(t *testing.T) {
 	assert.Equal(t, allocs(aplomb.NoHedge(), aplomb.NoBulkhead()), bare)
 	assert.Equal(t, allocs(aplomb.Hedge{}), bare, "while no p95 is known")
 }
+
+// A told rate that has room lets a hedge pass, also by a clock that does not
+// stand still.
+func TestHedgeUnderAToldRate(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	rt := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		if n.Add(1) == 1 {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})
+	c := newClientAt(t, "http://api.test", aplomb.Transport(rt), aplomb.NoRetry(), aplomb.RateLimit{PerSecond: 1000, Burst: 1000})
+	_, err := aplomb.Get[struct{}](context.Background(), c, "/x", aplomb.Hedge{After: time.Millisecond}, aplomb.Timeout(2*time.Second))
+	assert.NoError(t, err)
+	assert.Equal(t, n.Load(), int64(2))
+}

@@ -84,7 +84,10 @@ func (n *numbers) next(at, last time.Time, headroom float64, roundTrip time.Dura
 		return at.Add(seconds((1 - level) / (bucketShare * n.refill)))
 	}
 	if interval := n.interval(at, headroom, roundTrip); interval > 0 {
-		return later(at, last.Add(interval))
+		at = later(at, last.Add(interval))
+	}
+	if n.refill == 0 && at.After(n.resetAt) {
+		return n.resetAt // whatever the pace, nothing of this window holds any more
 	}
 	return at
 }

@@ -130,6 +130,28 @@ func TestNumbersOfABucket(t *testing.T) {
 	})
 }
 
+// A small bucket is never emptied at once, and a closing, in which it fills and
+// spills, is no part of the measurement.
+func TestNumbersOfASmallBucket(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		g := &gate{}
+		g.numbers = numbers{limit: 5, ceiling: 4, units: 4, at: now, resetAt: now.Add(time.Second), refill: 50, newest: 1}
+		g.numbers.begin(reading{now, 1000}, 1)
+		assert.True(t, g.numbers.interval(now, headroom, 0) > 5*time.Millisecond)
+		g.throttled(now, now, time.Second, 0)
+		assert.Equal(t, g.numbers.refill, 25.0)
+		now = now.Add(time.Second)
+		g.sent = 1000
+		for i := range int64(12) { // it had filled; now 40 ms bring two units
+			now = now.Add(4 * time.Millisecond)
+			number := g.book(now)
+			g.settle(false)
+			g.say(number, max(0, 4-i/2), time.Second, now)
+		}
+		assert.True(t, g.numbers.refill >= 25, g.numbers.refill)
+	})
+}
+
 // A window's turn grants everything at once; that is no refill.
 func TestNumbersOfTheNextWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {

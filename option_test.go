@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -343,4 +344,13 @@ func TestWithHTTPMock(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Equal(t, v.ID, "o_1")
 	assert.Equal(t, mock.GetTotalCallCount(), 1)
+}
+
+// A share that is not a number is refused.
+func TestNaNIsNoSetting(t *testing.T) {
+	t.Parallel()
+	for _, o := range []aplomb.Option{aplomb.RateLimit{Headroom: math.NaN()}, aplomb.Breaker{Ratio: math.NaN()}, aplomb.Retry{Budget: math.NaN()}} {
+		_, err := aplomb.New("https://api.test", o)
+		assert.True(t, err != nil, o)
+	}
 }

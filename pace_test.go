@@ -87,3 +87,16 @@ func TestPaceMarksAreBounded(t *testing.T) {
 		assert.True(t, proven > 199 && proven < 201, proven)
 	})
 }
+
+// A pace that is looked for grows e-fold in a tenth of a second at most: much
+// faster, and it would be far beyond before the first refusal is back.
+func TestPaceGrowsGently(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		p := pace{ramp: 1000, second: now, begun: now}
+		for range 100 {
+			now = now.Add(p.interval(now))
+			p.accepted(now, now)
+		}
+		assert.Equal(t, p.current(now), 2000)
+	})
+}

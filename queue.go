@@ -222,6 +222,16 @@ func (q *queue) schedule(now, moment time.Time) {
 	}
 }
 
+// overdue is the refusal of one whose longest wait ended in the queue, which
+// moved on more slowly than it looked.
+func (q *queue) overdue(w *waiter) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	at, by := q.estimate(w.route, now)
+	return limitRefusal(by.String(), now, at, now)
+}
+
 // abandon takes out a waiter whose call ended, or gives back what it got in the
 // same moment.
 func (q *queue) abandon(w *waiter) {

@@ -121,3 +121,19 @@ func TestQueueRefusalNamesItsGate(t *testing.T) {
 		assert.Contains(t, err.Error(), "the server's rate limit search allows the next request in 1m0s")
 	})
 }
+
+// Pacing never refuses what the quota still holds.
+func TestQueueLetsTheHurriedPass(t *testing.T) {
+	inBubble(t, func(t *testing.T, now time.Time) {
+		l := newLine()
+		first := l.common.book(now)
+		l.common.settle(false)
+		l.common.say(first, 6, time.Minute, now)
+		for range 6 {
+			s, w, _, err := l.enter(l.route(), now, now.Add(time.Second))
+			assert.True(t, s.held && w == nil && err == nil)
+		}
+		_, _, _, err := l.enter(l.route(), now, now.Add(time.Second))
+		assert.ErrorIs(t, err, ErrRateLimited)
+	})
+}

@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -44,14 +45,39 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 		if a.slot = s; w == nil {
 			return err
 		}
-		if err := a.call.await(a.ctx, WaitQuota, at.Sub(now), w.passed); err != nil {
-			q.abandon(w)
+		if err := q.hold(a, w, at.Sub(now)); err != nil {
 			return err
 		}
-		if a.slot = w.slot; q.open(a) {
+		if q.open(a) {
 			return nil
 		}
 	}
+}
+
+// hold waits as w, which is expected to take so long. Who does not pass leaves
+// the queue, also where a hook died.
+func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
+	passed := false
+	defer func() {
+		if !passed {
+			q.abandon(w)
+		}
+	}()
+	var over <-chan time.Time
+	if _, bounded := a.ctx.Deadline(); !bounded {
+		timer := time.NewTimer(time.Until(w.latest))
+		defer timer.Stop()
+		over = timer.C
+	}
+	err := a.call.await(a.ctx, WaitQuota, expected, w.passed, over)
+	if errors.Is(err, errPatience) {
+		return q.overdue(w)
+	}
+	if err != nil {
+		return err
+	}
+	a.slot, passed = w.slot, true
+	return nil
 }
 
 // admitNow lets the attempt pass if it may do so at once.
@@ -66,13 +92,14 @@ func (q *quota) admitNow(a *Attempt) bool {
 	return true
 }
 
-// open reports that the gates are open still, and gives the booking back if
-// they are not.
+// open reports that the gates are open still, those included that the operation
+// was seen to pass only meanwhile, and gives the booking back if they are not.
 func (q *quota) open(a *Attempt) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if a.slot.route.closed(time.Now()) {
+	if now := time.Now(); q.route(a).closed(now) {
 		a.slot.settle(true)
+		q.pump(now)
 		return false
 	}
 	return true
@@ -106,7 +133,7 @@ func (q *quota) observe(a *Attempt) {
 func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	a.slot.settle(a.wire.Load() == nil && a.Response == nil)
+	a.slot.settle(a.wire.Load() == nil && a.Response == nil || a.provablyUnsent())
 	if a.Response != nil {
 		events = q.learn(a, header.Limits(a.Response.Header, now), now)
 	}
@@ -119,7 +146,10 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 	refused := closes(a)
 	// A 401 says nothing of the quota although some servers put numbers on it.
 	if a.Response.StatusCode != http.StatusUnauthorized {
-		for _, l := range stated {
+		for i, l := range stated {
+			if eclipsed(stated, i) {
+				continue
+			}
 			if g := q.gate(l.Name); g != nil {
 				g.state(l, a.slot.number(g), refused, now, q.random())
 				q.remember(a.Operation, g)
@@ -140,6 +170,25 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 		q.sweep(now)
 	}
 	return events
+}
+
+// eclipsed reports a quota that shares its name with another of the answer, of
+// which less is left, or that is used up for longer: one gate keeps to that.
+func eclipsed(stated []header.Limit, i int) bool {
+	l := stated[i]
+	for j, other := range stated {
+		if j == i || other.Name != l.Name || other.Remaining < 0 {
+			continue
+		}
+		switch {
+		case l.Remaining < 0 || other.Remaining < l.Remaining:
+			return true
+		case other.Remaining > l.Remaining:
+		case other.Reset > l.Reset || other.Reset == l.Reset && j < i:
+			return true
+		}
+	}
+	return false
 }
 
 // remember puts the operation under a named gate.

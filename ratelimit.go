@@ -59,7 +59,7 @@ func (l RateLimit) applyClient(c *config) error {
 		return fmt.Errorf("aplomb: RateLimit.Burst: %d is negative; zero means one second's worth", l.Burst)
 	case l.Burst > 0 && l.PerSecond == 0:
 		return errors.New("aplomb: RateLimit.Burst has no effect without PerSecond")
-	case l.Headroom < 0 || l.Headroom > 1:
+	case l.Headroom < 0 || l.Headroom > 1 || math.IsNaN(l.Headroom):
 		return fmt.Errorf("aplomb: RateLimit.Headroom: %v is not between 0 and 1", l.Headroom)
 	}
 	c.rateLimit = &l
@@ -153,7 +153,7 @@ func (l *limits) admitNow(a *Attempt) bool {
 		return l.admitNowShared(a, f)
 	}
 	key := l.key(a)
-	if l.told != nil && l.told.get(key).wait(a, time.Now()) != nil {
+	if l.told != nil && !l.told.get(key).admitNow() {
 		return false
 	}
 	a.quota = l.quotas.get(l.quotaKey(a, key))
@@ -192,6 +192,13 @@ func (p *told) wait(a *Attempt, latest time.Time) error {
 		return err
 	}
 	return nil
+}
+
+// admitNow takes a token if there is one.
+func (p *told) admitNow() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.limiter.AllowN(time.Now(), 1)
 }
 
 // reserve takes a token that is there by latest, nil if none is.

@@ -2,10 +2,13 @@ package aplomb_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -296,6 +299,25 @@ func TestRemainingZeroForWaiters(t *testing.T) {
 	})
 }
 
+// A gate that closes again refuses at once those whose time ends before.
+func TestGateRefusesWhoCannotWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "10"), status(429, "Retry-After", "20"), ok)
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry()), 0)
+		_, _ = get(t, c)
+		start := time.Now()
+		var callers sync.WaitGroup
+		callers.Go(func() { _, err := get(t, c); assert.Equal(t, aplomb.StatusCode(err), 429) })
+		synctest.Wait()
+		callers.Go(func() {
+			_, err := get(t, c, aplomb.Timeout(15*time.Second))
+			assert.True(t, errors.Is(err, aplomb.ErrRateLimited), err)
+			assert.Equal(t, time.Since(start), 10*time.Second)
+		})
+		callers.Wait()
+	})
+}
+
 // Where a window was used up the next begins with one request that looks, not
 // with all who waited.
 func TestNextWindowBeginsPaced(t *testing.T) {
@@ -449,4 +471,188 @@ func TestGateIsNotClosedForGood(t *testing.T) {
 			assert.NoError(t, err)
 		})
 	}
+}
+
+// A hook that dies while its call waits for a quota leaves the queue, and its
+// unit is not lost.
+func TestQueueOutlivesItsHooks(t *testing.T) {
+	for _, when := range []string{"WaitStart", "WaitDone"} {
+		bubbleCase(t, when, func(t *testing.T) {
+			die := false
+			dead := func(context.Context, aplomb.WaitEvent) {
+				if die {
+					panic("hook")
+				}
+			}
+			hooks := aplomb.Hooks{WaitStart: dead}
+			if when == "WaitDone" {
+				hooks = aplomb.Hooks{WaitDone: dead}
+			}
+			var last aplomb.QuotaEvent
+			left := 21
+			h := script(status(429, "Retry-After", "1"), func(w http.ResponseWriter, r *http.Request) {
+				left--
+				body(order{}, "X-RateLimit-Limit", "20", "X-RateLimit-Remaining", strconv.Itoa(left), "X-RateLimit-Reset", "3600")(w, r)
+			})
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry(), hooks, aplomb.Hooks{Quota: func(_ context.Context, e aplomb.QuotaEvent) { last = e }})
+			_, _ = get(t, c)
+			die = true
+			for range 10 {
+				survives(func() { _, _ = get(t, c) })
+			}
+			die = false
+			time.Sleep(10 * time.Second)
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			assert.Equal(t, last.Remaining, int64(20))
+		})
+	}
+}
+
+// A call without a deadline waits no longer than MaxWait, also where the queue
+// moves on more slowly than it looked.
+func TestMaxWaitEndsTheWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const longest = 10 * time.Second
+		b := newBucket(1, 5, func(h http.Header, _ *bucket, _ int, next, _ time.Duration, refused bool) {
+			retryAfter(h, next, refused)
+		})
+		c := newClient(t, aplombtest.NewServer(t, b), aplomb.NoRetry(), aplomb.RateLimit{MaxWait: longest})
+		for range 20 {
+			_, _ = get(t, c)
+		}
+		var refused atomic.Int64
+		var wg sync.WaitGroup
+		for range 300 {
+			wg.Go(func() {
+				start := time.Now()
+				err := doThrough(context.Background(), c.Do, "http://api.test/x", [2]string{})
+				if errors.Is(err, aplomb.ErrRateLimited) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+				assert.True(t, time.Since(start) <= longest+100*ms, time.Since(start))
+			})
+		}
+		wg.Wait()
+		assert.True(t, refused.Load() > 200, refused.Load())
+	})
+}
+
+// Who queued before a named quota was known does not enter its closed window.
+func TestWaitersLearnOfANamedQuota(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var in, closed atomic.Int64
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch in.Add(1) {
+			case 1:
+				status(429, "Retry-After", "1")(w, r)
+			case 2:
+				closed.Store(time.Now().Add(30 * time.Second).UnixNano())
+				body(order{}, "RateLimit", `"default";r=0;t=30`)(w, r)
+			default:
+				if time.Now().UnixNano() < closed.Load() {
+					t.Errorf("request %d in a closed window", in.Load())
+				}
+				ok(w, r)
+			}
+		})
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, _ = get(t, c)
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+	})
+}
+
+// A connection that is refused takes nothing from a quota: a window in which
+// some fail is no bucket that fills.
+func TestRefusedConnectionsAreNoRefill(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var n, left, refused int
+		ends := time.Now()
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !time.Now().Before(ends) {
+				ends, left = time.Now().Add(time.Minute), 100
+			}
+			answer := ok
+			if left == 0 {
+				refused++
+				answer = status(429)
+			}
+			left = max(0, left-1)
+			w.Header().Set("X-RateLimit-Limit", "100")
+			w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
+			w.Header().Set("X-RateLimit-Reset", ceil(time.Until(ends)))
+			answer(w, r)
+		})
+		s := aplombtest.NewServer(t, h)
+		c := newClient(t, s, aplomb.NoBreaker(), aplomb.NoRetry(), aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if n++; n%4 == 0 {
+				return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+			}
+			return s.Transport().RoundTrip(r)
+		})))
+		for range 600 {
+			_, _ = get(t, c, aplomb.Timeout(100*ms))
+			time.Sleep(100 * ms)
+		}
+		assert.Equal(t, refused, 0)
+	})
+}
+
+// Of two quotas of one name the one that is used up counts.
+func TestTwoQuotasOfOneName(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"partitions": {"RateLimit", `"p";r=0;t=30;pk=:YQ==:, "p";r=900;t=3600;pk=:Yg==:`},
+		"dialects":   {"RateLimit-Limit", "10", "RateLimit-Remaining", "0", "RateLimit-Reset", "30", "X-RateLimit-Limit", "1000", "X-RateLimit-Remaining", "900", "X-RateLimit-Reset", "3600"},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(body(order{}, headers...), ok)
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+			for range 5 {
+				_, _ = get(t, c)
+			}
+			assert.True(t, h.gaps()[0] >= 30*time.Second, h.gaps()[0])
+		})
+	}
+}
+
+// The largest number a server can name stays one.
+func TestRemainingOfAnUnlimitedQuota(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var last aplomb.QuotaEvent
+		h := script(body(order{}, "X-RateLimit-Limit", "9223372036854775807", "X-RateLimit-Remaining", "9223372036854775807", "X-RateLimit-Reset", "60"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{Quota: func(_ context.Context, e aplomb.QuotaEvent) { last = e }})
+		for range 3 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			assert.True(t, last.Remaining > 0, last.Remaining)
+		}
+	})
+}
+
+// A slow operation is paced in a short window, but not past its end.
+func TestNobodyWaitsPastTheReset(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(after(20*time.Second, body(order{}, "X-RateLimit-Limit", "3", "X-RateLimit-Remaining", "2", "X-RateLimit-Reset", "1")))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		assert.True(t, h.gaps()[1] <= 2*time.Second, h.gaps())
+	})
 }

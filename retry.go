@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -54,7 +55,7 @@ func (r Retry) applyCall(s *settings) error {
 	switch {
 	case r.Attempts < 0:
 		return fmt.Errorf("aplomb: Retry.Attempts: %d is negative; zero means 4, and NoRetry() switches retries off", r.Attempts)
-	case r.Budget < 0 || r.Budget > 1:
+	case r.Budget < 0 || r.Budget > 1 || math.IsNaN(r.Budget):
 		return fmt.Errorf("aplomb: Retry.Budget: %v is not between 0 and 1; zero means 0.1", r.Budget)
 	}
 	if err := plausible("Retry", named{"MinBackoff", r.MinBackoff}, named{"ThrottleBackoff", r.ThrottleBackoff},

@@ -58,13 +58,16 @@ func (c *call) sleep(ctx context.Context, cause WaitCause, d time.Duration) erro
 	}
 }
 
-// await waits for passed, which is expected after d, or for the context.
-func (c *call) await(ctx context.Context, cause WaitCause, d time.Duration, passed <-chan error) error {
+// await waits for passed, which is expected after d, for the end of the longest
+// wait, or for the context.
+func (c *call) await(ctx context.Context, cause WaitCause, d time.Duration, passed <-chan error, over <-chan time.Time) error {
 	w := c.startWait(ctx, cause, d)
 	defer w.end()
 	select {
 	case err := <-passed:
 		return err
+	case <-over:
+		return errPatience
 	case <-ctx.Done():
 		return w.cut()
 	}
