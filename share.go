@@ -53,11 +53,12 @@ func (l *limits) waitShared(a *Attempt, f *fleet) error {
 	}
 }
 
-// admitNowShared is admitNow for the replicas of a fleet.
+// admitNowShared is admitNow for the replicas of a fleet. What may not wait waits
+// for the store, and no longer than that for its place.
 func (l *limits) admitNowShared(a *Attempt, f *fleet) bool {
 	key := l.key(a)
 	q := l.join(a, f, key)
-	if !q.admitNow(a) || l.place(a, f, key, time.Now()) != nil {
+	if !q.admitNow(a) || l.place(a, f, key, time.Now().Add(f.guard.timeout)) != nil {
 		return false
 	}
 	q.hear(a, f)
