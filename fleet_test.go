@@ -490,6 +490,24 @@ func TestFleetAdvice(t *testing.T) {
 
 // However many rates are learned, few are kept, and of those it cannot keep the
 // slower one holds.
+// A gate learns from a closing once, not again when it hears the store tell it
+// a little later.
+func TestHearingWhatOneTold(t *testing.T) {
+	fleetBubble(t, func(t *testing.T) {
+		g, now := &gate{}, time.Now()
+		g.throttled(now, now, time.Second, 0)
+		assert.True(t, !g.hear(now, time.Second+2*time.Millisecond, 0))
+		time.Sleep(time.Second)
+		now = time.Now()
+		g.book(now)
+		rate, hold := g.pace.rate, g.pace.hold
+		assert.True(t, !g.hear(now, 2*time.Millisecond, 0), "the end of it")
+		assert.True(t, !g.closed(now) && g.pace.rate == rate && g.pace.hold == hold)
+		assert.True(t, g.hear(now, time.Second, 0), "another")
+		assert.True(t, g.closed(now))
+	})
+}
+
 func TestLearnedRatesAreBounded(t *testing.T) {
 	fleetBubble(t, func(t *testing.T) {
 		s := NewMemoryStore()

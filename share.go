@@ -28,6 +28,9 @@ const (
 	keptFor = time.Second
 	// A closing so short is left to the replicas' own mirrors where they have one.
 	mirroredFor = shortWindow + reopenJitter
+	// A closing that ends so soon after the gate's own is that one, heard again:
+	// it was under way to the store, and back.
+	heardSlack = 50 * time.Millisecond
 )
 
 // waitShared is wait for the replicas of a fleet. An attempt takes one place; it
@@ -50,11 +53,12 @@ func (l *limits) waitShared(a *Attempt, f *fleet) error {
 	}
 }
 
-// admitNowShared is admitNow for the replicas of a fleet.
+// admitNowShared is admitNow for the replicas of a fleet. What may not wait waits
+// for the store, and no longer than that for its place.
 func (l *limits) admitNowShared(a *Attempt, f *fleet) bool {
 	key := l.key(a)
 	q := l.join(a, f, key)
-	if !q.admitNow(a) || l.place(a, f, key, time.Now()) != nil {
+	if !q.admitNow(a) || l.place(a, f, key, time.Now().Add(f.guard.timeout)) != nil {
 		return false
 	}
 	q.hear(a, f)
@@ -206,7 +210,8 @@ func (q *quota) hear(a *Attempt, f *fleet) {
 // not closed for so long already. All are refused together: what this one sent
 // until then is its share of what was too much.
 func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
-	if !now.Add(left).After(g.opens(now)) {
+	until := now.Add(left)
+	if !until.After(g.opens(now)) || until.Sub(g.closedUntil) < heardSlack {
 		return false
 	}
 	g.throttled(now, now, left, random)
