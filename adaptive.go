@@ -1,9 +1,8 @@
 package aplomb
 
 import (
-	"context"
-	"errors"
 	"math"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -46,12 +45,11 @@ type adaptive struct {
 }
 
 const (
-	adaptiveStart   = 4   // small, so that the first base is one without a queue
-	adaptiveRound   = 32  // answers whose median is one look
-	adaptiveGlance  = 16  // the same while sprinting
-	adaptiveFaults  = 4   // of a round, that make the bound shrink
-	adaptiveCut     = 0.7 // CUBIC's (RFC 9438, section 4.6)
-	adaptiveOverdue = 4   // times the base; an attempt that its caller gave up after these counts as a fault
+	adaptiveStart  = 4   // small, so that the first base is one without a queue
+	adaptiveRound  = 32  // answers whose median is one look
+	adaptiveGlance = 16  // the same while sprinting
+	adaptiveFaults = 4   // of a round, that make the bound shrink
+	adaptiveCut    = 0.7 // CUBIC's (RFC 9438, section 4.6)
 	// These many may wait at the server whatever the bound: fewer are noise.
 	adaptiveSlack = 4
 	// Above, what may wait is a share of the bound: below fewest it grows, above
@@ -96,7 +94,7 @@ func (d *adaptive) observe(a *Attempt, now time.Time) {
 	}
 	p := d.pulses.get(a.Operation)
 	switch {
-	case a.Verdict.Outcome == OutcomeFault, p.overdue(a):
+	case overloaded(a):
 		d.faults++
 	case a.Verdict.Outcome == OutcomeOK && d.early > 0:
 		d.early--
@@ -114,12 +112,14 @@ func (d *adaptive) observe(a *Attempt, now time.Time) {
 	}
 }
 
-// overdue reports a call that ran out of its own time although the operation is
-// usually answered in a fraction of it.
-func (p *pulse) overdue(a *Attempt) bool {
-	base := p.base()
-	return a.Verdict.Outcome == OutcomeNeutral && errors.Is(a.Err, context.DeadlineExceeded) &&
-		base > 0 && a.elapsed >= adaptiveOverdue*base
+// overloaded reports a fault that fewer at a time may cure: no answer, or one
+// that says so. A 500 is one operation's mistake.
+func overloaded(a *Attempt) bool {
+	if a.Verdict.Outcome != OutcomeFault || a.Response == nil {
+		return a.Verdict.Outcome == OutcomeFault
+	}
+	code := a.Response.StatusCode
+	return code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
 }
 
 // sample adds one good answer to its operation's pulse, and moves the bound

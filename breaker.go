@@ -27,9 +27,10 @@ type Breaker struct {
 	// is noise at low volume.
 	Ratio float64
 	// MinAttempts is how many attempts must complete within Window before Ratio
-	// is looked at. As many failures in a row within Window open it whatever the
-	// ratio: after a long healthy time the ratio alone would take as long again.
-	// Default 20.
+	// is looked at. As many failures in a row open it whatever the ratio: after a
+	// long healthy time the ratio alone would take as long again. Attempts under
+	// way together when the first of a row failed count as one, since a lost
+	// connection fails all that it carries. Default 20.
 	MinAttempts int
 	// Window is the rolling window, in whole seconds. Default 10 s: long enough
 	// to hold 20 attempts of a quiet client, short enough to forget.
@@ -122,8 +123,10 @@ type breaker struct {
 	state     gobreaker.State
 	openFor   time.Duration // before jitter; 0 while closed
 	openUntil time.Time
-	probe     *permit // the probe under way
-	failed    uint32  // of completed, as counted at the trip
+	probe     *permit   // the probe under way
+	row       uint32    // failures without a success between them
+	failing   time.Time // when the first of them was known
+	failed    uint32    // of completed, as counted at the trip
 	completed uint32
 	hearsay   bool           // it would not have tripped without another replica's advice
 	events    []BreakerEvent // to be told by flush
@@ -133,6 +136,7 @@ type breaker struct {
 // A permit is one admitted attempt, to be settled once.
 type permit struct {
 	done     func(error)
+	admitted time.Time
 	probe    bool
 	leaseEnd time.Time
 	settled  bool
@@ -160,22 +164,26 @@ func newBreaker(key string, cfg Breaker) *breaker {
 
 // readyToTrip looks at completed attempts only: counting those in flight, a
 // host that leaves most of them hanging would never reach the ratio. Where
-// another replica's is open the first failure is enough, but one it must be: a
-// replica with a broken network does not take the healthy ones with it.
+// another replica's is open a few failures are enough, but its own they must be:
+// a replica with a broken network does not take the healthy ones with it.
 func (b *breaker) readyToTrip(n gobreaker.Counts) bool {
 	if b.trips(n, uint32(b.cfg.MinAttempts)) {
 		b.hearsay = false
 		return true
 	}
 	b.hearsay = b.fleet.closed(b.shared) > 0
-	return b.hearsay && b.trips(n, 1)
+	return b.hearsay && b.trips(n, min(wary, uint32(b.cfg.MinAttempts)))
 }
+
+// wary is how many failures are enough where another replica's breaker is open:
+// more than a healthy host strays in a row.
+const wary = 3
 
 // trips reports that at least so many failed in a row, or completed with too
 // many failures.
 func (b *breaker) trips(n gobreaker.Counts, least uint32) bool {
-	if n.ConsecutiveFailures >= least {
-		b.failed, b.completed = n.ConsecutiveFailures, n.ConsecutiveFailures
+	if b.row >= least {
+		b.failed, b.completed = b.row, b.row
 		return true
 	}
 	b.failed, b.completed = n.TotalFailures, n.TotalSuccesses+n.TotalFailures
@@ -185,6 +193,7 @@ func (b *breaker) trips(n gobreaker.Counts, least uint32) bool {
 // changed follows gobreaker's state. b.mu is held.
 func (b *breaker) changed(from, to gobreaker.State) {
 	b.state = to
+	b.row, b.failing = 0, time.Time{}
 	switch to {
 	case gobreaker.StateOpen:
 		b.openFor = min(max(2*b.openFor, b.cfg.OpenFor), b.cfg.MaxOpenFor)
@@ -279,7 +288,7 @@ func (b *breaker) admit() (*permit, error) {
 	if err != nil {
 		return nil, b.refusal(err.Error(), b.openUntil)
 	}
-	p := &permit{done: done}
+	p := &permit{done: done, admitted: now}
 	if b.state == gobreaker.StateHalfOpen {
 		p.probe, p.leaseEnd = true, now.Add(b.cfg.ProbeLease)
 		b.probe = p
@@ -315,7 +324,22 @@ func (b *breaker) settle(p *permit, result error, at time.Time) {
 		b.probe = nil
 	}
 	b.at = at
+	b.count(p, result)
 	p.done(result)
+}
+
+// count keeps the row of failures. Attempts that were under way when the first
+// was known are no further ones: a lost connection fails all that it carried.
+func (b *breaker) count(p *permit, result error) {
+	switch {
+	case result == nil:
+		b.row, b.failing = 0, time.Time{}
+	case !errors.Is(result, errFailed):
+	case b.row == 0:
+		b.row, b.failing = 1, b.at
+	case !p.admitted.Before(b.failing):
+		b.row++
+	}
 }
 
 // fault counts a failure that shows after its attempt was settled: a body that

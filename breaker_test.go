@@ -100,11 +100,21 @@ func TestBreakerThreshold(t *testing.T) {
 		bubble(t, func(t *testing.T) {
 			h := newHost(t)
 			h.fail(t, 19)
-			time.Sleep(11 * time.Second) // the window forgets
-			h.fail(t, 19)
 			assert.Equal(t, len(h.events), 0)
 			h.fail(t, 1)
 			assert.Equal(t, len(h.events), 1)
+		})
+	})
+	t.Run("the window forgets", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			for range 3 {
+				h.fail(t, 10)
+				h.set(ok)
+				assert.NoError(t, h.get())
+				time.Sleep(11 * time.Second)
+			}
+			assert.Equal(t, len(h.events), 0)
 		})
 	})
 	t.Run("rolling", func(t *testing.T) {
@@ -129,6 +139,21 @@ func TestBreakerThreshold(t *testing.T) {
 			assert.Equal(t, len(h.events), 0)
 			h.fail(t, 1)
 			assert.Equal(t, len(h.events), 1)
+		})
+	})
+	t.Run("one lost connection", func(t *testing.T) {
+		bubble(t, func(t *testing.T) {
+			h := newHost(t)
+			for range 100 {
+				assert.NoError(t, h.get())
+			}
+			h.set(func(w http.ResponseWriter, r *http.Request) { time.Sleep(time.Second); status(503)(w, r) })
+			var together sync.WaitGroup
+			for range 25 {
+				together.Go(func() { _ = h.get() })
+			}
+			together.Wait()
+			assert.Equal(t, len(h.events), 0)
 		})
 	})
 	t.Run("in a row, after healthy times", func(t *testing.T) {

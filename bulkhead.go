@@ -38,9 +38,9 @@ type Bulkhead struct {
 	MaxWait time.Duration
 	// Adaptive finds the bound from what the host shows, between 1 and
 	// MaxInFlight: it grows while the host answers as quickly as it can, and
-	// shrinks when answers slow down or an eighth of them are faults. What the
-	// host can do is remembered for one to two minutes; one that stays slow is
-	// then taken as it is. Fewer than about five requests per second teach it
+	// shrinks when answers slow down or an eighth of the attempts meet an
+	// overload: no answer, 502, 503, 504. What the host can do is remembered for
+	// one to two minutes; one that stays slow is then taken as it is. Fewer than about five requests per second teach it
 	// little. Source: TCP Vegas (Brakmo and Peterson, 1995) as Netflix's
 	// concurrency-limits and failsafe-go have it for requests.
 	Adaptive bool

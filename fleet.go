@@ -27,8 +27,8 @@ import (
 //   - A 429, a 503 with Retry-After, and a window that is used up for more than
 //     3 s close the quota for all. A shorter closing does too, unless each answer
 //     says what is left: then each replica sees that for itself.
-//   - A breaker that trips makes the other replicas wary for as long: there the
-//     first failure opens it. It opens no other by itself.
+//   - A breaker that trips makes the other replicas wary for as long: there
+//     three failures in a row open it. It opens no other by itself.
 //
 // The store can make no call fail (law 10). An operation that fails or takes
 // longer than Timeout leaves the store alone for 1 s, doubled to at most 5 s

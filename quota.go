@@ -176,9 +176,7 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 	case refused:
 		g := q.throttled(a, stated)
 		g.throttled(a.start, now, a.Verdict.Wait, q.random())
-		if !slices.Contains(touched, g) {
-			touched = append(touched, g)
-		}
+		touched = append(slices.DeleteFunc(touched, func(t *gate) bool { return t == g }), g) // last, as the fleet expects
 	case a.Verdict.Outcome == OutcomeOK:
 		r.each(func(g *gate) bool { g.succeeded(a.start, now, a.elapsed); return true })
 	}

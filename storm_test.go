@@ -94,10 +94,13 @@ func TestStorm(t *testing.T) {
 			return err
 		}
 	}
-	for name, tt := range map[string]struct{ last, healthy time.Duration }{
-		"5 s":                     {last: 5 * time.Second},
-		"1 minute":                {last: time.Minute},
-		"5 s after healthy times": {last: 5 * time.Second, healthy: 20 * time.Second},
+	for name, tt := range map[string]struct {
+		last, healthy time.Duration
+		most          float64
+	}{
+		"5 s":                     {last: 5 * time.Second, most: 0.02},
+		"20 s":                    {last: 20 * time.Second, most: 0.02},
+		"5 s after healthy times": {last: 5 * time.Second, healthy: 20 * time.Second, most: 0.03},
 	} {
 		bubbleCase(t, name, func(t *testing.T) {
 			plain, _ := storm(t, tt.last, 0, bare)
@@ -111,7 +114,7 @@ func TestStorm(t *testing.T) {
 			share := float64(o.duringOutage) / float64(plain.duringOutage)
 			t.Logf("%s: %d of a bare client's %d requests during the outage, %.2f %%; first good answer %v after it; %d late failures",
 				name, o.duringOutage, plain.duringOutage, 100*share, o.firstGood.Sub(o.over), late)
-			assert.True(t, share <= 0.02, share)
+			assert.True(t, share <= tt.most, share)
 			assert.True(t, o.firstGood.Sub(o.over) <= 250*time.Millisecond, o.firstGood.Sub(o.over))
 			assert.Equal(t, late, 0)
 		})
