@@ -38,8 +38,9 @@ type Breaker struct {
 	// OpenFor is how long it stays open at first, +-20 %; it doubles with each
 	// failed probe up to MaxOpenFor. Default 500 ms.
 	OpenFor time.Duration
-	// MaxOpenFor caps OpenFor. Default 1.5 s: one request in so long costs a
-	// broken host nothing, and a healthy one is noticed as soon.
+	// MaxOpenFor caps OpenFor. Default 1.5 s, or OpenFor where that is longer:
+	// one request in so long costs a broken host nothing, and a healthy one is
+	// noticed as soon.
 	MaxOpenFor time.Duration
 	// ProbeLease is how long a probe may take before it counts as failed, so
 	// that a lost one cannot wedge the breaker. Default: Timeouts.ResponseHeader

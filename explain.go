@@ -2,24 +2,30 @@ package aplomb
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Explain prints the policy that is in effect for c: each setting, its value,
-// and where that comes from, "default", "New" or "With". Secrets, and the values
-// of headers and parameters, are left out. It is meant for a log line at the
-// start of a service, for a bug report, and for a test that pins a policy.
+// and where that comes from: "default", "New", or "With" where it differs from
+// what New was told. A value that follows another setting is a default. Secrets,
+// and the values of headers and parameters, are left out. Settings of a context
+// or a call are not shown, nor what was learned of servers. It is meant for a
+// log line at the start of a service, for a bug report, and for a test that pins
+// a policy.
 func Explain(c *Client) string {
 	if c == nil || c.stack == nil {
 		return errNoClient.Error()
 	}
 	var out strings.Builder
-	e := &explanation{cfg: c.stack.cfg, parent: c.stack.parent, w: tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)}
-	e.line("Name", e.cfg.name, e.source(func(c *config) any { return c.name == c.base.Host }, true))
-	e.line("base URL", e.cfg.base.String(), "New")
+	e := &explanation{stack: c.stack, cfg: c.stack.cfg, w: tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)}
+	e.line("Name", e.cfg.name, e.source(func(c *config) any { return c.name }, e.cfg.base.Host))
+	e.line("base URL", redact.URL(e.cfg.base), "New")
 	e.calls()
 	e.behaviours()
 	e.additions()
@@ -29,37 +35,39 @@ func Explain(c *Client) string {
 
 // explanation writes one client's settings as lines of three columns.
 type explanation struct {
-	cfg    *config
-	parent *config // the one that With was called on; nil for New
-	w      *tabwriter.Writer
+	stack *stack
+	cfg   *config
+	w     *tabwriter.Writer
 }
 
 func (e *explanation) line(name string, value any, source string) {
 	_, _ = fmt.Fprintf(e.w, "%s\t%v\t%s\n", name, value, source)
 }
 
-// source tells where a setting comes from: get takes it out of a config, and def
-// is what it is when nobody set it.
-func (e *explanation) source(get func(*config) any, def any) string {
-	mine := get(e.cfg)
+// source tells where a setting comes from: get takes it out of a config as it
+// was given, and unset is what it is where nobody gave it.
+func (e *explanation) source(get func(*config) any, unset any) string {
+	given := get(e.cfg)
 	switch {
-	case reflect.DeepEqual(mine, def):
-		return "default"
-	case e.parent != nil && !reflect.DeepEqual(mine, get(e.parent)):
+	case !reflect.DeepEqual(given, get(e.stack.root)):
 		return "With"
+	case reflect.DeepEqual(given, unset):
+		return "default"
 	}
 	return "New"
 }
 
 // calls tells what bounds a call.
 func (e *explanation) calls() {
-	e.line("Timeout, typed calls", orDefault(e.cfg.timeout, defaultTotal), e.source(func(c *config) any { return c.timeout }, time.Duration(0)))
-	do := any("none")
+	typed, do := fmt.Sprintf("%v, or the context's deadline", defaultTotal), "none"
 	if e.cfg.timeout > 0 {
-		do = e.cfg.timeout
+		typed = e.cfg.timeout.String()
+		do = typed
 	}
-	e.line("Timeout, Do and HTTPClient", do, e.source(func(c *config) any { return c.timeout }, time.Duration(0)))
-	e.line("MaxBody, typed calls", fmt.Sprint(orDefault(e.cfg.maxBody, defaultMaxBody), " bytes"), e.source(func(c *config) any { return c.maxBody }, int64(0)))
+	timeout := e.source(func(c *config) any { return c.timeout }, time.Duration(0))
+	e.line("Timeout, typed calls", typed, timeout)
+	e.line("Timeout, Do and HTTPClient", do, timeout)
+	e.line("MaxBody, typed calls", size(orDefault(e.cfg.maxBody, defaultMaxBody)), e.source(func(c *config) any { return c.maxBody }, int64(0)))
 	expect := "any 2xx"
 	if e.cfg.expect != nil {
 		expect = strings.Trim(fmt.Sprint(e.cfg.expect), "[]")
@@ -67,147 +75,193 @@ func (e *explanation) calls() {
 	e.line("Expect", expect, e.source(func(c *config) any { return c.expect }, []int(nil)))
 }
 
+// size is a number of bytes in the largest unit that leaves it whole.
+func size(n int64) string {
+	switch {
+	case n%(1<<20) == 0:
+		return fmt.Sprint(n>>20, " MiB")
+	case n%(1<<10) == 0:
+		return fmt.Sprint(n>>10, " KiB")
+	}
+	return fmt.Sprint(n, " bytes")
+}
+
+// behaviour is a struct with knobs, as Explain sees it.
+type behaviour[B any] struct {
+	name     string
+	on       bool             // New turns it on by itself
+	given    func(*config) *B // nil where it is off
+	inEffect func(B) B        // lays the defaults under it
+	unset    B                // the fields of which nothing was said
+}
+
 // behaviours tells of the structs, field by field.
 func (e *explanation) behaviours() {
-	explain(e, "Retry", func(c *config) *Retry { return c.retry }, true)
-	explain(e, "Breaker", func(c *config) *Breaker {
-		if c.breaker == nil {
-			return nil
-		}
-		d := c.breaker.withDefaults(c.timeouts)
-		return &d
-	}, true)
-	explain(e, "RateLimit", func(c *config) *RateLimit {
-		if c.rateLimit == nil {
-			return nil
-		}
-		d := c.rateLimit.withDefaults()
-		return &d
-	}, true)
-	explain(e, "Fleet", func(c *config) *Fleet {
-		if c.fleet == nil {
-			return nil
-		}
-		d := c.fleet.withDefaults(c.name)
-		return &d
-	}, false)
-	explain(e, "Timeouts", func(c *config) *Timeouts {
-		d := c.timeouts.withDefaults()
-		return &d
-	}, true)
-	explain(e, "Hedge", func(c *config) *Hedge { return c.hedge }, false)
-	explain(e, "Bulkhead", func(c *config) *Bulkhead {
-		if c.bulkhead == nil {
-			return nil
-		}
-		d := c.bulkhead.withDefaults()
-		return &d
-	}, false)
-	explain(e, "Idempotency", func(c *config) *Idempotency {
-		if c.idempotency == nil {
-			return nil
-		}
-		return &Idempotency{orDefault(c.idempotency.Header, idempotencyHeader), c.idempotency.methods(), c.idempotency.New}
-	}, false)
-	explain(e, "Logging", func(c *config) *Logging { return c.logging }, false)
+	explain(e, behaviour[Retry]{
+		name: "Retry", on: true, given: func(c *config) *Retry { return c.retry }, inEffect: Retry.withDefaults,
+		unset: Retry{}.withDefaults(), // it is kept with its defaults
+	})
+	explain(e, behaviour[Breaker]{
+		name: "Breaker", on: true, given: func(c *config) *Breaker { return c.breaker }, inEffect: e.breaker,
+	})
+	explain(e, behaviour[RateLimit]{
+		name: "RateLimit", on: true, given: func(c *config) *RateLimit { return c.rateLimit }, inEffect: toldLimit,
+	})
+	explain(e, behaviour[Fleet]{
+		name: "Fleet", given: func(c *config) *Fleet { return c.fleet }, inEffect: e.fleet,
+	})
+	explain(e, behaviour[Timeouts]{
+		name: "Timeouts", on: true, given: func(c *config) *Timeouts { return c.timeouts }, inEffect: e.timeouts,
+	})
+	explain(e, behaviour[Hedge]{
+		name: "Hedge", given: func(c *config) *Hedge { return c.hedge }, inEffect: func(h Hedge) Hedge { return h },
+	})
+	explain(e, behaviour[Bulkhead]{
+		name: "Bulkhead", given: func(c *config) *Bulkhead { return c.bulkhead }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
+	})
+	explain(e, behaviour[Idempotency]{
+		name: "Idempotency", given: func(c *config) *Idempotency { return c.idempotency }, inEffect: func(i Idempotency) Idempotency {
+			return Idempotency{orDefault(i.Header, idempotencyHeader), i.methods(), i.New}
+		},
+	})
+	explain(e, behaviour[Logging]{
+		name: "Logging", given: func(c *config) *Logging { return c.logging }, inEffect: func(l Logging) Logging { return l },
+	})
 }
 
-// explain writes the fields of one behaviour, in effect where get finds it. on
-// says that New turns it on by itself.
-func explain[B any](e *explanation, name string, get func(*config) *B, on bool) {
-	inEffect := get(e.cfg)
-	if inEffect == nil {
-		source := "default"
-		switch {
-		case on:
-			source = e.source(func(c *config) any { return get(c) == nil }, false)
-		case e.parent != nil && get(e.parent) != nil:
-			source = "With"
-		}
-		e.line(name, "off", source)
+// breaker asks the breakers themselves: those that With shares keep the lease
+// they were made with, whatever Timeouts it names.
+func (e *explanation) breaker(Breaker) Breaker { return e.stack.breakers.byKey.create("").cfg }
+
+// fleet has the prefix that it was made with, whatever name With gives.
+func (e *explanation) fleet(f Fleet) Fleet {
+	f = f.withDefaults(e.cfg.name)
+	f.Prefix = e.stack.fleet.prefix
+	return f
+}
+
+// toldLimit has no burst where no rate was told.
+func toldLimit(l RateLimit) RateLimit {
+	l = l.withDefaults()
+	if l.PerSecond == 0 {
+		l.Burst = 0
+	}
+	return l
+}
+
+// timeouts leaves out those that cannot take effect on a foreign RoundTripper.
+func (e *explanation) timeouts(t Timeouts) Timeouts {
+	t = t.withDefaults()
+	if e.cfg.transport == nil {
+		return t
+	}
+	if _, ok := e.cfg.transport.RoundTripper.(*http.Transport); !ok {
+		t.Connect, t.TLS, t.IdleConn = 0, 0, 0
+	}
+	return t
+}
+
+// explain writes the fields of one behaviour.
+func explain[B any](e *explanation, b behaviour[B]) {
+	given := b.given(e.cfg)
+	if given == nil {
+		e.line(b.name, "off", e.source(func(c *config) any { return b.given(c) != nil }, b.on))
 		return
 	}
-	plain := get(e.defaults())
-	fields := reflect.TypeFor[B]()
-	for i := range fields.NumField() {
-		if field := fields.Field(i); field.IsExported() {
-			at := func(c *config) any {
-				if b := get(c); b != nil {
-					return settingOf(reflect.ValueOf(*b).Field(i))
-				}
-				return nil
-			}
-			e.line(name+"."+field.Name, shown(reflect.ValueOf(*inEffect).Field(i)), e.source(at, settingOf(reflect.ValueOf(*plain).Field(i))))
+	inEffect := reflect.ValueOf(b.inEffect(*given))
+	for i := range inEffect.NumField() {
+		name := b.name + "." + inEffect.Type().Field(i).Name
+		if value := shown(name, inEffect.Field(i)); value != "" {
+			e.line(name, value, e.source(func(c *config) any { return b.told(c, i) }, nil))
 		}
 	}
 }
 
-// defaults is every behaviour as it is when its fields are left out.
-func (e *explanation) defaults() *config {
-	d := &config{base: e.cfg.base, name: e.cfg.name, fleet: &Fleet{}}
-	_ = d.apply(append(standard(), Hedge{}, Bulkhead{}, Idempotency{}, Logging{})) // none is faulty
-	return d
+// told is what c says of field i, nil for nothing. A function or foreign object
+// cannot be compared: it is taken for another one where the struct is.
+func (b *behaviour[B]) told(c *config, i int) any {
+	given := b.given(c)
+	if given == nil {
+		return nil
+	}
+	field := reflect.ValueOf(given).Elem().Field(i)
+	switch kind := field.Kind(); {
+	case reflect.DeepEqual(field.Interface(), reflect.ValueOf(b.unset).Field(i).Interface()), kind == reflect.Slice && field.Len() == 0:
+		return nil
+	case kind == reflect.Func, kind == reflect.Pointer, kind == reflect.Interface:
+		return reflect.ValueOf(given).Pointer()
+	}
+	return field.Interface()
 }
 
-// settingOf is a field's value, fit to be compared; of a function or a foreign
-// object, whether it is there.
-func settingOf(v reflect.Value) any {
-	switch v.Kind() {
-	case reflect.Func, reflect.Pointer, reflect.Interface:
-		return !v.IsNil()
-	default:
-		return v.Interface()
-	}
+// wording is for the fields whose value alone does not say what it does: what
+// zero means, "" for nothing worth a line, and what follows any other value.
+var wording = map[string]struct{ zero, after string }{
+	"Retry.Budget":        {after: fmt.Sprintf(" per success, over a reserve of %d", budgetReserve)},
+	"Breaker.Key":         {zero: "origin"},
+	"RateLimit.PerSecond": {zero: "none told: the server's is found and kept"},
+	"RateLimit.Burst":     {zero: ""},
+	"RateLimit.Key":       {zero: "origin"},
+	"Timeouts.Connect":    {zero: "the Transport's own"},
+	"Timeouts.TLS":        {zero: "the Transport's own"},
+	"Timeouts.IdleConn":   {zero: "the Transport's own"},
+	"Hedge.After":         {zero: "p95 of the operation"},
+	"Bulkhead.Key":        {zero: "origin"},
+	"Logging.Logger":      {zero: "slog.Default()"},
 }
 
 // shown is a field's value as text.
-func shown(v reflect.Value) string {
-	switch s := settingOf(v); {
-	case s == false && v.Kind() != reflect.Bool:
-		return "default"
-	case s == true && v.Kind() != reflect.Bool:
-		return "custom"
-	case v.Kind() == reflect.Slice && v.Len() == 0, v.Kind() == reflect.String && v.Len() == 0:
+func shown(name string, v reflect.Value) string {
+	words, worded := wording[name]
+	switch kind := v.Kind(); {
+	case worded && v.IsZero():
+		return words.zero
+	case kind == reflect.Slice && v.Len() == 0:
 		return "none"
-	case v.Kind() == reflect.Slice:
-		return strings.Trim(fmt.Sprint(s), "[]")
-	default:
-		return fmt.Sprint(s)
+	case kind == reflect.Slice:
+		return strings.Trim(fmt.Sprint(v.Interface()), "[]")
+	case kind == reflect.Interface:
+		return v.Elem().Type().String()
+	case kind != reflect.Func && kind != reflect.Pointer:
+		return fmt.Sprint(v.Interface()) + words.after
+	case v.IsNil():
+		return "default"
 	}
+	return "custom"
 }
 
-// additions tells of what comes on top: names only.
+// additions tells of what comes on top: names and numbers only.
 func (e *explanation) additions() {
-	names := func(of []field) string {
-		var all []string
-		for _, f := range of {
-			all = append(all, f.name)
-		}
-		return orDefault(strings.Join(all, ", "), "none")
+	var headers, params []string
+	for _, h := range e.cfg.header {
+		headers = append(headers, h.name)
 	}
-	var params []string
 	for _, p := range e.cfg.query {
 		params = append(params, p.name)
 	}
-	e.line("Header", names(e.cfg.header), e.source(func(c *config) any { return c.header }, []field(nil)))
+	e.line("Header", orDefault(strings.Join(headers, ", "), "none"), e.source(func(c *config) any { return c.header }, []field(nil)))
 	e.line("Query", orDefault(strings.Join(params, ", "), "none"), e.source(func(c *config) any { return c.query }, []param(nil)))
-	e.count("Auth", func(c *config) int { return len(c.auths) })
-	e.count("Judge", func(c *config) int { return len(c.judges) })
-	e.count("ErrorDecoder", func(c *config) int { return len(c.decoders) })
-	e.count("Hooks", func(c *config) int { return len(c.hooks) })
-	e.count("PerCall", func(c *config) int { return len(c.perCall) })
-	e.count("PerAttempt", func(c *config) int { return len(c.perAttempt) })
+	count(e, "Auth", "credential", func(c *config) []Auth { return c.auths })
+	count(e, "Judge", "judge", func(c *config) []Judge { return c.judges })
+	count(e, "ErrorDecoder", "decoder", func(c *config) []ErrorDecoder { return c.decoders })
+	count(e, "Hooks", "set", func(c *config) []Hooks { return c.hooks })
+	count(e, "PerCall", "middleware", func(c *config) []Middleware { return c.perCall })
+	count(e, "PerAttempt", "middleware", func(c *config) []Middleware { return c.perAttempt })
 	transport := "http.Transport of its own"
 	if e.cfg.transport != nil {
 		transport = fmt.Sprintf("%T", e.cfg.transport.RoundTripper)
 	}
-	e.line("Transport", transport, e.source(func(c *config) any { return c.transport }, (*givenTransport)(nil)))
+	e.line("Transport", transport, e.source(func(c *config) any { return reflect.ValueOf(c.transport).Pointer() }, uintptr(0)))
 }
 
-func (e *explanation) count(name string, of func(*config) int) {
-	value := any("none")
-	if n := of(e.cfg); n > 0 {
-		value = n
+// count tells how many there are. Functions differ unless the list is the same.
+func count[T any](e *explanation, name, noun string, of func(*config) []T) {
+	value := "none"
+	switch n := len(of(e.cfg)); {
+	case n == 1:
+		value = "1 " + noun
+	case n > 1:
+		value = fmt.Sprint(n, " ", noun, "s")
 	}
-	e.line(name, value, e.source(func(c *config) any { return of(c) }, 0))
+	e.line(name, value, e.source(func(c *config) any { return of(c) }, []T(nil)))
 }

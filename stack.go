@@ -15,7 +15,7 @@ import (
 // its order: newStack nests the layers, try and perform walk through an attempt.
 type stack struct {
 	cfg     *config // a pointer, since fmt follows none in a field: it may hold secrets
-	parent  *config // the one that With was called on, for Explain
+	root    *config // what New was told, handed down through every With, for Explain
 	home    origin
 	homeKey string
 	budget  float64 // what a success earns
@@ -49,8 +49,9 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 		s.budget = cfg.retry.Budget
 	}
 	s.watch = newWatchers(cfg)
+	s.root = s.cfg
 	if shared != nil {
-		s.parent = shared.cfg
+		s.root = shared.root
 	}
 	if err := s.share(shared); err != nil {
 		return nil, err
