@@ -8,7 +8,7 @@ import (
 )
 
 // gate is one quota of a server. It is closed for a time after a 429; else it
-// lets requests through at the pace that the server's numbers allow (numbers)
+// lets requests through at the pace that the server's numbers allow (mirror)
 // or, where there are none, at the one that its refusals taught (pace). Its
 // quota's lock guards it.
 type gate struct {
@@ -29,8 +29,8 @@ type gate struct {
 	round     int64         // of the queue's pump that last found it blocked
 	roundTrip time.Duration // of late
 
-	numbers numbers
-	pace    pace
+	mirror mirror
+	pace   pace
 }
 
 // Bounds of a closing.
@@ -63,7 +63,7 @@ func (g *gate) opens(now time.Time) time.Time {
 	if now.Before(g.kept) {
 		return later(now, g.closedUntil)
 	}
-	return later(later(now, g.closedUntil), g.numbers.usedUpUntil(now))
+	return later(later(now, g.closedUntil), g.mirror.usedUpUntil(now))
 }
 
 // next is when the next request may pass.
@@ -72,8 +72,8 @@ func (g *gate) next(now time.Time, headroom float64) time.Time {
 	if at.Before(g.kept) {
 		return at
 	}
-	if g.numbers.known(at) {
-		if at = g.numbers.next(at, g.last, headroom, g.roundTrip); !g.untold {
+	if g.mirror.known(at) {
+		if at = g.mirror.next(at, g.last, headroom, g.roundTrip); !g.untold {
 			return at
 		}
 	}
@@ -90,10 +90,10 @@ func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 	if at.Before(g.kept) {
 		return 0
 	}
-	if !g.numbers.known(at) {
+	if !g.mirror.known(at) {
 		return g.pace.expected(at)
 	}
-	interval := g.numbers.interval(at, headroom, g.roundTrip)
+	interval := g.mirror.interval(at, headroom, g.roundTrip)
 	if g.untold {
 		interval = max(interval, g.pace.expected(at))
 	}
@@ -103,7 +103,7 @@ func (g *gate) expected(now time.Time, headroom float64) time.Duration {
 // credit reports that the server's own numbers leave room for a request now,
 // whatever the pace says.
 func (g *gate) credit(now time.Time) bool {
-	return !g.untold && !g.opens(now).After(now) && g.numbers.known(now) && g.numbers.level(now) >= 1
+	return !g.untold && !g.opens(now).After(now) && g.mirror.known(now) && g.mirror.level(now) >= 1
 }
 
 // book lets a request through and returns its number.
@@ -111,15 +111,15 @@ func (g *gate) book(now time.Time) int64 {
 	if g.shut {
 		g.shut = false
 		g.pace.reopen(now)
-		g.numbers.reopen()
+		g.mirror.reopen()
 	}
-	if g.numbers.renew(now) {
+	if g.mirror.renew(now) {
 		g.pace.look()
 	}
 	g.last = now
 	g.sent++
 	g.inFlight++
-	g.numbers.take(g.inFlight)
+	g.mirror.take(g.inFlight)
 	return g.sent
 }
 
@@ -136,7 +136,7 @@ func (g *gate) settle(unsent bool) {
 // the same, those would use up numbers that none of their answers corrects.
 func (g *gate) spare() {
 	g.void++
-	g.numbers.giveBack()
+	g.mirror.giveBack()
 }
 
 // spokenOf reports that an answer says what is left of the gate's quota.
@@ -156,7 +156,7 @@ func (g *gate) state(l header.Limit, number int64, refused bool, now time.Time, 
 	if l.Remaining == 0 && l.Reset > 0 {
 		l.Reset = spread(min(l.Reset, longest), random)
 	}
-	g.numbers.state(l, number, g, now)
+	g.mirror.state(l, number, g, now)
 }
 
 // throttled closes the gate after a 429 for a request sent at sentAt; random is
@@ -172,12 +172,12 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	default:
 		return // it was under way when the gate closed
 	}
-	g.untold = g.numbers.at.Equal(now) && !g.numbers.empty
+	g.untold = g.mirror.at.Equal(now) && !g.mirror.empty
 	g.closedUntil = later(g.closedUntil, now.Add(asked))
 	g.closedAt = now
 	if fresh && !g.shut {
 		g.pace.refused(now, asked, g.closedUntil)
-		g.numbers.refused()
+		g.mirror.refused()
 	}
 	g.shut = true
 }
@@ -194,15 +194,15 @@ func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 }
 
 func (g *gate) event(a *Attempt, now time.Time, headroom float64) QuotaEvent {
-	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.numbers.limit, Remaining: -1, ClosedUntil: g.closedUntil}
-	if g.numbers.known(now) {
-		e.Remaining = int64(min(max(0, g.numbers.level(now)), 1<<62)) // no more fits once it was a float
+	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.mirror.limit, Remaining: -1, ClosedUntil: g.closedUntil}
+	if g.mirror.known(now) {
+		e.Remaining = int64(min(max(0, g.mirror.level(now)), 1<<62)) // no more fits once it was a float
 	}
 	if interval := g.expected(now, headroom); interval > 0 {
 		e.PerSecond = 1 / interval.Seconds()
 	}
-	if g.numbers.stated && now.Before(g.numbers.resetAt) {
-		e.ResetAt = g.numbers.resetAt
+	if g.mirror.stated && now.Before(g.mirror.resetAt) {
+		e.ResetAt = g.mirror.resetAt
 	}
 	return e
 }

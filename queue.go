@@ -55,33 +55,33 @@ func (r route) closed(now time.Time) (closed bool) {
 
 // slot is a request's booking at the gates of its route.
 type slot struct {
-	route   route
-	held    bool
-	common  int64   // its number at the common gate
-	numbers []int64 // its numbers at the named ones
+	route  route
+	held   bool
+	common int64   // its sequence number at the common gate
+	seqs   []int64 // at the named ones
 }
 
 // book passes a request through the gates of its route.
 func (r route) book(now time.Time) slot {
 	s := slot{route: r, held: true, common: r.common.book(now)}
 	if len(r.named) > 0 {
-		s.numbers = make([]int64, len(r.named))
+		s.seqs = make([]int64, len(r.named))
 		for i, g := range r.named {
-			s.numbers[i] = g.book(now)
+			s.seqs[i] = g.book(now)
 		}
 	}
 	return s
 }
 
-// number is the one that the request has at g; 0 if it was sent before g was
+// seq is the request's sequence number at g; 0 if it was sent before g was
 // known.
-func (s *slot) number(g *gate) int64 {
+func (s *slot) seq(g *gate) int64 {
 	if s.route.common == g {
 		return s.common
 	}
 	for i, named := range s.route.named {
 		if named == g {
-			return s.numbers[i]
+			return s.seqs[i]
 		}
 	}
 	return 0

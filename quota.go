@@ -154,10 +154,10 @@ func (q *quota) learn(a *Attempt, stated []header.Limit, now time.Time) (events 
 			if g := q.gate(l.Name); g != nil {
 				spent := l.Remaining == 0 && a.Response.StatusCode == http.StatusForbidden // GitHub's refusal
 				if spent && !refused {
-					g.numbers.refused()
-					g.numbers.reopen()
+					g.mirror.refused()
+					g.mirror.reopen()
 				}
-				g.state(l, a.slot.number(g), refused || spent, now, q.random())
+				g.state(l, a.slot.seq(g), refused || spent, now, q.random())
 				q.remember(a.Operation, g)
 				touched = append(touched, g)
 			}

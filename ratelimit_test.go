@@ -587,9 +587,9 @@ func TestRefusedConnectionsAreNoRefill(t *testing.T) {
 				answer = status(429)
 			}
 			left = max(0, left-1)
-			w.Header().Set("X-RateLimit-Limit", "100")
-			w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
-			w.Header().Set("X-RateLimit-Reset", ceil(time.Until(ends)))
+			w.Header().Set("X-Ratelimit-Limit", "100")
+			w.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+			w.Header().Set("X-Ratelimit-Reset", ceil(time.Until(ends)))
 			answer(w, r)
 		})
 		s := aplombtest.NewServer(t, h)
@@ -723,10 +723,10 @@ func TestSpentWindowWithFreeRequests(t *testing.T) {
 				case n%2 == 0:
 					left--
 				}
-				w.Header().Set("X-RateLimit-Limit", "5000")
-				w.Header().Set("X-RateLimit-Remaining", strconv.Itoa(left))
-				w.Header().Set("X-RateLimit-Reset", strconv.FormatInt(ends.Unix(), 10))
-				w.Header().Set("X-RateLimit-Resource", "core")
+				w.Header().Set("X-Ratelimit-Limit", "5000")
+				w.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+				w.Header().Set("X-Ratelimit-Reset", strconv.FormatInt(ends.Unix(), 10))
+				w.Header().Set("X-Ratelimit-Resource", "core")
 				answer(w, r)
 			})
 			c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry())

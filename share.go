@@ -166,7 +166,7 @@ func (q *quota) claim(a *Attempt, now time.Time) (name string, claim Claim) {
 		name = r.named[0].name
 	}
 	r.each(func(g *gate) bool {
-		if rate := g.numbers.statedRate(now); rate > 0 && (claim.PerSecond == 0 || rate < claim.PerSecond) {
+		if rate := g.mirror.statedRate(now); rate > 0 && (claim.PerSecond == 0 || rate < claim.PerSecond) {
 			name, claim = g.name, Claim{PerSecond: rate, Burst: statedBurst, Learned: true}
 		}
 		return true
@@ -182,7 +182,7 @@ func (q *quota) keep(a *Attempt, kept bool, until time.Time) {
 		switch {
 		case !kept:
 			g.kept = time.Time{}
-		case g.numbers.statedRate(until) > 0:
+		case g.mirror.statedRate(until) > 0:
 			g.kept = later(g.kept, until)
 		}
 		return true
@@ -240,12 +240,12 @@ func (q *quota) closing(e QuotaEvent, refused bool, now time.Time) time.Duration
 	if g == nil {
 		return 0
 	}
-	until := g.numbers.usedUpUntil(now)
+	until := g.mirror.usedUpUntil(now)
 	if refused {
 		until = later(until, e.ClosedUntil)
 	}
 	left := until.Sub(now)
-	mirrored := g.numbers.known(now) && g.numbers.statedRate(now) == 0
+	mirrored := g.mirror.known(now) && g.mirror.statedRate(now) == 0
 	if left <= mirroredFor && (mirrored || !refused) {
 		return 0
 	}

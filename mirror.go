@@ -6,12 +6,12 @@ import (
 	"github.com/aplomb-go/aplomb/internal/header"
 )
 
-// numbers mirrors a server's counter of one quota, be it a fixed window or a
+// mirror follows a server's counter of one quota, be it a fixed window or a
 // token bucket, from what its answers say. No request is sent that the mirror
 // has no unit for, so that almost none is refused. Which of the two it is, and
 // how fast a bucket fills, is measured: what remains and what was taken add up
 // to a constant within a window, and grow in a bucket.
-type numbers struct {
+type mirror struct {
 	limit   int64   // units per window; 0 unknown
 	ceiling float64 // the most that was ever left
 
@@ -54,59 +54,59 @@ const (
 )
 
 // known reports that the server's numbers still hold at that moment.
-func (n *numbers) known(at time.Time) bool {
-	return !n.at.IsZero() && (n.refill > 0 || at.Before(n.resetAt))
+func (m *mirror) known(at time.Time) bool {
+	return !m.at.IsZero() && (m.refill > 0 || at.Before(m.resetAt))
 }
 
 // usedUpUntil is the end of a window of which nothing is left.
-func (n *numbers) usedUpUntil(now time.Time) time.Time {
-	if n.empty && n.refill == 0 && now.Before(n.resetAt) {
-		return n.resetAt
+func (m *mirror) usedUpUntil(now time.Time) time.Time {
+	if m.empty && m.refill == 0 && now.Before(m.resetAt) {
+		return m.resetAt
 	}
 	return time.Time{}
 }
 
 // level is what the mirror shows at that moment.
-func (n *numbers) level(at time.Time) float64 {
-	if n.refill == 0 {
-		return n.units
+func (m *mirror) level(at time.Time) float64 {
+	if m.refill == 0 {
+		return m.units
 	}
-	return min(n.units+bucketShare*n.refill*at.Sub(n.at).Seconds(), max(n.ceiling, 1))
+	return min(m.units+bucketShare*m.refill*at.Sub(m.at).Seconds(), max(m.ceiling, 1))
 }
 
 // next is when the mirror lets the next request pass.
-func (n *numbers) next(at, last time.Time, headroom float64, roundTrip time.Duration) time.Time {
-	level := n.level(at)
+func (m *mirror) next(at, last time.Time, headroom float64, roundTrip time.Duration) time.Time {
+	level := m.level(at)
 	if level < 1 {
-		if n.refill == 0 {
-			return n.resetAt
+		if m.refill == 0 {
+			return m.resetAt
 		}
-		return at.Add(seconds((1 - level) / (bucketShare * n.refill)))
+		return at.Add(seconds((1 - level) / (bucketShare * m.refill)))
 	}
-	if interval := n.interval(at, headroom, roundTrip); interval > 0 {
+	if interval := m.interval(at, headroom, roundTrip); interval > 0 {
 		at = later(at, last.Add(interval))
 	}
-	if n.refill == 0 && at.After(n.resetAt) {
-		return n.resetAt // whatever the pace, nothing of this window holds any more
+	if m.refill == 0 && at.After(m.resetAt) {
+		return m.resetAt // whatever the pace, nothing of this window holds any more
 	}
 	return at
 }
 
 // interval is the time between two requests: none while much is left, then so
 // that what is left lasts.
-func (n *numbers) interval(at time.Time, headroom float64, roundTrip time.Duration) time.Duration {
-	level, left := max(n.level(at), 0), n.resetAt.Sub(at)
-	if n.refill == 0 && left <= shortWindow {
+func (m *mirror) interval(at time.Time, headroom float64, roundTrip time.Duration) time.Duration {
+	level, left := max(m.level(at), 0), m.resetAt.Sub(at)
+	if m.refill == 0 && left <= shortWindow {
 		return 2 * max(roundTrip, time.Millisecond) / time.Duration(level+1)
 	}
-	plenty := headroom * max(float64(n.limit), n.ceiling)
-	if n.refill > 0 {
+	plenty := headroom * max(float64(m.limit), m.ceiling)
+	if m.refill > 0 {
 		plenty = max(plenty, smallBucket)
 	}
 	if level > plenty {
 		return 0
 	}
-	rate := bucketShare * n.refill * (1 + level/max(n.ceiling, 1))
+	rate := bucketShare * m.refill * (1 + level/max(m.ceiling, 1))
 	if left > shortWindow {
 		rate += (level + 1) / left.Seconds()
 	}
@@ -114,121 +114,121 @@ func (n *numbers) interval(at time.Time, headroom float64, roundTrip time.Durati
 }
 
 // take notes a request that was let through.
-func (n *numbers) take(inFlight int64) {
-	n.units--
-	n.peak = max(n.peak, float64(inFlight))
+func (m *mirror) take(inFlight int64) {
+	m.units--
+	m.peak = max(m.peak, float64(inFlight))
 }
 
-func (n *numbers) giveBack() { n.units++ }
+func (m *mirror) giveBack() { m.units++ }
 
 // renew forgets a window that was used up and is over, and reports that it did:
 // what the next one holds is not known yet.
-func (n *numbers) renew(now time.Time) bool {
-	if !n.empty || n.known(now) {
+func (m *mirror) renew(now time.Time) bool {
+	if !m.empty || m.known(now) {
 		return false
 	}
-	n.empty = false
+	m.empty = false
 	return true
 }
 
 // refused takes a refusal that the mirror did not foresee: others use the
 // quota too, or it is no more what it was.
-func (n *numbers) refused() { n.refill /= 2 }
+func (m *mirror) refused() { m.refill /= 2 }
 
 // reopen begins the measurement anew: a bucket fills while a gate is closed,
 // and spills.
-func (n *numbers) reopen() { n.base = reading{} }
+func (m *mirror) reopen() { m.base = reading{} }
 
 // state takes the numbers of an answer. With others under way answers come out
 // of order; one to an earlier request than the newest is old news. So may be one
 // without a number, unless it says that less is left.
-func (n *numbers) state(l header.Limit, number int64, g *gate, now time.Time) {
+func (m *mirror) state(l header.Limit, number int64, g *gate, now time.Time) {
 	if l.Limit >= 0 {
-		n.limit = l.Limit
+		m.limit = l.Limit
 	}
-	n.rated(l, now)
-	if l.Remaining < 0 || number > 0 && number < n.newest {
+	m.rated(l, now)
+	if l.Remaining < 0 || number > 0 && number < m.newest {
 		return
 	}
-	if !n.known(now) && n.long { // what a window granted is none of the next one's
-		n.base = reading{}
+	if !m.known(now) && m.long { // what a window granted is none of the next one's
+		m.base = reading{}
 	}
 	left := float64(l.Remaining)
 	units := left - float64(g.inFlight)
-	if number == 0 && n.newest > 0 && n.known(now) && units >= n.level(now) {
+	if number == 0 && m.newest > 0 && m.known(now) && units >= m.level(now) {
 		return
 	}
-	n.newest, n.at, n.empty = max(n.newest, number), now, l.Remaining == 0
-	n.units = units
-	n.ceiling = max(n.ceiling, left)
-	n.resetAt, n.stated = now.Add(noReset), false
+	m.newest, m.at, m.empty = max(m.newest, number), now, l.Remaining == 0
+	m.units = units
+	m.ceiling = max(m.ceiling, left)
+	m.resetAt, m.stated = now.Add(noReset), false
 	if l.Reset >= 0 {
-		n.resetAt, n.stated = now.Add(min(l.Reset, longest)), true
+		m.resetAt, m.stated = now.Add(min(l.Reset, longest)), true
 	}
-	n.long = n.resetAt.Sub(now) > shortWindow
+	m.long = m.resetAt.Sub(now) > shortWindow
 	if number > 0 && !g.shut {
-		n.measure(reading{now, left + float64(number-g.void)}, left, float64(g.inFlight+1))
+		m.measure(reading{now, left + float64(number-g.void)}, left, float64(g.inFlight+1))
 	}
 }
 
 // rated keeps the rate that an answer states: a quota's units over its window,
 // where that is short. Units of a long window may go faster for a while.
-func (n *numbers) rated(l header.Limit, now time.Time) {
+func (m *mirror) rated(l header.Limit, now time.Time) {
 	if l.Limit <= 0 || l.Window <= 0 || l.Window > shortWindow {
 		return
 	}
-	if rate := float64(l.Limit) / l.Window.Seconds(); !n.ratedAt.Equal(now) || rate < n.rate {
-		n.rate, n.ratedAt = rate, now
+	if rate := float64(l.Limit) / l.Window.Seconds(); !m.ratedAt.Equal(now) || rate < m.rate {
+		m.rate, m.ratedAt = rate, now
 	}
 }
 
 // statedRate is the rate that the server states; 0 if it states none.
-func (n *numbers) statedRate(now time.Time) float64 {
-	if n.refill > statedSize*n.rate || now.Sub(n.ratedAt) > statedFor {
+func (m *mirror) statedRate(now time.Time) float64 {
+	if m.refill > statedSize*m.rate || now.Sub(m.ratedAt) > statedFor {
 		return 0
 	}
-	return n.rate
+	return m.rate
 }
 
 // measure compares what was granted since the beginning of the measurement with
 // what may be a matter of order: requests that were under way together are not
 // counted in the order in which they were sent.
-func (n *numbers) measure(r reading, left, underWay float64) {
-	if n.base.at.IsZero() {
-		n.begin(r, underWay)
+func (m *mirror) measure(r reading, left, underWay float64) {
+	if m.base.at.IsZero() {
+		m.begin(r, underWay)
 		return
 	}
-	grown, noise, took := r.granted-n.base.granted, 2+2*n.peak, r.at.Sub(n.base.at).Seconds()
-	rise := r.granted - n.latest.granted
-	n.latest = r
-	full := left >= 0.9*n.ceiling // it may have filled faster, and spilled
-	expected := n.refill * took
+	grown, noise, took := r.granted-m.base.granted, 2+2*m.peak, r.at.Sub(m.base.at).Seconds()
+	rise := r.granted - m.latest.granted
+	m.latest = r
+	full := left >= 0.9*m.ceiling // it may have filled faster, and spilled
+	expected := m.refill * took
 	switch {
 	case took <= 0:
 		return
-	case rise > max(n.ceiling/2, 2*noise): // at once: a new window
-		n.begin(r, underWay)
+	case rise > max(m.ceiling/2, 2*noise): // at once: a new window
+		m.begin(r, underWay)
 		return
 	case grown > noise && full:
-		n.refill = max(n.refill, grown/took)
+		m.refill = max(m.refill, grown/took)
 	case grown > noise:
-		n.refill = grown / took
+		m.refill = grown / took
 	case full && (expected > 2*noise || took > fullFor.Seconds()): // it spilled
-		n.begin(r, underWay)
+		m.begin(r, underWay)
 		return
 	case !full && expected > 4*noise: // much more should have come by now
-		n.refill = max(0, grown/took)
+		m.refill = max(0, grown/took)
 	default:
 		return
 	}
-	if step := r.granted - n.mid.granted; step > 4*noise || step > noise && full || grown <= noise {
-		n.base, n.mid, n.peak = n.mid, r, max(n.peak/2, underWay)
+	if step := r.granted - m.mid.granted; step > 4*noise || step > noise && full || grown <= noise {
+		m.base, m.mid, m.peak = m.mid, r, max(m.peak/2, underWay)
 	}
 }
 
 // begin starts the measurement anew.
-func (n *numbers) begin(r reading, underWay float64) {
-	n.base, n.mid, n.latest, n.peak = r, r, r, underWay
+func (m *mirror) begin(r reading, underWay float64) {
+	m.base, m.mid, m.latest, m.peak = r, r, r, underWay
 }
 
 // seconds is s as a duration, at most longest.

@@ -25,25 +25,25 @@ func (g *gate) say(number, remaining int64, reset time.Duration, now time.Time) 
 
 // Requests under way are taken off, answers to earlier requests than the newest
 // are old news, and what was not sent is given back.
-func TestNumbersCountDown(t *testing.T) {
+func TestMirrorCountDown(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		for range 10 {
 			g.book(now)
 		}
 		g.say(10, 60, time.Minute, now)
-		assert.Equal(t, g.numbers.level(now), 50)
+		assert.Equal(t, g.mirror.level(now), 50)
 		g.book(now)
 		g.settle(false)
-		assert.Equal(t, g.numbers.level(now), 49)
+		assert.Equal(t, g.mirror.level(now), 49)
 		g.say(7, 63, time.Minute, now)
-		assert.Equal(t, g.numbers.level(now), 49)
+		assert.Equal(t, g.mirror.level(now), 49)
 		g.say(11, 20, time.Minute, now)
-		assert.Equal(t, g.numbers.level(now), 10)
+		assert.Equal(t, g.mirror.level(now), 10)
 		g.settle(true)
-		assert.Equal(t, g.numbers.level(now), 11)
+		assert.Equal(t, g.mirror.level(now), 11)
 		g.state(header.Limit{Limit: 100, Remaining: -1, Reset: -1}, 12, false, now, 0)
-		assert.Equal(t, g.numbers.level(now), 11)
+		assert.Equal(t, g.mirror.level(now), 11)
 		assert.True(t, !g.closed(now))
 		g.say(12, 0, time.Minute, now)
 		assert.True(t, g.closed(now) && !g.closed(now.Add(time.Minute)))
@@ -52,7 +52,7 @@ func TestNumbersCountDown(t *testing.T) {
 
 // With plenty left there is no pacing; below the headroom, what is left lasts
 // until the reset, and no longer.
-func TestNumbersSpreadWhatIsLeft(t *testing.T) {
+func TestMirrorSpreadWhatIsLeft(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		g.say(g.book(now), 13, time.Minute, now)
@@ -69,7 +69,7 @@ func TestNumbersSpreadWhatIsLeft(t *testing.T) {
 }
 
 // A fixed window is not taken for a bucket, in whatever order its answers come.
-func TestNumbersOfAWindow(t *testing.T) {
+func TestMirrorOfAWindow(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		bubbleOf(t, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestNumbersOfAWindow(t *testing.T) {
 					time.Sleep(time.Duration(random.Int64N(int64(time.Millisecond))))
 				}
 			}
-			assert.Equal(t, g.numbers.refill, 0.0, seed)
+			assert.Equal(t, g.mirror.refill, 0.0, seed)
 		})
 	}
 }
@@ -101,7 +101,7 @@ func bubbleOf(t *testing.T, f func(t *testing.T)) {
 }
 
 // The refill of a bucket is measured, also of one that spills now and then.
-func TestNumbersOfABucket(t *testing.T) {
+func TestMirrorOfABucket(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ time.Time) {
 		g := &gate{}
 		tokens, filled := 50.0, time.Now()
@@ -114,32 +114,32 @@ func TestNumbersOfABucket(t *testing.T) {
 			g.settle(false)
 			g.say(number, int64(tokens), time.Second, time.Now())
 		}
-		assert.True(t, g.numbers.refill > 90 && g.numbers.refill < 110, g.numbers.refill)
-		before := g.numbers.refill
+		assert.True(t, g.mirror.refill > 90 && g.mirror.refill < 110, g.mirror.refill)
+		before := g.mirror.refill
 		for range 100 { // slowly, so that it is always full
 			time.Sleep(100 * time.Millisecond)
 			g.say(g.book(time.Now()), 49, time.Second, time.Now())
 			g.settle(false)
 		}
-		assert.Equal(t, g.numbers.refill, before)
+		assert.Equal(t, g.mirror.refill, before)
 		time.Sleep(time.Hour) // idle, and full
 		g.say(g.book(time.Now()), 49, time.Second, time.Now())
-		assert.Equal(t, g.numbers.refill, before)
+		assert.Equal(t, g.mirror.refill, before)
 		g.throttled(time.Now(), time.Now(), time.Second, 0)
-		assert.Equal(t, g.numbers.refill, before/2, "a refusal that was not foreseen")
+		assert.Equal(t, g.mirror.refill, before/2, "a refusal that was not foreseen")
 	})
 }
 
 // A small bucket is never emptied at once, and a closing, in which it fills and
 // spills, is no part of the measurement.
-func TestNumbersOfASmallBucket(t *testing.T) {
+func TestMirrorOfASmallBucket(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
-		g.numbers = numbers{limit: 5, ceiling: 4, units: 4, at: now, resetAt: now.Add(time.Second), refill: 50, newest: 1}
-		g.numbers.begin(reading{now, 1000}, 1)
-		assert.True(t, g.numbers.interval(now, headroom, 0) > 5*time.Millisecond)
+		g.mirror = mirror{limit: 5, ceiling: 4, units: 4, at: now, resetAt: now.Add(time.Second), refill: 50, newest: 1}
+		g.mirror.begin(reading{now, 1000}, 1)
+		assert.True(t, g.mirror.interval(now, headroom, 0) > 5*time.Millisecond)
 		g.throttled(now, now, time.Second, 0)
-		assert.Equal(t, g.numbers.refill, 25.0)
+		assert.Equal(t, g.mirror.refill, 25.0)
 		now = now.Add(time.Second)
 		g.sent = 1000
 		for i := range int64(12) { // it had filled; now 40 ms bring two units
@@ -148,12 +148,12 @@ func TestNumbersOfASmallBucket(t *testing.T) {
 			g.settle(false)
 			g.say(number, max(0, 4-i/2), time.Second, now)
 		}
-		assert.True(t, g.numbers.refill >= 25, g.numbers.refill)
+		assert.True(t, g.mirror.refill >= 25, g.mirror.refill)
 	})
 }
 
 // A window's turn grants everything at once; that is no refill.
-func TestNumbersOfTheNextWindow(t *testing.T) {
+func TestMirrorOfTheNextWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		for window := range 3 {
@@ -164,13 +164,13 @@ func TestNumbersOfTheNextWindow(t *testing.T) {
 				g.say(number, 99-i, time.Second, now)
 				now = now.Add(10 * time.Millisecond)
 			}
-			assert.Equal(t, g.numbers.refill, 0.0, window)
+			assert.Equal(t, g.mirror.refill, 0.0, window)
 		}
 	})
 }
 
 // Nor is it after a window of which little was used.
-func TestNumbersOfAQuietWindow(t *testing.T) {
+func TestMirrorOfAQuietWindow(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		for range 3 {
@@ -181,13 +181,13 @@ func TestNumbersOfAQuietWindow(t *testing.T) {
 				now = now.Add(time.Second)
 			}
 			now = now.Add(time.Minute)
-			assert.Equal(t, g.numbers.refill, 0.0)
+			assert.Equal(t, g.mirror.refill, 0.0)
 		}
 	})
 }
 
 // What was refused took nothing, and so granted nothing.
-func TestNumbersOfRefusals(t *testing.T) {
+func TestMirrorOfRefusals(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		g.say(g.book(now), 50, time.Minute, now)
@@ -198,7 +198,7 @@ func TestNumbersOfRefusals(t *testing.T) {
 			g.settle(false)
 			g.state(header.Limit{Limit: 100, Remaining: 50, Reset: time.Minute}, number, true, now, 0)
 		}
-		assert.Equal(t, g.numbers.refill, 0.0)
+		assert.Equal(t, g.mirror.refill, 0.0)
 	})
 }
 
@@ -248,7 +248,7 @@ func TestGateKeepsItsBounds(t *testing.T) {
 			next := g.next(now, headroom)
 			interval := g.expected(now, headroom)
 			if next.Before(now) || next.Before(g.closedUntil) || next.Sub(now) > 2*longest || interval < 0 || interval > longest ||
-				g.inFlight != int64(len(under)) || g.numbers.refill < 0 || g.pace.current(now) < 0 {
+				g.inFlight != int64(len(under)) || g.mirror.refill < 0 || g.pace.current(now) < 0 {
 				t.Fatalf("next in %v, interval %v, %d in flight of %d: %+v", next.Sub(now), interval, g.inFlight, len(under), g)
 			}
 		}
@@ -257,11 +257,11 @@ func TestGateKeepsItsBounds(t *testing.T) {
 
 // An answer to a request that was sent before its gate was known may be as late
 // as any: it opens no window that is used up.
-func TestNumbersOfBeforeTheGate(t *testing.T) {
+func TestMirrorOfBeforeTheGate(t *testing.T) {
 	inBubble(t, func(t *testing.T, now time.Time) {
 		g := &gate{}
 		g.say(0, 90, time.Minute, now)
-		assert.Equal(t, g.numbers.level(now), 90)
+		assert.Equal(t, g.mirror.level(now), 90)
 		g.say(g.book(now), 0, time.Minute, now)
 		g.settle(false)
 		assert.True(t, g.closed(now))
@@ -269,7 +269,7 @@ func TestNumbersOfBeforeTheGate(t *testing.T) {
 		assert.True(t, g.closed(now), "old news")
 		now = now.Add(time.Minute)
 		g.say(0, 99, time.Minute, now)
-		assert.Equal(t, g.numbers.level(now), 99, "of the next window")
+		assert.Equal(t, g.mirror.level(now), 99, "of the next window")
 		g.say(0, 0, time.Minute, now)
 		assert.True(t, g.closed(now), "news, as it is less")
 	})
