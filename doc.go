@@ -87,8 +87,9 @@
 //  8. The caller's request is never mutated, every body is closed on every path,
 //     no goroutine is left behind.
 //  9. A breaker's probe has a lease. 429 and the caller's own cancel do not open
-//     the breaker.
-//  10. Shared state may fail: a store that is down fails no call by itself.
+//     the breaker, nor does a deadline shorter than the host usually takes.
+//  10. Shared state may fail: a store that is down slows no call beyond its small
+//     timeout and fails none by itself.
 //  11. What was acknowledged is never lost.
 //  12. The same event by webhook and by poll takes effect once.
 //  13. An iterator yields an error once and ends; a repeated cursor is an error;

@@ -54,6 +54,21 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 	}
 }
 
+// hopeless is the refusal of an attempt whose gates open too late for it, so
+// that it does not wait for a token first.
+func (q *quota) hopeless(a *Attempt, latest time.Time) (refused error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	q.route(a).each(func(g *gate) bool {
+		if at := g.opens(now); at.After(latest) {
+			refused = limitRefusal(g.String(), now, at, latest)
+		}
+		return refused == nil
+	})
+	return refused
+}
+
 // hold waits as w, which is expected to take so long. Who does not pass leaves
 // the queue, also where a hook died.
 func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {

@@ -49,7 +49,9 @@ type RateLimit struct {
 	MaxWait time.Duration
 	// Key groups requests under one rate and quota. Default: the origin; what
 	// is learned of the server's quotas is kept apart for each Bearer or Basic
-	// credential that requests bring themselves.
+	// credential that requests bring themselves. A quota that answers do not name
+	// is taken to be one for all operations: where an API has one per endpoint
+	// without saying so, give each endpoint a key.
 	Key func(*http.Request) string
 }
 
@@ -138,12 +140,15 @@ func (l *limits) wait(a *Attempt) error {
 	}
 	key := l.key(a)
 	latest := l.latest(a)
+	a.quota = l.quotas.get(l.quotaKey(a, key))
 	if l.told != nil {
+		if err := a.quota.hopeless(a, latest); err != nil {
+			return err
+		}
 		if err := l.told.get(key).wait(a, latest); err != nil {
 			return err
 		}
 	}
-	a.quota = l.quotas.get(l.quotaKey(a, key))
 	return a.quota.wait(a, latest)
 }
 

@@ -318,6 +318,19 @@ func TestGateRefusesWhoCannotWait(t *testing.T) {
 	})
 }
 
+// Nobody waits for a token of a told rate in front of a gate that opens too late.
+func TestToldRateBeforeAClosedGate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "50"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry(), aplomb.RateLimit{PerSecond: 1, Burst: 1})
+		_, _ = get(t, c)
+		start := time.Now()
+		_, err := get(t, c, aplomb.Timeout(5*time.Second))
+		assert.ErrorIs(t, err, aplomb.ErrRateLimited)
+		assert.Equal(t, time.Since(start), 0)
+	})
+}
+
 // Where a window was used up the next begins with one request that looks, not
 // with all who waited.
 func TestNextWindowBeginsPaced(t *testing.T) {
