@@ -45,9 +45,9 @@ const (
 	reopenJitter = time.Second
 )
 
-// spread is a wait with jitter added, so that the replicas of a service do not
+// padded is a wait with jitter added, so that the replicas of a service do not
 // all come back at once; random is in [0, 1).
-func spread(wait time.Duration, random float64) time.Duration {
+func padded(wait time.Duration, random float64) time.Duration {
 	return wait + time.Duration(random*float64(min(wait/20, reopenJitter)))
 }
 
@@ -154,7 +154,7 @@ func (g *gate) state(l header.Limit, number int64, refused bool, now time.Time, 
 		g.void++
 	}
 	if l.Remaining == 0 && l.Reset > 0 {
-		l.Reset = spread(min(l.Reset, longest), random)
+		l.Reset = padded(min(l.Reset, longest), random)
 	}
 	g.mirror.state(l, number, g, now)
 }
@@ -165,7 +165,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	fresh := sentAt.After(g.closedAt) || g.closedAt.IsZero()
 	switch {
 	case asked > 0:
-		asked = spread(min(asked, longest), random)
+		asked = padded(min(asked, longest), random)
 	case fresh:
 		asked = time.Duration((0.5 + random/2) * float64(min(g.pace.pause()<<min(g.streak, 10), closeMax)))
 		g.streak++
@@ -182,7 +182,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	g.shut = true
 }
 
-// succeeded takes an answer that was no refusal.
+// succeeded takes a good answer.
 func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 	g.streak = 0
 	if g.roundTrip == 0 {
@@ -190,7 +190,6 @@ func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 	}
 	g.roundTrip += (took - g.roundTrip) / 8
 	g.pace.accepted(sentAt, now)
-
 }
 
 func (g *gate) event(a *Attempt, now time.Time, headroom float64) QuotaEvent {

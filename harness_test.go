@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
 // bubble runs f under virtual time, in parallel with other tests.
@@ -154,4 +156,24 @@ func bubbleCase(t *testing.T, name string, f func(t *testing.T)) {
 // slowly answers after 41 ms, so that the lines have a time to show.
 func slowly(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) { time.Sleep(41 * time.Millisecond); h(w, r) }
+}
+
+// allocations is what a request costs through the behaviours, over runs of them.
+func allocations(t *testing.T, runs int, opts ...aplomb.Option) float64 {
+	t.Helper()
+	next := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	})
+	rt, err := aplomb.Wrap(next, opts...)
+	assert.NoError(t, err)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.test/", http.NoBody)
+	assert.NoError(t, err)
+	runtime.GC()
+	return testing.AllocsPerRun(runs, func() {
+		resp, err := rt.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	})
 }

@@ -838,25 +838,9 @@ func TestHedgeConcurrently(t *testing.T) {
 
 // Law 14: a client that could hedge, and does not, allocates nothing for it.
 func TestLaw14_HedgeIsFreeWhenOff(t *testing.T) {
-	next := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-	})
-	allocs := func(opts ...aplomb.Option) float64 {
-		rt, err := aplomb.Wrap(next, opts...)
-		assert.NoError(t, err)
-		req, _ := http.NewRequest("GET", "http://api.test/", nil)
-		return testing.AllocsPerRun(15, func() {
-			resp, err := rt.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
-		})
-	}
-	runtime.GC()
-	bare := allocs(aplomb.NoRetry())
-	assert.Equal(t, allocs(aplomb.NoHedge(), aplomb.NoBulkhead()), bare)
-	assert.Equal(t, allocs(aplomb.Hedge{}), bare, "while no p95 is known")
+	bare := allocations(t, 15, aplomb.NoRetry())
+	assert.Equal(t, allocations(t, 15, aplomb.NoHedge(), aplomb.NoBulkhead()), bare)
+	assert.Equal(t, allocations(t, 15, aplomb.Hedge{}), bare, "while no p95 is known")
 }
 
 // A told rate that has room lets a hedge pass, also by a clock that does not

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -574,23 +573,7 @@ func TestLaw13_ErrorOnceThenEnd(t *testing.T) {
 
 // Law 14: the success path of retry allocates nothing.
 func TestLaw14_RetryIsFreeOnSuccess(t *testing.T) {
-	next := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-	})
-	allocs := func(opts ...aplomb.Option) float64 {
-		rt, err := aplomb.Wrap(next, opts...)
-		assert.NoError(t, err)
-		req, _ := http.NewRequest("GET", "http://api.test/", nil)
-		return testing.AllocsPerRun(200, func() {
-			resp, err := rt.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
-		})
-	}
-	runtime.GC()
-	bare := allocs(aplomb.NoRetry())
-	with := allocs(aplomb.Retry{})
+	bare := allocations(t, 200, aplomb.NoRetry())
+	with := allocations(t, 200, aplomb.Retry{})
 	assert.Equal(t, with, bare, "allocations with Retry and without")
 }
