@@ -318,6 +318,22 @@ func TestGateRefusesWhoCannotWait(t *testing.T) {
 	})
 }
 
+// MaxWait holds for typed calls too, whose caller set no deadline; a deadline of
+// the caller's wins.
+func TestMaxWaitOfTypedCalls(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(429, "Retry-After", "2"), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoRetry(), aplomb.RateLimit{MaxWait: 500 * time.Millisecond})
+		_, _ = get(t, c)
+		start := time.Now()
+		_, err := get(t, c)
+		assert.ErrorIs(t, err, aplomb.ErrRateLimited)
+		assert.Equal(t, time.Since(start), 0)
+		_, err = get(t, c, aplomb.Timeout(5*time.Second))
+		assert.NoError(t, err)
+	})
+}
+
 // Nobody waits for a token of a told rate in front of a gate that opens too late.
 func TestToldRateBeforeAClosedGate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
