@@ -129,19 +129,7 @@ const upgraded = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpg
 func TestUpgrade(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := aplombtest.NewServer(t, hijack(t, upgraded, func(conn net.Conn) { _, _ = io.Copy(conn, conn) }))
-		req, _ := http.NewRequest("GET", s.URL, nil)
-		req.Header.Set("Connection", "Upgrade")
-		req.Header.Set("Upgrade", "x")
-		resp, err := newClient(t, s).Do(req)
-		assert.NoError(t, err)
-		conn, ok := resp.Body.(io.ReadWriteCloser)
-		assert.True(t, ok)
-		_, err = io.WriteString(conn, "ping")
-		assert.NoError(t, err)
-		back := make([]byte, 4)
-		_, err = io.ReadFull(conn, back)
-		assert.NoError(t, err)
-		assert.Equal(t, string(back), "ping")
+		conn := upgrade(t, newClient(t, s), s.URL)
 		assert.NoError(t, conn.Close())
 	})
 }
@@ -251,4 +239,24 @@ func TestRewoundUploadLives(t *testing.T) {
 		_, err := aplomb.Put[struct{}](context.Background(), c, "/x", aplomb.Body("text/plain", open), aplomb.Timeout(time.Hour))
 		assert.NoError(t, err)
 	})
+}
+
+// upgrade takes over the connection to a server that echoes, and tries it.
+func upgrade(t *testing.T, c *aplomb.Client, url string) io.ReadWriteCloser {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
+	assert.NoError(t, err)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "x")
+	resp, err := c.Do(req)
+	assert.NoError(t, err)
+	conn, isConn := resp.Body.(io.ReadWriteCloser)
+	assert.True(t, isConn)
+	_, err = io.WriteString(conn, "ping")
+	assert.NoError(t, err)
+	back := make([]byte, 4)
+	_, err = io.ReadFull(conn, back)
+	assert.NoError(t, err)
+	assert.Equal(t, string(back), "ping")
+	return conn
 }

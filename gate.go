@@ -167,7 +167,7 @@ func (g *gate) throttled(sentAt, now time.Time, asked time.Duration, random floa
 	case asked > 0:
 		asked = padded(min(asked, longest), random)
 	case fresh:
-		asked = time.Duration((0.5 + random/2) * float64(min(g.pace.pause()<<min(g.streak, 10), closeMax)))
+		asked = time.Duration((0.5 + random/2) * float64(doubled(g.pace.pause(), g.streak, closeMax)))
 		g.streak++
 	default:
 		return // it was under way when the gate closed

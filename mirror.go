@@ -151,7 +151,7 @@ func (m *mirror) state(l header.Limit, number int64, g *gate, now time.Time) {
 		return
 	}
 	if !m.known(now) && m.long { // what a window granted is none of the next one's
-		m.base = reading{}
+		m.reopen()
 	}
 	left := float64(l.Remaining)
 	units := left - float64(g.inFlight)
