@@ -38,7 +38,10 @@ type Attempt struct {
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
 	auth      atomic.Pointer[Auth]         // the first credential attached
-	renewable atomic.Bool                  // the credential refused with 401 has a successor
+	token     atomic.Pointer[carriedToken] // of the Tokens that was attached
+	rotated   atomic.Pointer[rotated]      // which secret of a Rotation was attached
+	dated     atomic.Pointer[int64]        // what ServerTime added to our time, where it was asked
+	renewable atomic.Bool                  // the credential that was refused has a successor
 	touched   atomic.Bool                  // the transport has asked for the body
 	breaker   *breaker
 	permit    *permit

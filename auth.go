@@ -9,15 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
-	"sync"
-
-	"golang.org/x/oauth2"
+	"time"
 )
 
 // Auth is a [RequestOption]: a credential, how it is attached and where it may
-// go. [APIKey], [APIKeyQuery], [Bearer], [Basic] and [OAuth2] make the usual
-// ones.
+// go. [APIKey], [APIKeyQuery], [Bearer], [Basic], [Digest], [Sign] and [OAuth2]
+// make the usual ones; [Tokens] and [JWT] are options of their own.
 //
 // It is attached inside the transport, last, on every attempt and redirect,
 // and only where the request's origin (scheme, host and effective port) is the
@@ -27,9 +24,12 @@ import (
 type Auth struct {
 	// Attach adds the credential to r, which is a copy made for this attempt.
 	Attach AuthFunc
-	// Rejected is told of a 401 and reports whether Attach would now attach
-	// another credential; if so the request is sent again, once. Nil means no.
-	Rejected func(resp *http.Response) (again bool)
+	// Answered is told of every answer to a request that carried the credential
+	// (resp.Request is that request), before anybody reads its body. It may learn
+	// from the headers, and reports whether a request that was refused, by a 4xx
+	// but no 429, should be sent again with what Attach would attach now. That
+	// happens once a call, if the body can be sent again. Nil means no.
+	Answered func(resp *http.Response) (again bool)
 	// Origins are further allowed origins, such as "https://files.acme.example".
 	// [Wrap] needs them, since it knows no base URL.
 	Origins []string
@@ -42,6 +42,7 @@ type Auth struct {
 	slot string
 	// brought reports a request that brings this credential itself.
 	brought func(r *http.Request) bool
+	signs   bool // it goes last
 }
 
 // AuthFunc adds a credential to r, a copy made for one attempt. As a
@@ -60,7 +61,7 @@ func (a Auth) applyCall(s *settings) error {
 	case a.err != nil:
 		return a.err
 	case a.Attach == nil:
-		return errors.New("aplomb: Auth.Attach is nil: use Bearer, Basic, APIKey, APIKeyQuery, OAuth2 or an AuthFunc")
+		return errors.New("aplomb: Auth.Attach is nil: use Bearer, Basic, APIKey, APIKeyQuery, Tokens, JWT, Sign or an AuthFunc")
 	}
 	if c, ok := a.source.(checked); ok {
 		if err := c.check(); err != nil {
@@ -76,7 +77,14 @@ func (a Auth) applyCall(s *settings) error {
 		a.origins = append(a.origins, o)
 	}
 	s.auths = slices.DeleteFunc(slices.Clone(s.auths), func(other Auth) bool { return a.slot != "" && other.slot == a.slot })
-	s.auths, s.noAuth = append(s.auths, a), false
+	at := len(s.auths)
+	if !a.signs {
+		at = slices.IndexFunc(s.auths, func(other Auth) bool { return other.signs })
+	}
+	if at < 0 {
+		at = len(s.auths)
+	}
+	s.auths, s.noAuth = slices.Insert(s.auths, at, a), false
 	return nil
 }
 
@@ -119,97 +127,9 @@ func APIKeyQuery(name string, secret SecretSource) Auth {
 		})
 }
 
-// OAuth2 sends the source's token. Give it a source that caches, such as the
-// one that clientcredentials.Config.TokenSource returns.
-func OAuth2(source oauth2.TokenSource) Auth {
-	if isNil(source) {
-		return Auth{err: errors.New("aplomb: OAuth2: the oauth2.TokenSource is nil")}
-	}
-	shared := &sharedSource{source: source}
-	return Auth{slot: authorizationSlot, brought: bringsAuthorization, Attach: func(r *http.Request) error {
-		token, err := shared.token(r.Context())
-		if err != nil {
-			return tokenError(err)
-		}
-		token.SetAuthHeader(r)
-		return nil
-	}}
-}
-
-// sharedSource asks a TokenSource, whose Token knows no context, once for all
-// who wait, each of whom may leave when its own context ends.
-type sharedSource struct {
-	source oauth2.TokenSource
-
-	mu      sync.Mutex
-	pending *tokenFetch
-}
-
-type tokenFetch struct {
-	done  chan struct{}
-	token *oauth2.Token
-	err   error
-}
-
-func (s *sharedSource) token(ctx context.Context) (*oauth2.Token, error) {
-	f := s.fetch()
-	select {
-	case <-f.done:
-		if f.token == nil && f.err == nil {
-			return nil, errors.New("the oauth2.TokenSource returned no token")
-		}
-		return f.token, f.err
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// fetch joins the fetch under way or starts one.
-func (s *sharedSource) fetch() *tokenFetch {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pending != nil {
-		return s.pending
-	}
-	f := &tokenFetch{done: make(chan struct{})}
-	s.pending = f
-	go func() {
-		defer close(f.done)
-		defer func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.pending = nil
-		}()
-		f.token, f.err = s.source.Token()
-	}()
-	return f
-}
-
 const authorizationSlot = "header:Authorization"
 
 func bringsAuthorization(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
-
-// tokenError keeps of a token endpoint's answer only the code and description:
-// x/oauth2 prints the whole body, which may echo the form with its secret.
-func tokenError(err error) error {
-	re, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok {
-		return err
-	}
-	return &oauthError{re}
-}
-
-type oauthError struct{ err *oauth2.RetrieveError }
-
-func (e *oauthError) Error() string {
-	status := 0
-	if e.err.Response != nil {
-		status = e.err.Response.StatusCode
-	}
-	return strings.TrimSpace(fmt.Sprintf("the OAuth 2.0 token endpoint answered %d %s %s", status, e.err.ErrorCode, quoteMessage(e.err.ErrorDescription)))
-}
-
-func (e *oauthError) Unwrap() error { return e.err }
 
 // headerAuth is an Auth whose credential is a header.
 func headerAuth(name string, secret SecretSource, format func(value string) string) Auth {
@@ -239,12 +159,26 @@ func secretAuth(slot string, source SecretSource, get func(*http.Request) string
 			set(r, format(secret.Reveal()))
 			return nil
 		},
-		// After a rotation the source has another secret than the one refused.
-		Rejected: func(resp *http.Response) bool {
-			secret, err := source.Secret(resp.Request.Context())
-			return err == nil && get(resp.Request) != format(secret.Reveal())
+		Answered: func(resp *http.Response) bool {
+			return anotherSecret(source, resp, func(s Secret) bool { return get(resp.Request) == format(s.Reveal()) })
 		},
 	}
+}
+
+// anotherSecret tells a source what became of its secret, and reports whether
+// it has another than the one refused, as after a rotation.
+func anotherSecret(source SecretSource, resp *http.Response, carried func(Secret) bool) bool {
+	ctx := resp.Request.Context()
+	if s, ok := source.(interface {
+		judged(ctx context.Context, status int, carried func(Secret) bool) bool
+	}); ok {
+		return s.judged(ctx, resp.StatusCode, carried)
+	}
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	secret, err := source.Secret(ctx)
+	return err == nil && !carried(secret)
 }
 
 // userinfoAuth turns https://user:password@host into Basic authentication
@@ -277,25 +211,48 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 		for _, auth := range auths {
 			if err := auth.Attach(own); err != nil {
 				closeBody(r)
-				return nil, &refusal{sentinel: errNoCredential, why: "no credential", err: err}
+				return nil, noCredential(err)
 			}
 		}
 		r = own
 	}
 	a.wire.Store(r)
+	sent := time.Now()
 	resp, err := normalise(s.next.RoundTrip(r))
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		for _, auth := range auths {
-			if auth.Rejected != nil && auth.Rejected(withRequest(resp, r)) {
-				a.renewable.Store(true)
-			}
-		}
+	if err == nil && a.answered(auths, withRequest(resp, r), sent) {
+		a.renewable.Store(true)
 	}
 	return resp, err
 }
 
+// answered tells the credentials of an answer, all of them, and reports whether
+// one of them would now be another.
+func (a *Attempt) answered(auths []Auth, resp *http.Response, sent time.Time) (again bool) {
+	if len(auths) == 0 {
+		return false
+	}
+	again = a.clockMoved(resp, sent)
+	again = a.rotate(resp) || again
+	for _, auth := range auths {
+		if auth.Answered != nil {
+			again = auth.Answered(resp) || again
+		}
+	}
+	return again
+}
+
 // errNoCredential marks a failure to get a credential, told from the API's own.
 var errNoCredential = errors.New("aplomb: no credential")
+
+// noCredential is the refusal to send a request without one. A token's failure
+// says when there may be another.
+func noCredential(err error) error {
+	r := &refusal{sentinel: errNoCredential, why: "no credential", err: err}
+	if t, ok := errors.AsType[*tokenError](err); ok {
+		r.readyAt = t.readyAt
+	}
+	return r
+}
 
 func withRequest(resp *http.Response, r *http.Request) *http.Response {
 	own := *resp

@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"net/http"
 	"net/url"
 	"testing"
 )
@@ -12,6 +13,17 @@ func SetRandom(c *Client, f func() float64) {
 	if c.stack.limits != nil {
 		c.stack.limits.random = f
 	}
+	for _, auth := range c.stack.cfg.auths {
+		if t, ok := auth.source.(*Tokens); ok {
+			t.random = f
+		}
+	}
+}
+
+// Fixed makes the pace of t's failures exact: no jitter.
+func Fixed(t *Tokens) *Tokens {
+	t.random = func() float64 { return 0 }
+	return t
 }
 
 // KeyCount is how many hosts the client keeps a breaker for.
@@ -40,4 +52,11 @@ func InFlight(c *Client) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.inFlight
+}
+
+// DigestAuthorization answers the challenge in h with a client nonce of the
+// test's choice, as the first request.
+func DigestAuthorization(h http.Header, r *http.Request, user, password, cnonce string) string {
+	c, _ := digestOffered(h)
+	return c.authorization(r, user, NewSecret(password), 1, cnonce)
 }

@@ -5,13 +5,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -123,49 +119,19 @@ func (a *authority) context() context.Context {
 	return context.WithValue(context.Background(), oauth2.HTTPClient, a.client)
 }
 
-// renewing is an Auth that can force a refresh, which x/oauth2's sources
-// cannot: it drops a token that was refused. The turn is a channel, since who
-// waits for a mutex stops a bubble's time.
-type renewing struct {
-	authority *authority
-	turn      chan struct{}
-	token     string
-}
-
-func (a *authority) renewing() aplomb.Auth {
-	r := &renewing{authority: a, turn: make(chan struct{}, 1)}
-	return aplomb.Auth{Attach: r.attach, Rejected: r.rejected}
-}
-
-func (r *renewing) attach(req *http.Request) error {
-	r.turn <- struct{}{}
-	defer func() { <-r.turn }()
-	if r.token == "" {
-		token, err := r.authority.config().Token(r.authority.context())
+// tokens are kept and fetched anew by the library.
+func (a *authority) tokens() aplomb.Option {
+	return &aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+		token, err := a.config().Token(a.context())
 		if err != nil {
-			return err
+			return aplomb.Token{}, err
 		}
-		r.token = token.AccessToken
-	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
-	return nil
+		return aplomb.Token{Value: aplomb.NewSecret(token.AccessToken), Expiry: token.Expiry}, nil
+	}}
 }
 
-func (r *renewing) rejected(resp *http.Response) bool {
-	r.turn <- struct{}{}
-	defer func() { <-r.turn }()
-	if resp.Request.Header.Get("Authorization") == "Bearer "+r.token {
-		r.token = "" // else somebody has renewed it meanwhile
-	}
-	return true
-}
-
-// signer signs with a timestamp, and learns the server's clock from the Date of
-// a refusal.
-type signer struct {
-	mu   sync.Mutex
-	skew time.Duration
-}
+// signer signs with a timestamp.
+type signer struct{}
 
 const (
 	signingKey = "k3y-shared-with-the-server"
@@ -178,26 +144,11 @@ func signature(r *http.Request, stamp string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-func (s *signer) attach(r *http.Request) error {
-	s.mu.Lock()
-	stamp := strconv.FormatInt(time.Now().Add(s.skew).Unix(), 10)
-	s.mu.Unlock()
+func (signer) Sign(r *http.Request, now time.Time) error {
+	stamp := strconv.FormatInt(now.Unix(), 10)
 	r.Header.Set("X-Timestamp", stamp)
 	r.Header.Set("X-Signature", signature(r, stamp))
 	return nil
-}
-
-func (s *signer) rejected(resp *http.Response) bool {
-	theirs, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	skew := time.Until(theirs)
-	changed := (skew - s.skew).Abs() > time.Minute // another clock would not have helped
-	s.skew = skew
-	return changed
 }
 
 // verifying is a server whose clock is off by skew.
@@ -213,63 +164,4 @@ func verifying(skew time.Duration, next http.HandlerFunc) http.HandlerFunc {
 		}
 		next(w, r)
 	}
-}
-
-// vault is how two processes share a refresh token that rotates: a lock, and a
-// file that is written before the new tokens are used. Who loses the race reads
-// again what the winner has written.
-type vault struct {
-	authority *authority
-	path      string
-	lock      chan struct{} // between processes this is a lock on the file
-}
-
-type kept struct {
-	Access, Refresh string
-	Until           time.Time
-}
-
-func newVault(m *rig, a *authority) (*vault, error) {
-	v := &vault{authority: a, path: filepath.Join(m.TempDir(), "tokens.json"), lock: make(chan struct{}, 1)}
-	return v, v.write(kept{Refresh: "r0"})
-}
-
-// process is a SecretSource of one process: it keeps nothing in memory.
-func (v *vault) process(context.Context) (string, error) {
-	if k, err := v.read(); err != nil || time.Now().Before(k.Until) {
-		return k.Access, err
-	}
-	v.lock <- struct{}{}
-	defer func() { <-v.lock }()
-	k, err := v.read() // somebody may have been faster
-	if err != nil || time.Now().Before(k.Until) {
-		return k.Access, err
-	}
-	config := oauth2.Config{Endpoint: oauth2.Endpoint{TokenURL: "http://auth.test/token", AuthStyle: oauth2.AuthStyleInHeader}}
-	token, err := config.TokenSource(v.authority.context(), &oauth2.Token{RefreshToken: k.Refresh}).Token()
-	if err != nil {
-		return "", errors.New("refresh: " + err.Error())
-	}
-	k = kept{token.AccessToken, token.RefreshToken, token.Expiry}
-	return k.Access, v.write(k)
-}
-
-func (v *vault) read() (k kept, err error) {
-	raw, err := os.ReadFile(v.path)
-	if err != nil {
-		return k, err
-	}
-	return k, json.Unmarshal(raw, &k)
-}
-
-// write replaces the file at once, so that no reader finds half of it.
-func (v *vault) write(k kept) error {
-	raw, err := json.Marshal(k)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(v.path+".new", raw, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(v.path+".new", v.path)
 }

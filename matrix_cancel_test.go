@@ -90,10 +90,13 @@ func cancelRows() []faultRow {
 			},
 			want: outcome{attempts: none}}),
 		at("waiting for a secret", faultRow{
-			opts: []aplomb.Option{aplomb.Bearer(aplomb.SecretFunc(func(ctx context.Context) (string, error) {
-				<-ctx.Done()
-				return "", context.Cause(ctx)
-			}))},
+			inject: func(m *rig) {
+				m.linger = 30 * sec // no caller ends the question: the next one may want the answer
+				m.connect(aplomb.Bearer(aplomb.SecretFunc(func(ctx context.Context) (string, error) {
+					<-ctx.Done()
+					return "", context.Cause(ctx)
+				})))
+			},
 			want: outcome{attempts: none}}),
 	}
 }

@@ -25,6 +25,7 @@ import (
 //	Logging{}       debug lines, Deprecation warnings     off by default
 //	Hooks{}         functions called on events            none by default
 //	Transport       the base http.RoundTripper            a private http.Transport by default
+//	TrustDate       ServerTime learns over http too       https only by default
 //	PerCall         middleware around the whole call      none by default
 //	PerAttempt      middleware around each attempt        none by default
 //	Name            the client's name in errors and logs  the base URL's host by default
@@ -36,7 +37,9 @@ import (
 //	Hedge{}         one extra attempt when slow           off by default: after the p95; off: NoHedge
 //	Idempotency{}   a key for every unsafe request        off by default
 //	Auth{}          the credential                        none by default; off: NoAuth
-//	                (AuthFunc, APIKey, APIKeyQuery, Bearer, Basic, OAuth2)
+//	                (AuthFunc, APIKey, APIKeyQuery, Bearer, Basic, Digest, OAuth2, Sign)
+//	&Tokens{}       a token that is fetched and kept      none by default; package oauth makes them
+//	JWT{}           a token signed here                   none by default
 //	Judge           refines an attempt's verdict          none by default
 //	ErrorDecoder    reads an API's own error body         common shapes are read by default
 //	Timeout         of a whole typed call                 60 s unless the context has a deadline
@@ -125,6 +128,7 @@ type config struct {
 	hooks      []Hooks
 	perCall    []Middleware
 	perAttempt []Middleware
+	trustDate  bool
 }
 
 // apply lays opts over c. Credentials among opts replace those c had before.

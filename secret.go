@@ -116,7 +116,8 @@ func (e envSecret) describe() string {
 }
 
 // File is a secret in a file, as container platforms mount them. It is read
-// again when the file's time or size changes; a trailing newline is trimmed.
+// again when the file is replaced or its time or size changes; a trailing
+// newline is trimmed.
 // [New] fails when the file cannot be read.
 func File(path string) SecretSource { return &fileSecret{path: path} }
 
@@ -125,8 +126,8 @@ type fileSecret struct {
 
 	mu    sync.Mutex
 	value Secret
-	mtime time.Time
-	size  int64
+	info  os.FileInfo
+	read  time.Time
 }
 
 func (f *fileSecret) Secret(context.Context) (Secret, error) {
@@ -136,12 +137,13 @@ func (f *fileSecret) Secret(context.Context) (Secret, error) {
 	if err != nil {
 		return f.orLast(err)
 	}
-	if f.value.Reveal() != "" && info.ModTime().Equal(f.mtime) && info.Size() == f.size {
+	if f.current(info) {
 		return f.value, nil
 	}
 	if info.Size() > 1<<20 {
 		return f.orLast(fmt.Errorf("secret file %s holds %d bytes: is it the right file?", f.path, info.Size()))
 	}
+	now := time.Now()
 	raw, err := os.ReadFile(f.path)
 	if err != nil {
 		return f.orLast(err)
@@ -150,9 +152,20 @@ func (f *fileSecret) Secret(context.Context) (Secret, error) {
 	if err != nil {
 		return f.orLast(err)
 	}
-	f.value, f.mtime, f.size = value, info.ModTime(), info.Size()
+	f.value, f.info, f.read = value, info, now
 	return value, nil
 }
+
+// current reports that what was read is still what the file holds. A file that
+// was written just before it was read may have been written again within the
+// same tick of its clock.
+func (f *fileSecret) current(info os.FileInfo) bool {
+	return f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() &&
+		f.read.Sub(info.ModTime()) > fileTick
+}
+
+// fileTick is the coarsest time stamp of a file system in use.
+const fileTick = 2 * time.Second
 
 // orLast keeps serving the last good value while a rotation has the file
 // missing or half written.
@@ -172,28 +185,52 @@ func (f *fileSecret) describe() string { return "the content of " + f.path }
 func (f *fileSecret) String() string   { return "File(" + f.path + ")" }
 func (f *fileSecret) GoString() string { return f.String() }
 
-// SecretFunc asks f, such as a secrets manager's client, at each use: let f
-// cache. It is not called by [New].
-func SecretFunc(f func(ctx context.Context) (string, error)) SecretSource { return secretFunc(f) }
-
-type secretFunc func(ctx context.Context) (string, error)
-
-func (f secretFunc) Secret(ctx context.Context) (Secret, error) {
-	value, err := f(ctx)
-	if err != nil {
-		return Secret{}, fmt.Errorf("SecretFunc failed: %w", err)
-	}
-	return tidySecret("the secret function's value", value)
+// SecretFunc asks f, such as a secrets manager's client. It is asked at the
+// first use, and again in the background at a use 5 minutes later or more, and
+// after a 401; meanwhile, and while f fails, the last value is used. f is called
+// once at a time, with a context of its own that ends after 30 s. A secret that
+// has an end is for [Tokens]. f is not called by [New].
+func SecretFunc(f func(ctx context.Context) (string, error)) SecretSource {
+	return &managedSecret{tokens: Tokens{Fetch: func(ctx context.Context, _ Token) (Token, error) {
+		if f == nil {
+			return Token{}, errNoSecretFunc
+		}
+		value, err := f(ctx)
+		if err != nil {
+			return Token{}, fmt.Errorf("SecretFunc failed: %w", err)
+		}
+		secret, err := tidySecret("the secret function's value", value)
+		return Token{Value: secret, RefreshAt: time.Now().Add(managedSecretAge)}, err
+	}}, missing: f == nil}
 }
 
-func (f secretFunc) check() error {
-	if f == nil {
-		return errors.New("SecretFunc is nil")
+// managedSecretAge is the age from which a secrets manager is asked again: soon
+// enough for a rotation to need no 401, seldom enough for its price list.
+const managedSecretAge = 5 * time.Minute
+
+var errNoSecretFunc = errors.New("SecretFunc is nil")
+
+type managedSecret struct {
+	tokens  Tokens
+	missing bool
+}
+
+func (m *managedSecret) Secret(ctx context.Context) (Secret, error) { return m.tokens.Secret(ctx) }
+
+func (m *managedSecret) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
+	return m.tokens.judged(ctx, status, carried)
+}
+
+func (m *managedSecret) check() error {
+	if m.missing {
+		return errNoSecretFunc
 	}
 	return nil
 }
 
-func (f secretFunc) describe() string { return "what a SecretFunc returned" }
+func (m *managedSecret) describe() string { return "what a SecretFunc returned" }
+func (m *managedSecret) String() string   { return "SecretFunc" }
+func (m *managedSecret) GoString() string { return m.String() }
 
 // tidySecret names the slips that otherwise show as a puzzling 401.
 func tidySecret(where, value string) (Secret, error) {
@@ -208,7 +245,7 @@ func tidySecret(where, value string) (Secret, error) {
 		return Secret{}, fmt.Errorf("%s has leading or trailing space: trim it", where)
 	case len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0]:
 		return Secret{}, fmt.Errorf("%s is wrapped in quotes: remove them", where)
-	case strings.ContainsAny(value, "\r\n\x00"):
+	case strings.ContainsAny(value, "\r\n\x00") && !strings.HasPrefix(value, "-----BEGIN "): // a PEM block has lines
 		return Secret{}, fmt.Errorf("%s has a line break inside", where)
 	}
 	return NewSecret(value), nil

@@ -34,6 +34,7 @@ type stack struct {
 	fleet     *fleet
 	budgets   *keyed[origin, *budget]
 	latencies *keyed[latencyKey, *latency]
+	clocks    *keyed[origin, *serverClock]
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
@@ -69,10 +70,10 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies()}
+		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
-	s.bulkheads, s.latencies = from.bulkheads, from.latencies
+	s.bulkheads, s.latencies, s.clocks = from.bulkheads, from.latencies, from.clocks
 	if s.cfg.bulkhead != from.cfg.bulkhead {
 		s.bulkheads = newBulkheads(s.cfg.bulkhead)
 	}

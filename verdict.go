@@ -89,8 +89,8 @@ func (j Judge) applyCall(s *settings) error {
 }
 
 // oneShot is a repetition that is no retry of a failure, waits for nothing and
-// costs nothing, but happens once a call: after 401 with a credential that can
-// be renewed, and after 425 (RFC 8470, section 5.2).
+// costs nothing, but happens once a call: after a refusal of a credential that
+// has a successor, and after 425 (RFC 8470, section 5.2).
 type oneShot uint8
 
 const (
@@ -114,14 +114,14 @@ func classifyStatus(a *Attempt) Verdict {
 	switch code := a.Response.StatusCode; {
 	case code == http.StatusTooManyRequests:
 		return Verdict{Outcome: OutcomeThrottled, Resend: ResendUnprocessed}
+	case code/100 == 4 && a.renewable.Load() && a.call.spent&renewal == 0:
+		a.oneShot = renewal
+		return Verdict{Outcome: OutcomeClientError, Resend: ResendUnprocessed}
 	case code == http.StatusRequestTimeout, code == http.StatusInternalServerError,
 		code == http.StatusBadGateway, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout:
 		return Verdict{Outcome: OutcomeFault}
 	case code >= 500:
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
-	case code == http.StatusUnauthorized && a.renewable.Load() && a.call.spent&renewal == 0:
-		a.oneShot = renewal
-		return Verdict{Outcome: OutcomeClientError, Resend: ResendUnprocessed}
 	case code == http.StatusTooEarly && a.call.spent&notTooEarly == 0:
 		a.oneShot = notTooEarly
 		return Verdict{Outcome: OutcomeClientError, Resend: ResendUnprocessed}
@@ -138,7 +138,7 @@ func classifyError(a *Attempt) Verdict {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
 		if errors.Is(r, errNoCredential) && ctx.Err() == nil && transient(r.err) {
-			v.Resend = ResendUnprocessed
+			v.Resend, v.Wait = ResendUnprocessed, max(0, time.Until(r.readyAt))
 		}
 		return v
 	}
@@ -172,14 +172,24 @@ func (a *Attempt) overdue() bool {
 // unknownLatency is how long a host of which nothing is known may take.
 const unknownLatency = time.Second
 
-// transient reports a failure to get a credential that may pass: the token
-// endpoint is down, busy or out of reach.
+// transient reports a failure to get a credential that may pass: who issues it
+// is down, busy or out of reach.
 func transient(err error) bool {
+	status := StatusCode(err)
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok && r.Response != nil {
-		return r.Response.StatusCode >= 500 || r.Response.StatusCode == http.StatusTooManyRequests
+		status = r.Response.StatusCode
 	}
-	_, ok := errors.AsType[net.Error](err)
-	return ok && !permanent(err)
+	if status != 0 {
+		return status >= 500 || status == http.StatusTooManyRequests
+	}
+	t, ok := errors.AsType[interface {
+		error
+		Temporary() bool
+	}](err)
+	if _, network := errors.AsType[net.Error](err); network {
+		return !permanent(err)
+	}
+	return ok && t.Temporary()
 }
 
 // permanent reports failures that the next attempt would only repeat.

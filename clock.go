@@ -1,0 +1,96 @@
+package aplomb
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxSkew bounds what is believed of a Date header: a clock further off than
+	// this is likelier the server's fault than ours.
+	maxSkew = time.Hour
+	// minSkew is what makes a signature worth another try. A Date has whole
+	// seconds, and what travels takes time.
+	minSkew = time.Second
+)
+
+// ServerTime is the time by the clock of the server that r goes to, as far as
+// its Date headers (RFC 9110, section 6.6.1) have told: what an [Auth] should
+// sign with. Without an answer yet, and outside of Attach, it is time.Now().
+//
+// It learns from the answers to requests for which it was asked, over https
+// only, unless [TrustDate] allows http too, and believes no difference above an
+// hour. A request that was signed by the wrong time and answered 400, 401 or 403
+// is signed and sent again, once.
+func ServerTime(r *http.Request) time.Time { return serverTime(r.Context()) }
+
+func serverTime(ctx context.Context) time.Time {
+	now := time.Now()
+	a := attemptFrom(ctx)
+	if a == nil {
+		return now
+	}
+	offset := a.clock().offset.Load()
+	a.dated.Store(&offset)
+	return now.Add(time.Duration(offset))
+}
+
+// TrustDate lets [ServerTime] learn from Date headers over plain http as well,
+// where anybody on the way may have written them. It is for a loopback or a
+// private network.
+func TrustDate() Option {
+	return clientOption(func(c *config) error { c.trustDate = true; return nil })
+}
+
+// A serverClock is how far one origin's clock is ahead of ours, in nanoseconds.
+type serverClock struct{ offset atomic.Int64 }
+
+func newClocks() *keyed[origin, *serverClock] {
+	return newKeyed(maxKeys, func(origin) *serverClock { return &serverClock{} })
+}
+
+func (a *Attempt) clock() *serverClock {
+	return a.call.stack.clocks.get(originOf(a.Request.URL))
+}
+
+// clockMoved learns the server's clock from an answer, and reports a refusal of
+// what was signed by the wrong time.
+func (a *Attempt) clockMoved(resp *http.Response, sent time.Time) bool {
+	used := a.dated.Load()
+	if used == nil || resp.Request.URL.Scheme != "https" && !a.call.stack.cfg.trustDate {
+		return false
+	}
+	clock := a.clock()
+	if offset, ok := skew(resp.Header, sent, time.Now(), time.Duration(clock.offset.Load())); ok {
+		clock.offset.Store(int64(offset))
+	}
+	return refusesTime(resp.StatusCode) && time.Duration(clock.offset.Load()-*used).Abs() >= minSkew
+}
+
+// refusesTime reports a status that servers answer with to a signature of
+// another time: there is no one of its own for it.
+func refusesTime(status int) bool {
+	return status == http.StatusBadRequest || status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// skew is how far the server's clock is ahead: now, if what the Date says can
+// be true of it, else the least that can be. A Date that a cache has kept says
+// nothing.
+func skew(h http.Header, sent, received time.Time, now time.Duration) (time.Duration, bool) {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil || h.Get("Age") != "" && h.Get("Age") != "0" {
+		return 0, false
+	}
+	least, most := date.Sub(received), date.Add(time.Second).Sub(sent) // it was written in between, in a second begun
+	switch {
+	case least > maxSkew || most < -maxSkew:
+		return 0, false
+	case least <= now && now <= most:
+		return now, true
+	case least <= 0 && 0 <= most:
+		return 0, true
+	}
+	return least, true
+}

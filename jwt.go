@@ -1,0 +1,215 @@
+package aplomb
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// JWT is a [RequestOption]: a JSON Web Token (RFC 7519) signed here, sent as a
+// bearer token and signed anew before it ends, as [Tokens] has it. Its times are
+// the server's (see [ServerTime]). It is what service accounts, GitHub Apps and
+// App Store Connect ask for, and what package oauth makes assertions of.
+//
+//	aplomb.JWT{Key: aplomb.File("/run/secrets/key.pem"), KeyID: "2026-01", Issuer: "my-service", Audience: "https://api.acme.example"}
+type JWT struct {
+	// Key is the private key in PEM (PKCS #8, PKCS #1 or SEC 1), or a shared
+	// secret where Algorithm is one of HS256, HS384 and HS512. It is read for
+	// each token, so a rotated one is picked up; after a 401 the other of a
+	// [Rotation] is tried.
+	Key SecretSource
+	// Signer is the private key instead, where it does not leave its KMS or HSM.
+	Signer crypto.Signer
+	// Algorithm is the JWS algorithm (RFC 7518, section 3.1). Default by the key:
+	// RS256, ES256, ES384, ES512 or EdDSA.
+	Algorithm string
+	// KeyID is the header's kid.
+	KeyID string
+	// Issuer, Subject and Audience are the claims iss, sub and aud.
+	Issuer, Subject, Audience string
+	// Claims are further ones. They win over iss, sub and aud; iat, exp and jti
+	// are set for each token.
+	Claims map[string]any
+	// Lifetime is from iat to exp. Default 5 minutes.
+	Lifetime time.Duration
+	// Origins are further allowed origins, as [Auth] has them.
+	Origins []string
+}
+
+const (
+	defaultLifetime = 5 * time.Minute
+	// backdated is how long before now a token says that it was issued: servers
+	// whose clock is a little behind take one of the future for forged.
+	backdated = 10 * time.Second
+)
+
+// Sign returns a token issued at now, a new one each time.
+func (j JWT) Sign(ctx context.Context, now time.Time) (string, error) {
+	key, err := j.key(ctx)
+	if err != nil {
+		return "", err
+	}
+	return j.sign(key, now)
+}
+
+func (j JWT) sign(key any, now time.Time) (string, error) {
+	method, err := jwtMethod(j.Algorithm, key)
+	if err != nil {
+		return "", err
+	}
+	claims := jwt.MapClaims{}
+	for name, value := range map[string]string{"iss": j.Issuer, "sub": j.Subject, "aud": j.Audience} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	maps.Copy(claims, j.Claims)
+	issued := now.Add(-backdated)
+	claims["iat"], claims["exp"] = issued.Unix(), issued.Add(j.lifetime()).Unix()
+	claims["jti"] = rand.Text()
+	token := jwt.NewWithClaims(method, claims)
+	if j.KeyID != "" {
+		token.Header["kid"] = j.KeyID
+	}
+	signed, err := token.SignedString(key)
+	if err != nil {
+		return "", fmt.Errorf("aplomb: JWT: sign with %s: %w", method.Alg(), err)
+	}
+	return signed, nil
+}
+
+func (j JWT) lifetime() time.Duration { return orDefault(j.Lifetime, defaultLifetime) }
+
+// key is the private key or the shared secret.
+func (j JWT) key(ctx context.Context) (any, error) {
+	if j.Signer != nil {
+		return j.Signer, nil
+	}
+	secret, err := j.Key.Secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return j.parse(secret)
+}
+
+func (j JWT) parse(secret Secret) (any, error) {
+	pem := strings.HasPrefix(secret.Reveal(), "-----BEGIN ")
+	switch {
+	case strings.HasPrefix(j.Algorithm, "HS") && pem:
+		return nil, fmt.Errorf("aplomb: JWT: %s takes a shared secret, and Key is a PEM block: leave Algorithm out", j.Algorithm)
+	case strings.HasPrefix(j.Algorithm, "HS"):
+		return []byte(secret.Reveal()), nil
+	}
+	return parsePrivateKey(secret)
+}
+
+// check names what New can tell to be wrong.
+func (j JWT) check() error {
+	switch {
+	case j.Key == nil && j.Signer == nil, j.Signer == nil && isNil(j.Key):
+		return errors.New("aplomb: JWT: give Key, or a Signer")
+	case j.Key != nil && j.Signer != nil:
+		return errors.New("aplomb: JWT: give Key or Signer, not both")
+	case j.Lifetime != 0 && j.Lifetime <= backdated:
+		return fmt.Errorf("aplomb: JWT.Lifetime: %v is too short: iat is %v before now; zero means 5 minutes", j.Lifetime, backdated)
+	}
+	if j.Signer != nil {
+		_, err := jwtMethod(j.Algorithm, j.Signer)
+		return err
+	}
+	switch key := j.Key.(type) {
+	case *staticSecret, envSecret, *fileSecret, *rotation: // what New may read
+		if err := key.(checked).check(); err != nil {
+			return fmt.Errorf("aplomb: config: %w", err)
+		}
+		_, err := j.Sign(context.Background(), time.Now())
+		return err
+	case checked:
+		return key.check()
+	}
+	return nil
+}
+
+// Format prints, for every verb, no more than what it is: Claims may be private.
+func (j JWT) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.JWT([redacted])") }
+
+func (j JWT) applyClient(c *config) error { return j.applyCall(&c.settings) }
+
+func (j JWT) applyCall(s *settings) error {
+	if err := j.check(); err != nil {
+		return err
+	}
+	j.Claims = maps.Clone(j.Claims)
+	return (&selfSigned{jwt: j}).auth().applyCall(s)
+}
+
+// selfSigned keeps a JWT's current token.
+type selfSigned struct {
+	jwt    JWT
+	tokens Tokens
+	offset atomic.Int64            // of the server's clock when the token was signed
+	used   atomic.Pointer[rotated] // which key of a Rotation it was signed with
+}
+
+func (s *selfSigned) auth() Auth {
+	s.tokens.Fetch, s.tokens.Answered, s.tokens.Origins = s.fetch, s.answered, s.jwt.Origins
+	auth := s.tokens.auth()
+	attach := auth.Attach
+	auth.Attach = func(r *http.Request) error {
+		ServerTime(r) // so that the answer tells whether the token was signed by the right time
+		return attach(r)
+	}
+	return auth
+}
+
+func (s *selfSigned) fetch(ctx context.Context, _ Token) (Token, error) {
+	key, err := s.key(ctx)
+	if err != nil {
+		return Token{}, err
+	}
+	now, server := time.Now(), serverTime(ctx)
+	signed, err := s.jwt.sign(key, server)
+	if err != nil {
+		return Token{}, err
+	}
+	s.offset.Store(int64(server.Sub(now)))
+	return Token{Value: NewSecret(signed), Expiry: now.Add(s.jwt.lifetime() - backdated)}, nil
+}
+
+func (s *selfSigned) key(ctx context.Context) (any, error) {
+	r, ok := s.jwt.Key.(*rotation)
+	if !ok {
+		return s.jwt.key(ctx)
+	}
+	use, err := r.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.used.Store(&use)
+	return s.jwt.parse(use.value)
+}
+
+// answered turns to the other key after a 401, which has the token replaced,
+// and replaces one that was signed by the wrong time.
+func (s *selfSigned) answered(resp *http.Response) bool {
+	ctx := resp.Request.Context()
+	if use := s.used.Load(); use != nil && resp.StatusCode == http.StatusUnauthorized {
+		use.refused(ctx)
+	}
+	a := attemptFrom(ctx)
+	if a == nil || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {
+		return false
+	}
+	carried := s.tokens.carriedBy(a)
+	return carried != nil && s.tokens.replace(ctx, carried)
+}

@@ -1,0 +1,143 @@
+package aplomb_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// accepting lets through who shows one of the keys.
+func accepting(keys ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, key := range keys {
+			if r.Header.Get("X-Api-Key") == key {
+				ok(w, r)
+				return
+			}
+		}
+		status(401)(w, r)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	for name, tt := range map[string]struct {
+		steps    []http.HandlerFunc
+		requests int // for three calls
+		status   int // of the last
+	}{
+		"the API knows the current":      {[]http.HandlerFunc{accepting("new-key")}, 3, 0},
+		"the API knows both":             {[]http.HandlerFunc{accepting("new-key", "old-key")}, 3, 0},
+		"the API knows the previous yet": {[]http.HandlerFunc{accepting("old-key")}, 4, 0},
+		"the API learns the current": {[]http.HandlerFunc{
+			accepting("old-key"), accepting("old-key"), accepting("old-key"), accepting("new-key"), accepting("new-key"),
+		}, 5, 0},
+		"the API knows neither": {[]http.HandlerFunc{accepting()}, 6, 401},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(tt.steps...)
+			key := aplomb.Rotation(aplomb.Static("new-key"), aplomb.Static("old-key"))
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Api-Key", key))
+			var err error
+			for range 3 {
+				_, err = post(t, c)
+			}
+			assert.Equal(t, aplomb.StatusCode(err), tt.status)
+			assert.Equal(t, h.count(), tt.requests)
+		})
+	}
+}
+
+// What stands in the current's own place comes before the previous.
+func TestRotationOfAFile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "key")
+		assert.NoError(t, os.WriteFile(path, []byte("key-2\n"), 0o600))
+		h := script(accepting("key-2"), func(w http.ResponseWriter, r *http.Request) {
+			assert.NoError(t, os.WriteFile(path, []byte("key-3\n"), 0o600))
+			status(401)(w, r)
+		}, accepting("key-3"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Api-Key", aplomb.Rotation(aplomb.File(path), aplomb.Static("key-1"))))
+		for range 2 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.count(), 3)
+	})
+}
+
+// A secret that is missing leaves the other.
+func TestRotationWithOneOnly(t *testing.T) {
+	t.Setenv("APLOMB_TEST_NEW_KEY", "k-new")
+	none := aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("no such secret") })
+	for name, source := range map[string]aplomb.SecretSource{
+		"no previous": aplomb.Rotation(aplomb.Env("APLOMB_TEST_NEW_KEY"), aplomb.Env("APLOMB_TEST_OLD_KEY")),
+		"no current":  aplomb.Rotation(none, aplomb.Static("k-new")),
+	} {
+		synctestRun(t, func(t *testing.T) {
+			h := script(accepting("k-new"), status(401))
+			c := newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Api-Key", source))
+			_, err := get(t, c)
+			assert.True(t, err == nil, name, err)
+			_, err = get(t, c)
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			assert.Equal(t, h.count(), 2)
+		})
+	}
+	for _, bad := range []aplomb.SecretSource{aplomb.Rotation(nil, aplomb.Static("x")), aplomb.Rotation(aplomb.Static("x"), nil), aplomb.Rotation(aplomb.Env("APLOMB_TEST_OLD_KEY"), none)} {
+		_, err := aplomb.New("http://api.test", aplomb.APIKey("X-Api-Key", bad))
+		assert.True(t, err != nil, "New must refuse it")
+		assert.Equal(t, fmt.Sprint(bad), "Rotation")
+	}
+}
+
+// A secrets manager is asked once for all, again after five minutes, and after
+// a 401; while it is away the last value serves.
+func TestSecretFuncIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var down error
+		asked := 0
+		source := aplomb.SecretFunc(func(context.Context) (string, error) {
+			asked++
+			time.Sleep(10 * time.Millisecond)
+			return fmt.Sprintf("key-%d", asked), down
+		})
+		ask := func() string {
+			s, err := source.Secret(t.Context())
+			assert.NoError(t, err)
+			return s.Reveal()
+		}
+		h := script(accepting("key-1"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Api-Key", source))
+		errs, _ := crowd(c, 100, nil)
+		for _, err := range errs {
+			assert.True(t, err == nil, err)
+		}
+		assert.Equal(t, asked, 1)
+		time.Sleep(5 * time.Minute)
+		down = errors.New("vault is sealed")
+		assert.Equal(t, ask(), "key-1") // and asked in the background, in vain
+		time.Sleep(20 * time.Millisecond)
+		assert.Equal(t, asked, 2)
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		time.Sleep(time.Hour)
+		h.steps = []http.HandlerFunc{accepting("key-9")}
+		_, err = get(t, c)
+		assert.Equal(t, aplomb.StatusCode(err), 401)
+		assert.Equal(t, ask(), "key-1") // refused, but it is all there is
+		time.Sleep(time.Hour)
+		down, asked = nil, 8
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, ask(), "key-9")
+	})
+}

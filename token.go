@@ -1,0 +1,243 @@
+package aplomb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Token is a credential that ends: an access token, or a secret that a secrets
+// manager lends for a time.
+type Token struct {
+	Value Secret
+	// Type is the scheme that it is sent with in Authorization; "" is Bearer.
+	Type string
+	// Expiry is when it ends; zero if only a refusal tells.
+	Expiry time.Time
+	// RefreshAt is when to fetch the next. Zero: [Tokens].Early before Expiry, but
+	// never before three quarters of its life are over, so that short-lived
+	// tokens are kept too.
+	RefreshAt time.Time
+}
+
+// Scheme is what stands before the token in Authorization: Type, or Bearer.
+func (t Token) Scheme() string {
+	if t.Type == "" || strings.EqualFold(t.Type, "Bearer") { // servers write bearer, and some read only Bearer
+		return "Bearer"
+	}
+	return t.Type
+}
+
+// Tokens is a [RequestOption], by its pointer: a token kept for all who need
+// it, and fetched anew before it ends.
+//
+//	tokens := &aplomb.Tokens{Fetch: fetch}
+//	c, err := aplomb.New("https://api.acme.example", tokens)
+//
+// However many callers wait, one Fetch runs at a time, on a goroutine of its own
+// that no caller's context ends; each caller waits as long as its own context
+// lets it. A token that grows old is fetched anew in the background, and served
+// until its Expiry while that fails. A failure is shared by all who waited and
+// by all who ask within the next second or so, then two, up to half a minute
+// while it lasts.
+//
+// A 401 ends a token, once for all calls that carried it: the next is fetched,
+// and each of them is sent again once, if its body can be. A token that is
+// refused before any answer accepted it is only replaced at that slower pace. A
+// 403 ends nothing.
+//
+// Package oauth makes Tokens for each flow of OAuth 2.0. One Tokens may serve
+// several clients. It is also a [SecretSource], for an API that wants the token
+// elsewhere: APIKey("X-Auth-Token", tokens). Do not change it once it is used.
+type Tokens struct {
+	// Fetch gets a token; last is the one to be replaced, zero at first. Its
+	// context has the values of a caller's, without that call's options, and
+	// ends after Timeout.
+	Fetch func(ctx context.Context, last Token) (Token, error)
+	// Early is how long before its Expiry a token is fetched anew. Default 5
+	// minutes, but at most a quarter of its life.
+	Early time.Duration
+	// Timeout bounds one Fetch. Default 30 s.
+	Timeout time.Duration
+	// Attach puts t on r. Default: "Authorization: <t.Scheme()> <value>".
+	Attach func(r *http.Request, t Token) error
+	// Answered is [Auth].Answered, asked before the rule for 401. Nil is none.
+	Answered func(resp *http.Response) (again bool)
+	// Origins are further allowed origins, as [Auth] has them.
+	Origins []string
+	// Watch is told of every Fetch, for metrics and alerts: a failure is no
+	// error of any call as long as the last token lives. Nil is none.
+	Watch func(TokenEvent)
+
+	mu      sync.Mutex
+	current *generation // nil before the first and after a refusal
+	last    Token       // the latest that was fetched
+	flight  *flight     // the Fetch under way
+	failure *tokenError // of the last Fetch, nil after a success
+	pace    pacer       // of failures
+	forced  pacer       // of tokens refused before they were accepted
+	random  func() float64
+}
+
+// TokenEvent is a [Tokens].Fetch that has ended.
+type TokenEvent struct {
+	// Expiry is the new token's.
+	Expiry time.Time
+	// Err is why there is none, nil on success.
+	Err error
+	// RetryAt is when the next Fetch may be made after a failure.
+	RetryAt time.Time
+	// Elapsed is how long it took.
+	Elapsed time.Duration
+}
+
+// A generation is one token, as attached to many requests.
+type generation struct {
+	Token
+
+	refreshAt time.Time // zero: when it is refused
+	proved    bool      // an answer has accepted it
+	refused   bool      // kept only because it has no end, until there is another
+}
+
+func (g *generation) alive(now time.Time) bool {
+	return g != nil && (g.Expiry.IsZero() || now.Before(g.Expiry))
+}
+
+func (g *generation) old(now time.Time) bool {
+	return g.refused || !g.refreshAt.IsZero() && !now.Before(g.refreshAt)
+}
+
+// Token returns the current token, waiting for one as long as ctx lets it.
+func (t *Tokens) Token(ctx context.Context) (Token, error) {
+	if err := t.check(); err != nil {
+		return Token{}, err
+	}
+	t.mu.Lock()
+	now := time.Now()
+	if g := t.current; g.alive(now) {
+		if g.old(now) {
+			t.fetch(ctx, now) // in the background
+		}
+		t.mu.Unlock()
+		return g.Token, nil
+	}
+	f, err := t.fetch(ctx, now)
+	t.mu.Unlock()
+	if err != nil {
+		return Token{}, err
+	}
+	return f.wait(ctx)
+}
+
+// Secret returns the current token's value, as a [SecretSource].
+func (t *Tokens) Secret(ctx context.Context) (Secret, error) {
+	token, err := t.Token(ctx)
+	return token.Value, err
+}
+
+// check names what is missing.
+func (t *Tokens) check() error {
+	if t == nil || t.Fetch == nil {
+		return errors.New("aplomb: Tokens.Fetch is nil: say how a token is got")
+	}
+	return plausible("Tokens", named{"Early", t.Early}, named{"Timeout", t.Timeout})
+}
+
+func (t *Tokens) describe() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure != nil {
+		return "a token, and the last try to get another failed: " + t.failure.Error()
+	}
+	return "a token that was fetched"
+}
+
+// Format prints, for every verb, no more than what it is.
+func (t *Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.Tokens([redacted])") }
+
+func (t *Tokens) applyClient(c *config) error { return t.applyCall(&c.settings) }
+
+func (t *Tokens) applyCall(s *settings) error {
+	if err := t.check(); err != nil {
+		return err
+	}
+	return t.auth().applyCall(s)
+}
+
+func (t *Tokens) auth() Auth {
+	a := Auth{Origins: t.Origins, source: t, Attach: t.attach, Answered: t.answered}
+	if t.Attach == nil {
+		a.slot, a.brought = authorizationSlot, bringsAuthorization
+	}
+	return a
+}
+
+func (t *Tokens) attach(r *http.Request) error {
+	token, err := t.Token(r.Context())
+	if err != nil {
+		return err
+	}
+	if a := attemptFrom(r.Context()); a != nil {
+		a.token.Store(&carriedToken{t, token.Value})
+	}
+	if t.Attach != nil {
+		return t.Attach(r, token)
+	}
+	r.Header.Set("Authorization", token.Scheme()+" "+token.Value.Reveal())
+	return nil
+}
+
+// carriedToken is the token that an attempt carries.
+type carriedToken struct {
+	of    *Tokens
+	value Secret
+}
+
+func (t *Tokens) answered(resp *http.Response) bool {
+	if t.Answered != nil && t.Answered(resp) {
+		return true
+	}
+	ctx := resp.Request.Context()
+	carried := t.carriedBy(attemptFrom(ctx))
+	return carried != nil && t.judged(ctx, resp.StatusCode, carried)
+}
+
+// carriedBy tells the token that an attempt carries from others; nil if it
+// carries none of these.
+func (t *Tokens) carriedBy(a *Attempt) func(Secret) bool {
+	if a == nil {
+		return nil
+	}
+	carried := a.token.Load()
+	if carried == nil || carried.of != t {
+		return nil
+	}
+	return func(s Secret) bool { return s.Reveal() == carried.value.Reveal() }
+}
+
+// judged learns from a status what became of the token that an answered request
+// carried, and reports whether there is another now.
+func (t *Tokens) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
+	switch {
+	case status == http.StatusUnauthorized:
+		return t.replace(ctx, carried)
+	case status < 400:
+		t.accept(carried)
+	}
+	return false
+}
+
+// random01 is the source of jitter.
+func (t *Tokens) random01() float64 {
+	if t.random != nil {
+		return t.random()
+	}
+	return rand.Float64()
+}
