@@ -33,8 +33,9 @@ type JWT struct {
 	// Algorithm is the JWS algorithm (RFC 7518, section 3.1). Default by the key:
 	// RS256, ES256, ES384, ES512 or EdDSA.
 	Algorithm string
-	// KeyID is the header's kid.
-	KeyID string
+	// KeyID is the header's kid, and Header holds further fields, such as typ.
+	KeyID  string
+	Header map[string]any
 	// Issuer, Subject and Audience are the claims iss, sub and aud.
 	Issuer, Subject, Audience string
 	// Claims are further ones. They win over iss, sub and aud; iat, exp and jti
@@ -80,6 +81,11 @@ func (j JWT) sign(key any, now time.Time) (string, error) {
 	token := jwt.NewWithClaims(method, claims)
 	if j.KeyID != "" {
 		token.Header["kid"] = j.KeyID
+	}
+	for name, value := range j.Header {
+		if name != "alg" {
+			token.Header[name] = value
+		}
 	}
 	signed, err := token.SignedString(key)
 	if err != nil {
@@ -149,7 +155,7 @@ func (j JWT) applyCall(s *settings) error {
 	if err := j.check(); err != nil {
 		return err
 	}
-	j.Claims = maps.Clone(j.Claims)
+	j.Claims, j.Header = maps.Clone(j.Claims), maps.Clone(j.Header)
 	return (&selfSigned{jwt: j}).auth().applyCall(s)
 }
 

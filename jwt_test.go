@@ -118,7 +118,7 @@ func TestJWT(t *testing.T) {
 		claims["scope"] = "changed since"
 		start := time.Now()
 		at := func(d time.Duration) string {
-			time.Sleep(time.Until(start.Add(d)))
+			pause(time.Until(start.Add(d)))
 			_, err := get(t, c)
 			assert.NoError(t, err)
 			return h.request(h.count() - 1).Header.Get("Authorization")

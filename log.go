@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -109,16 +108,11 @@ func (l *logger) headers(h http.Header) slog.Value {
 
 // requestBody opens the body anew: the one that was sent is gone.
 func (l *logger) requestBody(r *http.Request) string {
-	if !l.Bodies || r.GetBody == nil || r.ContentLength <= 0 || r.ContentLength > maxErrorBody {
+	if !l.Bodies {
 		return ""
 	}
-	body, err := r.GetBody()
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(body, maxErrorBody))
-	if err != nil {
+	raw := bodyAgain(r)
+	if len(raw) == 0 {
 		return ""
 	}
 	return redact.Body(r.Header.Get("Content-Type"), raw, maxLoggedBody, l.Fields...)

@@ -107,7 +107,7 @@ func TestSecretFuncIsKept(t *testing.T) {
 		asked := 0
 		source := aplomb.SecretFunc(func(context.Context) (string, error) {
 			asked++
-			time.Sleep(10 * time.Millisecond)
+			pause(10 * time.Millisecond)
 			return fmt.Sprintf("key-%d", asked), down
 		})
 		ask := func() string {
@@ -122,19 +122,19 @@ func TestSecretFuncIsKept(t *testing.T) {
 			assert.True(t, err == nil, err)
 		}
 		assert.Equal(t, asked, 1)
-		time.Sleep(5 * time.Minute)
+		pause(5 * time.Minute)
 		down = errors.New("vault is sealed")
 		assert.Equal(t, ask(), "key-1") // and asked in the background, in vain
-		time.Sleep(20 * time.Millisecond)
+		pause(20 * time.Millisecond)
 		assert.Equal(t, asked, 2)
 		_, err := get(t, c)
 		assert.NoError(t, err)
-		time.Sleep(time.Hour)
+		pause(time.Hour)
 		h.steps = []http.HandlerFunc{accepting("key-9")}
 		_, err = get(t, c)
 		assert.Equal(t, aplomb.StatusCode(err), 401)
 		assert.Equal(t, ask(), "key-1") // refused, but it is all there is
-		time.Sleep(time.Hour)
+		pause(time.Hour)
 		down, asked = nil, 8
 		_, err = get(t, c)
 		assert.NoError(t, err)

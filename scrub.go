@@ -3,6 +3,7 @@ package aplomb
 import (
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -61,20 +62,16 @@ func findSecrets(a *Attempt) []string {
 			secrets = append(secrets, values...)
 		}
 	}
-	return append(secrets, bodySecrets(a.call, r)...)
+	return append(secrets, bodySecrets(r)...)
 }
 
 // bodySecrets lists the values of secret-looking fields in a JSON or form body
-// that is in memory: error messages of token and login endpoints quote them.
-func bodySecrets(c *call, r *http.Request) []string {
-	if c.payload == nil {
-		return nil
-	}
-	raw := c.payload.raw
+// that can be read again: error messages of token and login endpoints quote them.
+func bodySecrets(r *http.Request) []string {
 	var secrets []string
 	switch mediaType(r.Header.Get("Content-Type")) {
 	case "application/x-www-form-urlencoded":
-		form, _ := url.ParseQuery(string(raw))
+		form, _ := url.ParseQuery(string(bodyAgain(r)))
 		for name, values := range form {
 			if redact.SecretField(name) {
 				secrets = append(secrets, values...)
@@ -82,11 +79,28 @@ func bodySecrets(c *call, r *http.Request) []string {
 		}
 	case "application/json":
 		var v any
-		if json.Unmarshal(raw, &v) == nil {
+		if json.Unmarshal(bodyAgain(r), &v) == nil {
 			secrets = jsonSecrets(v, false, secrets, 0)
 		}
 	}
 	return secrets
+}
+
+// bodyAgain is the request's body, nil if it is large or cannot be had again.
+func bodyAgain(r *http.Request) []byte {
+	if r.GetBody == nil || r.ContentLength <= 0 || r.ContentLength > maxErrorBody {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = body.Close() }()
+	raw, err := io.ReadAll(io.LimitReader(body, maxErrorBody))
+	if err != nil {
+		return nil
+	}
+	return raw
 }
 
 func jsonSecrets(v any, secret bool, found []string, depth int) []string {

@@ -65,8 +65,9 @@ type Tokens struct {
 	Early time.Duration
 	// Timeout bounds one Fetch. Default 30 s.
 	Timeout time.Duration
-	// Attach puts t on r. Default: "Authorization: <t.Scheme()> <value>".
-	Attach func(r *http.Request, t Token) error
+	// Proof adds to r what t needs beside "Authorization: <t.Scheme()> <value>",
+	// such as a DPoP proof. Nil is none.
+	Proof func(r *http.Request, t Token) error
 	// Answered is [Auth].Answered, asked before the rule for 401. Nil is none.
 	Answered func(resp *http.Response) (again bool)
 	// Origins are further allowed origins, as [Auth] has them.
@@ -172,11 +173,7 @@ func (t *Tokens) applyCall(s *settings) error {
 }
 
 func (t *Tokens) auth() Auth {
-	a := Auth{Origins: t.Origins, source: t, Attach: t.attach, Answered: t.answered}
-	if t.Attach == nil {
-		a.slot, a.brought = authorizationSlot, bringsAuthorization
-	}
-	return a
+	return Auth{Origins: t.Origins, source: t, slot: authorizationSlot, brought: bringsAuthorization, Attach: t.attach, Answered: t.answered}
 }
 
 func (t *Tokens) attach(r *http.Request) error {
@@ -187,10 +184,10 @@ func (t *Tokens) attach(r *http.Request) error {
 	if a := attemptFrom(r.Context()); a != nil {
 		a.token.Store(&carriedToken{t, token.Value})
 	}
-	if t.Attach != nil {
-		return t.Attach(r, token)
-	}
 	r.Header.Set("Authorization", token.Scheme()+" "+token.Value.Reveal())
+	if t.Proof != nil {
+		return t.Proof(r, token)
+	}
 	return nil
 }
 

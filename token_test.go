@@ -248,11 +248,13 @@ func TestTokensBadFetch(t *testing.T) {
 		fetch func() (aplomb.Token, error)
 		want  string
 	}{
-		"panics":  {func() (aplomb.Token, error) { panic("password=hunter22") }, "Tokens.Fetch panicked: password=[redacted]"},
-		"exits":   {func() (aplomb.Token, error) { runtime.Goexit(); return aplomb.Token{}, nil }, "Tokens.Fetch ended its goroutine"},
-		"empty":   {func() (aplomb.Token, error) { return aplomb.Token{}, nil }, "Tokens.Fetch returned an empty token"},
-		"secret":  {func() (aplomb.Token, error) { return aplomb.Token{}, errors.New("client_secret=hunter22") }, "client_secret=[redacted]"},
-		"expired": {func() (aplomb.Token, error) { return aplomb.Token{Value: aplomb.NewSecret("old"), Expiry: time.Now()}, nil }, ""},
+		"panics": {func() (aplomb.Token, error) { panic("password=hunter22") }, "Tokens.Fetch panicked: password=[redacted]"},
+		"exits":  {func() (aplomb.Token, error) { runtime.Goexit(); return aplomb.Token{}, nil }, "Tokens.Fetch ended its goroutine"},
+		"empty":  {func() (aplomb.Token, error) { return aplomb.Token{}, nil }, "Tokens.Fetch returned an empty token"},
+		"secret": {func() (aplomb.Token, error) { return aplomb.Token{}, errors.New("client_secret=hunter22") }, "client_secret=[redacted]"},
+		"expired": {func() (aplomb.Token, error) {
+			return aplomb.Token{Value: aplomb.NewSecret("old"), Expiry: time.Now()}, nil
+		}, ""},
 	} {
 		bubbleCase(t, name, func(t *testing.T) {
 			tokens := &aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) { return tt.fetch() }}
@@ -377,32 +379,44 @@ func TestTokens401WhileTheIssuerIsDown(t *testing.T) {
 	})
 }
 
-// Elsewhere than in Authorization: by Attach, or as a SecretSource.
-func TestTokensAttach(t *testing.T) {
-	for name, opts := range map[string]func(*aplomb.Tokens) aplomb.Option{
-		"Attach": func(tokens *aplomb.Tokens) aplomb.Option {
-			tokens.Attach = func(r *http.Request, token aplomb.Token) error {
-				r.Header.Set("X-Auth-Token", token.Value.Reveal())
-				return nil
-			}
-			return tokens
-		},
-		"SecretSource": func(tokens *aplomb.Tokens) aplomb.Option { return aplomb.APIKey("X-Auth-Token", tokens) },
-	} {
-		bubbleCase(t, name, func(t *testing.T) {
-			i, tokens := newIssuer(t)
-			h := script(ok, status(401), ok)
-			c := newClient(t, aplombtest.NewServer(t, h), opts(tokens))
-			for range 2 {
-				_, err := get(t, c)
-				assert.NoError(t, err)
-			}
-			assert.Equal(t, h.request(1).Header.Get("X-Auth-Token"), "t1")
-			assert.Equal(t, h.request(2).Header.Get("X-Auth-Token"), "t2")
-			assert.Equal(t, h.request(2).Header.Get("Authorization"), "")
-			assert.Equal(t, i.fetches(), 2)
-		})
-	}
+// Elsewhere than in Authorization: as a SecretSource.
+func TestTokensAsSecretSource(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		h := script(ok, status(401), ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.APIKey("X-Auth-Token", tokens))
+		for range 2 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.request(1).Header.Get("X-Auth-Token"), "t1")
+		assert.Equal(t, h.request(2).Header.Get("X-Auth-Token"), "t2")
+		assert.Equal(t, h.request(2).Header.Get("Authorization"), "")
+		assert.Equal(t, i.fetches(), 2)
+	})
+}
+
+// A proof stands beside the token, and its nonce comes with an answer.
+func TestTokensProof(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		nonce := ""
+		tokens.Proof = func(r *http.Request, token aplomb.Token) error {
+			r.Header.Set("X-Proof", token.Value.Reveal()+nonce)
+			return nil
+		}
+		tokens.Answered = func(resp *http.Response) bool {
+			old := nonce
+			nonce = resp.Header.Get("X-Nonce")
+			return resp.StatusCode == 401 && nonce != old
+		}
+		h := script(status(401, "X-Nonce", "-n"), ok)
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), tokens))
+		assert.NoError(t, err)
+		assert.Equal(t, h.request(1).Header.Get("X-Proof"), "t1-n")
+		assert.Equal(t, h.request(1).Header.Get("Authorization"), "Bearer t1")
+		assert.Equal(t, i.fetches(), 1)
+	})
 }
 
 func TestTokensPrintNothing(t *testing.T) {
