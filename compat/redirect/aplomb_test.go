@@ -23,7 +23,7 @@ type scheme struct {
 	call     []aplomb.CallOption
 	name     [2]string // a header of the caller's own, and its value
 	query    string    // a parameter of the caller's own, whose value is the secret
-	post     bool      // the secret is in the body of a POST
+	method   string    // of a request whose body holds the secret
 	digested bool      // the API asks for Digest credentials
 }
 
@@ -56,7 +56,8 @@ func schemes() []setup {
 		ours("caller's own Cookie", scheme{name: [2]string{"Cookie", "session=" + secret}}),
 		ours("caller's own query", scheme{query: "api_key"}),
 		ours("IdempotencyKey", scheme{call: []aplomb.CallOption{aplomb.IdempotencyKey(secret)}}),
-		ours("body of a POST", scheme{post: true}),
+		ours("body of a POST", scheme{method: http.MethodPost}),
+		ours("body of a GET", scheme{method: http.MethodGet}),
 	}
 }
 
@@ -69,6 +70,9 @@ func ours(name string, s scheme) setup {
 			through(aplomb.NewContext(ctx, s.call...), r, c, s)
 			if !r.api.anySince(before, credential) {
 				r.tb.Errorf("%s: the API itself never saw the credential", door)
+			}
+			if strings.HasPrefix(r.url, "https:") && r.foreign.count() > 0 {
+				r.tb.Errorf("%s followed from https to http", door)
 			}
 		}
 	}}
@@ -102,17 +106,18 @@ func typed(ctx context.Context, _ *rig, c *aplomb.Client, s scheme) {
 	if s.query != "" {
 		opts = append(opts, aplomb.Query(s.query, secret))
 	}
-	if s.post {
-		_, _ = aplomb.Post[json.RawMessage](ctx, c, "/v1/thing", aplomb.JSON(map[string]string{"password": secret}))
-		return
+	method := http.MethodGet
+	if s.method != "" {
+		method = s.method
+		opts = append(opts, aplomb.JSON(map[string]string{"password": secret}))
 	}
-	_, _ = aplomb.Get[json.RawMessage](ctx, c, "/v1/thing", opts...)
+	_, _ = aplomb.Call[json.RawMessage](ctx, c, method, "/v1/thing", opts...)
 }
 
 func do(ctx context.Context, r *rig, send func(*http.Request) (*http.Response, error), s scheme) {
 	req := r.get(ctx, s.name[0], s.name[1])
-	if s.post {
-		req = r.post(ctx)
+	if s.method != "" {
+		req = r.withBody(ctx, s.method)
 	}
 	if s.query != "" {
 		req.URL.RawQuery = url.Values{s.query: {secret}}.Encode()

@@ -45,7 +45,7 @@ func netHTTP() []setup {
 		{name: "net/http: Cookie", send: send(func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "session", Value: secret}) })},
 		{name: "net/http: X-Api-Key", send: send(func(r *http.Request) { r.Header.Set("X-Api-Key", secret) })},
 		{name: "net/http: ?api_key", send: send(func(r *http.Request) { r.URL.RawQuery = "api_key=" + url.QueryEscape(secret) })},
-		{name: "net/http: body of a POST", send: func(ctx context.Context, r *rig) { discard(r.client().Do(r.post(ctx))) }},
+		{name: "net/http: body of a POST", send: func(ctx context.Context, r *rig) { discard(r.client().Do(r.withBody(ctx, http.MethodPost))) }},
 	}
 }
 

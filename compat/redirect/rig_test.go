@@ -149,9 +149,9 @@ func (r *rig) get(ctx context.Context, name, value string) *http.Request {
 	return req
 }
 
-// post is a request with the secret in its body.
-func (r *rig) post(ctx context.Context) *http.Request {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.url+"/v1/thing", strings.NewReader("password="+url.QueryEscape(secret)))
+// withBody is a request with the secret in its body.
+func (r *rig) withBody(ctx context.Context, method string) *http.Request {
+	req, err := http.NewRequestWithContext(ctx, method, r.url+"/v1/thing", strings.NewReader("password="+url.QueryEscape(secret)))
 	if err != nil {
 		r.tb.Fatal(err)
 	}

@@ -111,6 +111,13 @@ func TestRedirects(t *testing.T) {
 	if !bytes.Equal(got, want) {
 		t.Errorf("%s is not what was measured; -update writes this:\n%s", golden, got)
 	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claim := fmt.Sprintf("%d of %d set-ups of other Go clients", leaking(theirs, table), len(theirs)); !strings.Contains(string(readme), claim) {
+		t.Errorf("README.md does not say %q", claim)
+	}
 }
 
 const preamble = `# What a foreign server receives of a credential when the API redirects to it,
@@ -123,7 +130,8 @@ const preamble = `# What a foreign server receives of a credential when the API 
 # plain  from https to http, on another port of 127.0.0.1
 #
 # LEAK: the secret, or a digest or signature made with it, arrived. Clients
-# marked (https) were asked by https in all columns.
+# marked (https) were asked by https in all columns. TAKEN: the foreign server's
+# access token was accepted.
 `
 
 func render(ours, theirs []setup, endpoints []tokenClient, table map[string][]string) []byte {
@@ -151,19 +159,16 @@ func render(ours, theirs []setup, endpoints []tokenClient, table map[string][]st
 		line(c.name)
 	}
 	_ = w.Flush()
-	fmt.Fprintf(&b, "\n%s\n", headline(ours, theirs, table))
+	fmt.Fprintf(&b, "\n%d of %d set-ups of other clients leak, %d of %d of aplomb's\n", leaking(theirs, table), len(theirs), leaking(ours, table), len(ours))
 	return b.Bytes()
 }
 
-// headline counts the set-ups that leaked somewhere.
-func headline(ours, theirs []setup, table map[string][]string) string {
-	count := func(setups []setup) (n int) {
-		for _, s := range setups {
-			if strings.Contains(strings.Join(table[s.name], ""), leak) {
-				n++
-			}
+// leaking counts the set-ups that leaked somewhere.
+func leaking(setups []setup, table map[string][]string) (n int) {
+	for _, s := range setups {
+		if strings.Contains(strings.Join(table[s.name], ""), leak) {
+			n++
 		}
-		return n
 	}
-	return fmt.Sprintf("%d of %d set-ups of other clients leak, %d of %d of aplomb's", count(theirs), len(theirs), count(ours), len(ours))
+	return n
 }

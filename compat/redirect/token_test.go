@@ -17,9 +17,9 @@ type tokenClient struct {
 }
 
 const (
-	asked   = "asked" // the foreign server was asked, without the client's secret
-	taken   = "TAKEN" // and its token was accepted
-	leaking = leak + "+" + taken
+	asked = "asked" // the foreign server was asked, without the client's secret
+	taken = "TAKEN" // and its token was accepted
+	both  = leak + "+" + taken
 )
 
 // tokenClients are the lines of the table's last part. An entry of aplomb's has
@@ -43,7 +43,7 @@ func (c tokenClient) measure(t *testing.T, h hop) (cell string) {
 		t.Errorf("%s: the token endpoint itself never saw the secret, so nothing is measured", h)
 		return clean
 	case leaked && accepted:
-		return leaking
+		return both
 	case leaked:
 		return leak
 	case accepted:
