@@ -88,6 +88,19 @@ func TestCodeAndRefresh(t *testing.T) {
 	}
 }
 
+func TestPublicClientNeedsPKCE(t *testing.T) {
+	t.Parallel()
+	p := oauth.Start(t)
+	config := oauth2.Config{ClientID: oauth.AppID, RedirectURL: oauth.RedirectURI, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL}}
+	back, err := p.Login(t.Context(), config.AuthCodeURL("s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := back.Query().Get("error"); got != "invalid_request" || back.Query().Get("code") != "" {
+		t.Errorf("sent back to %s", back)
+	}
+}
+
 func refresh(t *testing.T, config oauth2.Config, refreshToken string) *oauth2.Token {
 	t.Helper()
 	token, err := config.TokenSource(t.Context(), &oauth2.Token{RefreshToken: refreshToken}).Token()

@@ -51,6 +51,15 @@ func (s *store) GetClientByClientID(_ context.Context, id string) (op.Client, er
 	return c, nil
 }
 
+// CreateAuthRequest implements op.Storage. Of a client without a secret it wants
+// PKCE, which op itself leaves to the client (RFC 9700, section 2.1.1).
+func (s *store) CreateAuthRequest(ctx context.Context, r *oidc.AuthRequest, user string) (op.AuthRequest, error) {
+	if s.clients[r.ClientID].method == oidc.AuthMethodNone && r.CodeChallenge == "" {
+		return nil, oidc.ErrInvalidRequest().WithDescription("a public client sends a code_challenge")
+	}
+	return s.Storage.CreateAuthRequest(ctx, r, user)
+}
+
 // ClientCredentials implements op.ClientCredentialsStorage.
 func (s *store) ClientCredentials(_ context.Context, id, secret string) (op.Client, error) {
 	if id != WebID || subtle.ConstantTimeCompare([]byte(secret), []byte(WebSecret)) != 1 {
