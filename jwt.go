@@ -54,6 +54,8 @@ const (
 	backdated = 10 * time.Second
 )
 
+var errNoJWTKey = errors.New("aplomb: JWT: give Key, or a Signer")
+
 // Sign returns a token issued at now, a new one each time.
 func (j JWT) Sign(ctx context.Context, now time.Time) (string, error) {
 	key, err := j.key(ctx)
@@ -101,6 +103,9 @@ func (j JWT) key(ctx context.Context) (any, error) {
 	if j.Signer != nil {
 		return j.Signer, nil
 	}
+	if isNil(j.Key) {
+		return nil, errNoJWTKey
+	}
 	secret, err := j.Key.Secret(ctx)
 	if err != nil {
 		return nil, err
@@ -119,11 +124,11 @@ func (j JWT) parse(secret Secret) (any, error) {
 	return parsePrivateKey(secret)
 }
 
-// check names what New can tell to be wrong.
-func (j JWT) check() error {
+// Check reports what [New] would, for those who only call Sign.
+func (j JWT) Check() error {
 	switch {
 	case j.Key == nil && j.Signer == nil, j.Signer == nil && isNil(j.Key):
-		return errors.New("aplomb: JWT: give Key, or a Signer")
+		return errNoJWTKey
 	case j.Key != nil && j.Signer != nil:
 		return errors.New("aplomb: JWT: give Key or Signer, not both")
 	case j.Lifetime != 0 && j.Lifetime <= backdated:
@@ -152,7 +157,7 @@ func (j JWT) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.JWT(
 func (j JWT) applyClient(c *config) error { return j.applyCall(&c.settings) }
 
 func (j JWT) applyCall(s *settings) error {
-	if err := j.check(); err != nil {
+	if err := j.Check(); err != nil {
 		return err
 	}
 	j.Claims, j.Header = maps.Clone(j.Claims), maps.Clone(j.Header)

@@ -1,0 +1,240 @@
+package oauth_test
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/oauth"
+)
+
+var p256 = sync.OnceValue(func() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+// How each kind of client proves itself.
+func TestClientAuth(t *testing.T) {
+	t.Parallel()
+	odd := "p%C3:&=+ /?-secret" // needs form encoding before base64 does its own
+	for name, tt := range map[string]struct {
+		cfg           oauth.Config
+		form          url.Values
+		authorization string
+	}{
+		"basic": {oauth.Config{ClientID: "web app", Auth: oauth.SecretBasic(aplomb.Static(odd)), Scopes: []string{"a", "b"}},
+			url.Values{"grant_type": {"client_credentials"}, "scope": {"a b"}}, "Basic d2ViK2FwcDpwJTI1QzMlM0ElMjYlM0QlMkIrJTJGJTNGLXNlY3JldA=="},
+		"post": {oauth.Config{ClientID: "web", Auth: oauth.SecretPost(aplomb.Static(odd)), Params: url.Values{"audience": {"https://api.test"}}},
+			url.Values{"grant_type": {"client_credentials"}, "client_id": {"web"}, "client_secret": {odd}, "audience": {"https://api.test"}}, ""},
+		"public": {oauth.Config{ClientID: "cli"}, url.Values{"grant_type": {"client_credentials"}, "client_id": {"cli"}}, ""},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			a, n := rig(t)
+			equal(t, token(t, newClient(t, n, tt.cfg).ClientCredentials(), nil), "access-1")
+			equal(t, a.form(0), tt.form)
+			equal(t, a.header(0).Get("Authorization"), tt.authorization)
+			equal(t, a.header(0).Get("Accept"), "application/json")
+		})
+	}
+}
+
+// assertionOf verifies a client assertion or a grant's and returns its claims.
+func assertionOf(t *testing.T, key crypto.PublicKey, text string) jwt.MapClaims {
+	t.Helper()
+	claims := jwt.MapClaims{}
+	_, err := jwt.ParseWithClaims(text, claims, func(*jwt.Token) (any, error) { return key, nil }, jwt.WithTimeFunc(func() time.Time { return time.Now() }))
+	assert.NoError(t, err)
+	return claims
+}
+
+// An assertion is good once: each attempt has its own, a retry's too.
+func TestPrivateKeyJWTIsFresh(t *testing.T) {
+	t.Parallel()
+	for issuer, audience := range map[string]string{"": tokenURL, "https://auth.test/": "https://auth.test/"} {
+		bubble(t, "audience "+audience, func(t *testing.T) {
+			a, n := rig(t)
+			a.steps = []http.HandlerFunc{refuse(503, "", "")}
+			c := newClient(t, n, oauth.Config{ClientID: "svc", Issuer: issuer, Auth: oauth.PrivateKeyJWT(aplomb.JWT{Signer: p256(), KeyID: "k"})})
+			equal(t, token(t, c.ClientCredentials(), nil), "access-1")
+			seen := map[any]bool{}
+			for i := range 2 {
+				equal(t, a.form(i).Get("client_assertion_type"), "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+				equal(t, a.form(i).Get("client_id"), "svc")
+				claims := assertionOf(t, p256().Public(), a.form(i).Get("client_assertion"))
+				equal(t, []any{claims["iss"], claims["sub"], claims["aud"]}, []any{"svc", "svc", audience})
+				seen[claims["jti"]] = true
+			}
+			equal(t, len(seen), 2)
+		})
+	}
+}
+
+// A server whose clock is ten minutes off refuses an assertion once.
+func TestPrivateKeyJWTBySkewedClock(t *testing.T) {
+	t.Parallel()
+	for _, skew := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		bubble(t, skew.String(), func(t *testing.T) {
+			a, n := rig(t)
+			a.steps = []http.HandlerFunc{refuse(401, "invalid_client", "", "Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))}
+			c := newClient(t, n, oauth.Config{ClientID: "svc", Auth: oauth.PrivateKeyJWT(aplomb.JWT{Signer: p256()})})
+			equal(t, token(t, c.ClientCredentials(), nil), "access-1")
+			claims := jwt.MapClaims{}
+			_, _, err := jwt.NewParser().ParseUnverified(a.form(1).Get("client_assertion"), claims)
+			assert.NoError(t, err)
+			equal(t, claims["iat"], any(float64(time.Now().Add(skew-10*time.Second).Unix())))
+			equal(t, a.requests(), 2)
+		})
+	}
+}
+
+// A secret that is being changed at the server.
+func TestSecretRotation(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(401, "invalid_client", "")}
+		c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretBasic(aplomb.Rotation(aplomb.Static("new-one"), aplomb.Static("old-one")))})
+		equal(t, token(t, c.ClientCredentials(), nil), "access-1")
+		_, password, _ := (&http.Request{Header: a.header(1)}).BasicAuth()
+		equal(t, password, "old-one")
+	})
+}
+
+// What the server says is shown as code and description, without what it echoes.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	echo := func(w http.ResponseWriter, r *http.Request) {
+		refuse(400, "invalid_request", fmt.Sprintf("cannot read %s %s", r.PostForm.Encode(), r.Header.Get("Authorization")))(w, r)
+	}
+	for name, tt := range map[string]struct {
+		step http.HandlerFunc
+		want string
+	}{
+		"refused":   {refuse(401, "invalid_client", "no such client"), `oauth: auth.test answered 401 invalid_client "no such client"`},
+		"echo":      {echo, "oauth: auth.test answered 400 invalid_request"},
+		"long":      {refuse(400, "invalid_scope", strings.Repeat("long ", 1000)), `long ...`},
+		"200":       {refuse(200, "bad_verification_code", "expired"), `oauth: auth.test answered 200 bad_verification_code "expired"`},
+		"no token":  {func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{}) }, "missing access_token"},
+		"HTML":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403); _, _ = w.Write([]byte("<h1>pl4nted-secret")) }, "oauth: auth.test answered 403"},
+		"redirect":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.test/", 307) }, "answered 307: its redirects are not followed"},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, "answered 302: its redirects are not followed"},
+	} {
+		for kind, auth := range map[string]oauth.ClientAuth{
+			"basic": oauth.SecretBasic(aplomb.Static("pl4nted-secret")), "post": oauth.SecretPost(aplomb.Static("pl4nted-secret")),
+		} {
+			bubble(t, name+", "+kind, func(t *testing.T) {
+				a, n := rig(t)
+				evil := &authority{}
+				n.Serve("https://evil.test", evil)
+				a.steps = []http.HandlerFunc{tt.step}
+				c := newClient(t, n, oauth.Config{ClientID: "web", Auth: auth})
+				_, err := c.ClientCredentials().Token(context.Background())
+				assert.Contains(t, fmt.Sprint(err), tt.want)
+				assert.True(t, len(fmt.Sprint(err)) < 500, "it is one short line")
+				for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v %#v", err, err)} {
+					assert.NotContains(t, text, "pl4nted-secret")
+				}
+				equal(t, [2]int{a.requests(), evil.requests()}, [2]int{1, 0})
+			})
+		}
+	}
+}
+
+func noCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return &tls.Certificate{}, nil
+}
+
+// A server that is busy is asked again, by the rules of aplomb; the flow that
+// uses something up is not.
+func TestRetries(t *testing.T) {
+	t.Parallel()
+	bubble(t, "client credentials", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(503, "", "")}
+		equal(t, token(t, newClient(t, n, oauth.Config{ClientID: "web"}).ClientCredentials(), nil), "access-1")
+		equal(t, a.requests(), 3)
+	})
+	bubble(t, "refresh", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(503, "", "")}
+		c, store := newClient(t, n, oauth.Config{ClientID: "web"}), &memory{}
+		assert.NoError(t, c.Adopt(context.Background(), store, aplomb.NewSecret("r0")))
+		tokens, err := c.Session(store)
+		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
+		equal(t, a.requests(), 1)
+	})
+}
+
+func TestInvalidConfig(t *testing.T) {
+	t.Parallel()
+	secret := oauth.SecretBasic(aplomb.Static("s"))
+	for want, cfg := range map[string]oauth.Config{
+		"TokenURL is empty":               {},
+		"TokenURL must be https":          {TokenURL: "http://auth.test/token"},
+		"TokenURL is no address":          {TokenURL: "https://user:pl4nted@auth.test/token"},
+		"AuthURL must be https":           {TokenURL: tokenURL, AuthURL: "http://auth.test/"},
+		"DeviceURL is no address":         {TokenURL: tokenURL, DeviceURL: "auth.test"},
+		"ClientID is empty":               {TokenURL: tokenURL, Auth: secret},
+		"has an empty scope":              {TokenURL: tokenURL, Scopes: []string{""}},
+		"grant_type is set by the flow":   {TokenURL: tokenURL, Params: url.Values{"grant_type": {"x"}}},
+		"the client's secret is nil":      {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretPost(nil)},
+		"give Key, or a Signer":           {TokenURL: tokenURL, ClientID: "x", Auth: oauth.PrivateKeyJWT(aplomb.JWT{})},
+		"the certificate function is nil": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(nil)},
+		"which takes no certificate": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(noCertificate),
+			Transport: aplomb.RoundTripFunc(nil)},
+		"is empty: set it": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretBasic(aplomb.Env("APLOMB_TEST_UNSET"))},
+	} {
+		_, err := oauth.New(cfg)
+		assert.Contains(t, fmt.Sprint(err), want)
+		assert.NotContains(t, fmt.Sprint(err), "pl4nted")
+	}
+	for _, good := range []string{"http://127.0.0.1:8080/token", "http://localhost/token", "http://[::1]/token"} {
+		_, err := oauth.New(oauth.Config{TokenURL: good})
+		assert.True(t, err == nil, good, err)
+	}
+}
+
+// The whole way: a client of an API, and the token at its own origin only.
+func TestThroughAnAPI(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		var seen []string
+		n.Serve("https://api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			seen = append(seen, r.Header.Get("Authorization"))
+			if len(seen) == 2 {
+				w.WriteHeader(401)
+				return
+			}
+			answer(w, map[string]string{"id": "o_1"})
+		}))
+		authz := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretBasic(aplomb.Static("secret"))})
+		c, err := aplomb.New("https://api.test", aplomb.Transport(n.Transport()), authz.ClientCredentials())
+		assert.NoError(t, err)
+		for range 2 {
+			_, err = aplomb.Get[struct{ ID string }](context.Background(), c, "/orders")
+			assert.NoError(t, err)
+		}
+		equal(t, seen, []string{"Bearer access-1", "Bearer access-1", "Bearer access-2"})
+		equal(t, a.requests(), 2)
+		c.CloseIdleConnections()
+	})
+}
+

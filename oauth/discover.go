@@ -1,0 +1,57 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Discover returns a Config with the endpoints that issuer publishes, by RFC 8414
+// or else OpenID Connect Discovery 1.0. ClientID, Auth and Scopes are left to the
+// caller. opts are of the client that asks. No redirect is followed, and metadata
+// that name another issuer are refused (RFC 8414, section 3.3).
+func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config, error) {
+	u, err := endpoint("Discover: the issuer", issuer)
+	if err != nil {
+		return Config{}, err
+	}
+	c, err := aplomb.New(u.Scheme+"://"+u.Host, opts...)
+	if err != nil {
+		return Config{}, fmt.Errorf("oauth: Discover: %w", err)
+	}
+	defer c.CloseIdleConnections()
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	var failures []error
+	for _, at := range []string{"/.well-known/oauth-authorization-server" + path, path + "/.well-known/openid-configuration"} {
+		meta, err := metadataAt(ctx, c, u.Scheme+"://"+u.Host+at)
+		switch {
+		case err != nil:
+			failures = append(failures, err)
+		case meta.Issuer != issuer:
+			return Config{}, fmt.Errorf("oauth: Discover: the metadata of %s name another issuer: write it as the server does", u.Host)
+		default:
+			return Config{Issuer: meta.Issuer, TokenURL: meta.Token, AuthURL: meta.Auth, DeviceURL: meta.Device}, nil
+		}
+	}
+	return Config{}, fmt.Errorf("oauth: Discover: %w", errors.Join(failures...))
+}
+
+// metadata are the members of RFC 8414, section 2, that a Config has.
+type metadata struct {
+	Issuer string `json:"issuer"`
+	Token  string `json:"token_endpoint"`
+	Auth   string `json:"authorization_endpoint"`
+	Device string `json:"device_authorization_endpoint"`
+}
+
+func metadataAt(ctx context.Context, c *aplomb.Client, address string) (metadata, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return metadata{}, err
+	}
+	return fetch[metadata](withoutRedirects(c), req)
+}

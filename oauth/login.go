@@ -1,0 +1,145 @@
+package oauth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Login has the user log in with a browser on this machine, and saves what is
+// granted in store, for [Client.Session] (RFC 6749, section 4.1, with PKCE, RFC
+// 7636). open shows the address to the user or starts the browser; the answer
+// returns to a port on 127.0.0.1 that is free now (RFC 8252, section 7.3), as
+// /callback, which the server must allow the client. Login ends with ctx.
+//
+// It suits a command-line tool. One without a browser uses [Client.LoginDevice].
+func (c *Client) Login(ctx context.Context, store TokenStore, open func(address string) error) error {
+	switch {
+	case c.cfg.AuthURL == "":
+		return errors.New("oauth: Login: Config.AuthURL is empty")
+	case store == nil:
+		return errNoStore
+	case open == nil:
+		return errors.New("oauth: Login: open is nil: print the address, or start a browser")
+	}
+	var listen net.ListenConfig
+	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("oauth: Login: %w", err)
+	}
+	attempt := newLogin(c, "http://"+listener.Addr().String()+"/callback")
+	server := &http.Server{Handler: attempt, ReadHeaderTimeout: 10 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener)
+	}()
+	defer func() {
+		// The browser gets the page that says how it went.
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = server.Shutdown(closing)
+		_ = server.Close()
+		<-served
+	}()
+	if err := open(attempt.address()); err != nil {
+		return fmt.Errorf("oauth: Login: open the address: %w", err)
+	}
+	select {
+	case got := <-attempt.code:
+		return attempt.redeem(ctx, store, got)
+	case <-ctx.Done():
+		return fmt.Errorf("oauth: Login: nobody logged in: %w", context.Cause(ctx))
+	}
+}
+
+// login is one attempt of a user to log in.
+type login struct {
+	client          *Client
+	redirect        string
+	state, verifier string
+	code            chan callback
+}
+
+// callback is what the browser brought: a code, or why there is none.
+type callback struct {
+	code string
+	err  error
+}
+
+func newLogin(c *Client, redirect string) *login {
+	return &login{client: c, redirect: redirect, state: oauth2.GenerateVerifier(), verifier: oauth2.GenerateVerifier(), code: make(chan callback, 1)}
+}
+
+// address is where the user logs in.
+func (l *login) address() string {
+	cfg := l.client.cfg
+	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.verifier)}
+	for name := range cfg.Params {
+		opts = append(opts, oauth2.SetAuthURLParam(name, cfg.Params.Get(name)))
+	}
+	if cfg.DPoP != nil {
+		opts = append(opts, oauth2.SetAuthURLParam("dpop_jkt", cfg.DPoP.Thumbprint())) // RFC 9449, section 10
+	}
+	conf := oauth2.Config{ClientID: cfg.ClientID, RedirectURL: l.redirect, Scopes: cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthURL}}
+	return conf.AuthCodeURL(l.state, opts...)
+}
+
+// ServeHTTP takes the browser's return. Anybody on this machine may call it:
+// what has not the state is not of this login.
+func (l *login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	q := r.URL.Query()
+	if r.URL.Path != "/callback" || r.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(l.state)) != 1 {
+		http.Error(w, "This is not the answer that was waited for.", http.StatusBadRequest)
+		return
+	}
+	got := l.read(q)
+	select {
+	case l.code <- got:
+	default: // the first counts
+	}
+	if got.err != nil {
+		http.Error(w, "You are not logged in. You can close this window; the program says why.", http.StatusBadRequest)
+		return
+	}
+	_, _ = w.Write([]byte("You can close this window and go back to the program.\n"))
+}
+
+func (l *login) read(q url.Values) callback {
+	issuer := l.client.cfg.Issuer
+	switch {
+	case issuer != "" && q.Has("iss") && q.Get("iss") != issuer: // RFC 9207: another server's answer
+		return callback{err: errors.New("oauth: Login: the answer is of another authorization server than Config.Issuer")}
+	case q.Get("error") != "":
+		return callback{err: newError(l.client.token.Host, &aplomb.Response{StatusCode: http.StatusFound}, q.Get("error"), q.Get("error_description"))}
+	case q.Get("code") == "":
+		return callback{err: errors.New("oauth: Login: the answer has no code")}
+	}
+	return callback{code: q.Get("code")}
+}
+
+// redeem exchanges the code, which is good for one use, and saves the grant.
+func (l *login) redeem(ctx context.Context, store TokenStore, got callback) error {
+	if got.err != nil {
+		return got.err
+	}
+	g, err := l.client.grant(ctx, url.Values{
+		"grant_type": {"authorization_code"}, "code": {got.code}, "redirect_uri": {l.redirect}, "code_verifier": {l.verifier},
+	}, once)
+	if err != nil {
+		return err
+	}
+	return l.client.save(ctx, store, g)
+}
