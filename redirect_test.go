@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -20,11 +22,24 @@ const planted = "pl4nted-cr3dential"
 // are made anew for each bubble: one that fetches has channels of its own.
 func attachments() map[string]attachment {
 	return map[string]attachment{
-		"Bearer":         {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
-		"Basic":          {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
-		"APIKey":         {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
-		"APIKeyQuery":    {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
-		"OAuth2":         {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
+		"Bearer":      {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
+		"Basic":       {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
+		"APIKey":      {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
+		"APIKeyQuery": {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
+		"OAuth2":      {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
+		"Tokens": {client: []aplomb.Option{&aplomb.Tokens{
+			Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+				return aplomb.Token{Value: aplomb.NewSecret(planted)}, nil
+			},
+			Proof: func(r *http.Request, _ aplomb.Token) error { r.Header.Set("X-Proof", planted); return nil },
+		}}},
+		"Rotation": {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Rotation(aplomb.Static(planted), aplomb.Static("previous-"+planted)))}},
+		"JWT":      {client: []aplomb.Option{aplomb.JWT{Key: aplomb.Static(planted), Algorithm: "HS256", Subject: planted}}},
+		"Digest":   {client: []aplomb.Option{aplomb.Digest(planted, aplomb.Static(planted))}},
+		"Sign": {client: []aplomb.Option{aplomb.Sign(signerFunc(func(r *http.Request, _ time.Time) error {
+			r.Header.Set("X-Signature", planted)
+			return nil
+		}))}},
 		"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
 		"userinfo":       {userinfo: "u:" + planted + "@"},
 		"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
@@ -85,6 +100,9 @@ func TestLaw04_NoCredentialLeavesItsOrigin(t *testing.T) {
 						}
 						for i := range foreign.count() {
 							r := foreign.request(i)
+							for name := range r.Header { // what was derived from a credential stands in one
+								assert.True(t, slices.Contains([]string{"Accept", "Accept-Encoding", "User-Agent"}, name), name)
+							}
 							seen := fmt.Sprint(r.Header, r.URL)
 							if user, password, ok := r.BasicAuth(); ok {
 								seen += user + password

@@ -56,6 +56,9 @@ func (c *Client) grant(ctx context.Context, params url.Values, again repeatable)
 }
 
 func (c *Client) ask(ctx context.Context, params url.Values, again repeatable) (grant, error) {
+	if c == nil || c.http == nil {
+		return grant{}, errors.New("oauth: no Client: make one with oauth.New, and look at its error")
+	}
 	form := maps.Clone(c.cfg.Params)
 	if form == nil {
 		form = url.Values{}
