@@ -81,7 +81,7 @@ func echo(code int) http.HandlerFunc {
 		w.Header().Set("Set-Cookie", "sid="+plants["set-cookie"])
 		w.Header().Set("Deprecation", "@1600000000")
 		w.Header().Set("Ratelimit", `"q";r=10;t=5`)
-		w.Header().Set("Www-Authenticate", `Digest realm="r", nonce="n", qop="auth"`)
+		w.Header().Set("WWW-Authenticate", `Digest realm="r", nonce="n", qop="auth"`)
 		w.Header().Set("Location", "https://u:"+plants["query key"]+"@api.test/?key="+plants["query key"])
 		w.WriteHeader(code)
 		all := fmt.Sprintf("%s %v %s", r.URL, r.Header, raw)
@@ -161,10 +161,10 @@ func plantedClients(t *testing.T, j *printout, common []aplomb.Option, transport
 	rotation := aplomb.APIKey("X-Api-Key", aplomb.Rotation(secret("API key"), secret("previous key")))
 	j.print(jwt, rotation, aplomb.NewSecret(plants["API key"]), aplomb.Static(plants["API key"]))
 	for base, opts := range map[string][]aplomb.Option{
-		"https://api.test":                             {authz.ClientCredentials(), rotation, aplomb.APIKeyQuery("k", secret("query key")), aplomb.Header("Cookie", "c="+plants["cookie"])},
-		"https://api.test/session":                     {session},
-		"https://api.test/digest":                      {aplomb.Digest("admin", secret("digest password"))},
-		"https://api.test/jwt":                         {jwt},
+		"https://api.test":                              {authz.ClientCredentials(), rotation, aplomb.APIKeyQuery("k", secret("query key")), aplomb.Header("Cookie", "c="+plants["cookie"])},
+		"https://api.test/session":                      {session},
+		"https://api.test/digest":                       {aplomb.Digest("admin", secret("digest password"))},
+		"https://api.test/jwt":                          {jwt},
 		"https://u:" + plants["userinfo"] + "@api.test": {},
 	} {
 		c, err := aplomb.New(base, append(opts, common...)...)

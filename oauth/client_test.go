@@ -136,8 +136,10 @@ func TestRefusals(t *testing.T) {
 			w.WriteHeader(403)
 			_, _ = w.Write([]byte("<h1>pl4nted-secret"))
 		}, "oauth: auth.test answered 403"},
-		"redirect":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.test/", 307) }, "answered 307: its redirects are not followed"},
-		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, "answered 302: its redirects are not followed"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.test/", http.StatusTemporaryRedirect)
+		}, "answered 307: its redirects are not followed"},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, "answered 302: its redirects are not followed"},
 	} {
 		for kind, auth := range map[string]oauth.ClientAuth{
 			"basic": oauth.SecretBasic(aplomb.Static("pl4nted-secret")), "post": oauth.SecretPost(aplomb.Static("pl4nted-secret")),

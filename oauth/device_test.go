@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -17,9 +18,7 @@ import (
 func deviceCode(members map[string]any) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		all := map[string]any{"device_code": "dc-pl4nted", "user_code": "WDJB-MJHT", "verification_uri": "https://auth.test/device", "expires_in": 1800}
-		for name, v := range members {
-			all[name] = v
-		}
+		maps.Copy(all, members)
 		answer(w, all)
 	}
 }
@@ -44,7 +43,7 @@ func TestLoginDevice(t *testing.T) {
 		"no code":     {[]http.HandlerFunc{deviceCode(map[string]any{"user_code": ""})}, 0, "no device_code, user_code or verification_uri"},
 		"no service":  {[]http.HandlerFunc{refuse(401, "invalid_client", "who?")}, 0, `oauth: auth.test answered 401 invalid_client "who?"`},
 		"no JSON":     {[]http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }}, 0, "is no JSON"},
-		"redirected":  {[]http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", 307) }}, 0, "redirects are not followed"},
+		"redirected":  {[]http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }}, 0, "redirects are not followed"},
 		"never there": {[]http.HandlerFunc{deviceCode(nil), nil}, 5 * time.Second, ""},
 	} {
 		bubble(t, name, func(t *testing.T) {

@@ -28,7 +28,7 @@ func TestDiscover(t *testing.T) {
 		"OpenID Connect":     {"https://auth.test/t1/", "/t1/.well-known/openid-configuration", metadata("https://auth.test/t1/"), ""},
 		"another issuer":     {"https://auth.test", "/.well-known/oauth-authorization-server", metadata("https://evil.test"), "name another issuer"},
 		"redirected": {"https://auth.test", "/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://evil.test/", 302)
+			http.Redirect(w, r, "https://evil.test/", http.StatusFound)
 		}, "answered 302"},
 		"nonsense":    {"https://auth.test", "/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<")) }, "is no JSON"},
 		"nothing":     {"https://auth.test", "/", http.NotFound, "answered 404"},

@@ -10,10 +10,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,7 +38,7 @@ type publicOnly struct{ key crypto.PublicKey }
 
 func (p publicOnly) Public() crypto.PublicKey { return p.key }
 func (p publicOnly) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
-	return nil, fmt.Errorf("no private key")
+	return nil, errors.New("no private key")
 }
 
 // The keys and thumbprints of RFC 9449, section 6.1, RFC 7638, section 3.1, and
@@ -127,7 +129,7 @@ func TestDPoP(t *testing.T) {
 		assert.NoError(t, err)
 		defer c.CloseIdleConnections()
 		for i := range 3 {
-			_, err = aplomb.Post[struct{}](context.Background(), c, "/a%20b/{id}", aplomb.Path("id", "c/d"), aplomb.Query("q", fmt.Sprint(i)))
+			_, err = aplomb.Post[struct{}](context.Background(), c, "/a%20b/{id}", aplomb.Path("id", "c/d"), aplomb.Query("q", strconv.Itoa(i)))
 			assert.NoError(t, err)
 		}
 		equal(t, [2]int{requests, a.requests()}, [2]int{4, 2})

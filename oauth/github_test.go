@@ -38,7 +38,7 @@ func TestGitHubApp(t *testing.T) {
 			equal(t, r.Method+" "+r.URL.Path, "POST /api/v3/app/installations/42/access_tokens")
 			body, _ := io.ReadAll(r.Body)
 			equal(t, string(body), `{"repositories":["one"],"permissions":{"contents":"read"}}`)
-			equal(t, []string{r.Header.Get("Accept"), r.Header.Get("X-GitHub-Api-Version")}, []string{"application/vnd.github+json", "2022-11-28"})
+			equal(t, []string{r.Header.Get("Accept"), r.Header.Get("X-Github-Api-Version")}, []string{"application/vnd.github+json", "2022-11-28"})
 			claims := assertionOf(t, key.Public(), strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 			equal(t, claims["iss"], any("Iv1.abc"))
 			expiry, _ := claims.GetExpirationTime()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -115,7 +116,7 @@ func (e *Error) Error() string {
 // Temporary reports that the server was busy or broken, so that another try may
 // do.
 func (e *Error) Temporary() bool {
-	return e.StatusCode >= 500 || e.StatusCode == 429 || e.Code == "temporarily_unavailable" || e.Code == "server_error"
+	return e.StatusCode >= 500 || e.StatusCode == http.StatusTooManyRequests || e.Code == "temporarily_unavailable" || e.Code == "server_error"
 }
 
 // maxDescription bounds what is shown of the server's words.
