@@ -1,0 +1,2 @@
+// Package signature signs HTTP requests and verifies what others signed.
+package signature
