@@ -196,6 +196,9 @@ func (h HMAC) Sign(r *http.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := checkRequest(r); err != nil {
+		return err
+	}
 	key, err := c.instrument(r, 0)
 	if err != nil {
 		return err

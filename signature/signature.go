@@ -107,6 +107,17 @@ func (k Key) bytes(ctx context.Context, what string) ([]byte, error) {
 var errNoGetBody = errors.New("signature: the body must be read to be signed and then once more to be sent: " +
 	"make the request from bytes, a string or a buffer, or set its GetBody")
 
+// checkRequest refuses a request whose target cannot be known before it is sent.
+func checkRequest(r *http.Request) error {
+	switch {
+	case r.URL == nil:
+		return errors.New("signature: the request has no URL")
+	case r.URL.Opaque != "":
+		return errors.New("signature: the request's URL has an Opaque part: use Path and RawPath, which can be signed")
+	}
+	return nil
+}
+
 // hasBody reports whether r brings a body; an unknown length counts as one.
 func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
 
