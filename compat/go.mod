@@ -6,9 +6,13 @@ replace github.com/aplomb-go/aplomb => ../
 
 tool github.com/stripe/stripe-mock
 
-require github.com/aplomb-go/aplomb v0.0.0-00010101000000-000000000000
+require (
+	github.com/aplomb-go/aplomb v0.0.0-00010101000000-000000000000
+	github.com/aws/aws-sdk-go-v2 v1.48.0
+)
 
 require (
+	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/davecgh/go-spew v1.1.1 // indirect
 	github.com/hashicorp/go-cleanhttp v0.5.2 // indirect
 	github.com/hashicorp/go-retryablehttp v0.7.8 // indirect
