@@ -105,7 +105,7 @@ func (k MessageKey) check() error {
 	case k.verify == nil:
 		return errors.New("signature: a MessageKey is empty: make it with SharedKey, PrivateKey or PublicKey")
 	case k.id == "" || !isVisible(k.id):
-		return errors.New("signature: a MessageKey's id is what the verifier finds it by: it may hold visible ASCII and spaces, and has some")
+		return errors.New("signature: a MessageKey has no id of visible ASCII, by which the verifier finds it")
 	}
 	return nil
 }

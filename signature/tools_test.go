@@ -3,6 +3,7 @@ package signature_test
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 )
 
@@ -13,3 +14,7 @@ func rawHMAC(key, text string) []byte {
 }
 
 func hexHMAC(key, text string) string { return hex.EncodeToString(rawHMAC(key, text)) }
+
+func base64HMAC(key, text string) string {
+	return base64.StdEncoding.EncodeToString(rawHMAC(key, text))
+}
