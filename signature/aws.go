@@ -87,7 +87,7 @@ func (a AWS) s3() bool { return a.Service == "s3" || strings.HasPrefix(a.Service
 // Sign sets Authorization, X-Amz-Date, for S3 X-Amz-Content-Sha256, and for
 // temporary credentials X-Amz-Security-Token.
 func (a AWS) Sign(r *http.Request, now time.Time) error {
-	if err := cmp.Or(a.Check(), checkRequest(r)); err != nil {
+	if err := cmp.Or(a.Check(), checkSigning(r, now)); err != nil {
 		return err
 	}
 	id, secret, token, err := a.credentials(r.Context())

@@ -150,6 +150,12 @@ func TestAWSLeavesOutWhatOthersRewrite(t *testing.T) {
 	a := AWS{Region: "r", Service: "execute-api", Credentials: StaticAWS(awsID, awsSecret, "")}
 	assert.NoError(t, a.Sign(r, awsNow))
 	assert.Contains(t, r.Header.Get("Authorization"), "SignedHeaders=host;x-acme;x-amz-date,")
+
+	// net/http sends the values of both spellings, in this order, and of none nothing.
+	r.Header["x-acme"], r.Header["X-None"] = []string{"y"}, nil
+	text, names := awsRequest(r, "/", "", "")
+	assert.Equal(t, names, "host;x-acme;x-amz-date")
+	assert.Contains(t, text, "x-acme:x,y\n")
 }
 
 func TestAWSUnsignedPayload(t *testing.T) {

@@ -3,6 +3,7 @@ package signature
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -16,20 +17,16 @@ func awsRequest(r *http.Request, signedPath, query, payload string) (text, names
 	if method == "" {
 		method = http.MethodGet
 	}
-	headers := map[string]string{"host": hostOf(r)}
-	for name, values := range r.Header {
-		if name = strings.ToLower(name); awsSigns(name) {
-			headers[name] = awsHeaderValue(values)
+	headers := map[string][]string{"host": {hostOf(r)}}
+	for _, key := range slices.Sorted(maps.Keys(r.Header)) { // the order they are sent in
+		if name := strings.ToLower(key); awsSigns(name) && len(r.Header[key]) > 0 {
+			headers[name] = append(headers[name], r.Header[key]...)
 		}
 	}
-	list := make([]string, 0, len(headers))
-	for name := range headers {
-		list = append(list, name)
-	}
-	slices.Sort(list)
+	list := slices.Sorted(maps.Keys(headers))
 	var b strings.Builder
 	for _, name := range list {
-		b.WriteString(name + ":" + headers[name] + "\n")
+		b.WriteString(name + ":" + awsHeaderValue(headers[name]) + "\n")
 	}
 	names = strings.Join(list, ";")
 	return strings.Join([]string{method, signedPath, query, b.String(), names, payload}, "\n"), names

@@ -80,6 +80,8 @@ func newComponent(name string, params []fieldParam) (component, error) {
 		}
 	}
 	switch {
+	case name == contentDigest && c.has("key") && !knownDigest(c.param("key")):
+		return c, fmt.Errorf("the component %v proves nothing about the body: use sha-256 or sha-512", c)
 	case c.has("bs") && (c.has("sf") || c.has("key")):
 		return c, fmt.Errorf("the component %v has bs together with sf or key", c)
 	case name == "@query-param" && !c.has("name"):
@@ -147,7 +149,7 @@ func (c component) value(m message) (string, error) {
 	}
 	for i := range len(text) {
 		if b := text[i]; err == nil && (b < ' ' && b != '\t' || b > '~') {
-			err = fmt.Errorf("the component %v has a byte that is not visible ASCII: sign it as %s;bs", c, c.name)
+			err = fmt.Errorf("the component %v has a byte that is not visible ASCII: a field can be signed with ;bs", c)
 		}
 	}
 	return text, err
@@ -255,6 +257,8 @@ func (c component) field(m message) (string, error) {
 	}
 	text := strings.Join(values, ", ")
 	switch {
+	case (c.has("key") || c.has("sf")) && len(text) > maxHeader:
+		return "", fmt.Errorf("the component %v is longer than %d bytes", c, maxHeader)
 	case c.has("key"):
 		return c.member(text)
 	case c.has("sf"):
@@ -312,6 +316,9 @@ func (c component) structured(text string) (string, error) {
 // uniqueComponents reads a list of settings or of Signature-Input and refuses one
 // that is there twice.
 func uniqueComponents[T any](list []T, parse func(T) (component, error)) ([]component, error) {
+	if len(list) > maxComponents {
+		return nil, fmt.Errorf("there are more than %d components", maxComponents)
+	}
 	var out []component
 	seen := map[string]bool{}
 	for _, one := range list {
@@ -327,6 +334,9 @@ func uniqueComponents[T any](list []T, parse func(T) (component, error)) ([]comp
 	}
 	return out, nil
 }
+
+// maxComponents bounds what one signature may have us read.
+const maxComponents = 128
 
 // signatureBase is the text that is signed (RFC 9421, section 2.5).
 func signatureBase(m message, covered []component, params []fieldParam) ([]byte, fieldItem, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -19,11 +20,25 @@ var digests = []struct {
 
 const contentDigest = "content-digest"
 
+// coversBody reports whether the body's own digest is covered, in any form.
+func coversBody(covered []component) bool {
+	return slices.ContainsFunc(covered, func(c component) bool { return c.name == contentDigest && !c.has("req") })
+}
+
+func knownDigest(name any) bool {
+	for _, d := range digests {
+		if name == d.name {
+			return true
+		}
+	}
+	return false
+}
+
 // setContentDigest gives r the digest of its body, or checks the one it brings:
 // an untrue one would be signed and then refused.
 func setContentDigest(r *http.Request, hash crypto.Hash) error {
 	write := func(w io.Writer) error { return copyBody(w, r) }
-	if len(r.Header.Values(contentDigest)) > 0 {
+	if len(r.Header.Values("Content-Digest")) > 0 {
 		if err := checkContentDigest(r.Header, write); err != nil {
 			return fmt.Errorf("signature: the request's own: %w", err)
 		}
@@ -45,7 +60,7 @@ func setContentDigest(r *http.Request, hash crypto.Hash) error {
 // checkContentDigest wants each digest that it knows to be the body's, and at
 // least one that it knows.
 func checkContentDigest(h http.Header, body content) error {
-	dict, err := parseFieldDictionary(strings.Join(h.Values(contentDigest), ", "))
+	dict, err := parseFieldDictionary(strings.Join(h.Values("Content-Digest"), ", "))
 	if err != nil {
 		return fmt.Errorf("Content-Digest is malformed: %w", err)
 	}

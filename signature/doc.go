@@ -23,15 +23,15 @@
 //
 // # Schemes
 //
-//	                     signs  verifies  key               what is signed
-//	GitHub               yes    yes       shared            body
-//	Slack                yes    yes       shared            time, body
-//	Stripe               yes    yes       shared            time, body
-//	StandardWebhooks     yes    yes       shared, ed25519   id, time, body
-//	SignedRequest        yes    yes       shared            method, host, path, query, time, nonce, body
-//	HMAC                 yes    yes       shared            what you say
-//	AWS                  yes    no        shared            method, host, path, query, headers, time, body
-//	MessageSignature     yes    yes       shared, public    what you say (RFC 9421)
+//	                  can            key               what is signed
+//	GitHub            sign, verify   shared            body
+//	Slack             sign, verify   shared            time, body
+//	Stripe            sign, verify   shared            time, body
+//	StandardWebhooks  sign, verify   shared, ed25519   id, time, body
+//	SignedRequest     sign, verify   shared            method, host, path, query, time, nonce, body
+//	HMAC              sign, verify   shared            what you say
+//	AWS               sign           shared            method, host, path, query, headers, time, body
+//	MessageSignature  sign, verify   shared, public    what you say (RFC 9421)
 //
 // The first five are [HMAC] values, to be used as they are or changed field by
 // field. For a new API choose [MessageSignature] with [Ed25519] keys: it is the

@@ -37,6 +37,10 @@ type (
 	display string
 )
 
+// maxParams is what the RFC wants at least, and keeps the search for one that
+// is there twice short.
+const maxParams = 256
+
 var errTwice = errors.New("a key is there twice")
 
 // fieldParser reads s from i on.
@@ -151,6 +155,9 @@ func (p *fieldParser) parameters() ([]fieldParam, error) {
 		key, err := p.key()
 		if err != nil {
 			return nil, err
+		}
+		if len(params) >= maxParams {
+			return nil, fmt.Errorf("there are more than %d parameters", maxParams)
 		}
 		for _, other := range params {
 			if other.key == key {

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	_ "crypto/sha1" //nolint:gosec // for those who choose it by name
@@ -135,7 +136,7 @@ func (h HMAC) recipe() (*recipe, error) {
 	if c.items, err = parseValue(c.Value, c.List); err != nil {
 		return nil, err
 	}
-	return c, errors.Join(c.carried("timestamp", "TimestampHeader", c.TimestampHeader), c.carried("id", "IDHeader", c.IDHeader))
+	return c, cmp.Or(c.carried("timestamp", "TimestampHeader", c.TimestampHeader), c.carried("id", "IDHeader", c.IDHeader))
 }
 
 func parseValue(value, list string) ([]item, error) {
@@ -193,12 +194,13 @@ func (c *recipe) carried(name, field, header string) error {
 // Sign sets the header or headers that prove r to whoever has the first key.
 func (h HMAC) Sign(r *http.Request, now time.Time) error {
 	c, err := h.recipe()
-	if err != nil {
+	if err := cmp.Or(err, checkSigning(r, now)); err != nil {
 		return err
 	}
-	if err := checkRequest(r); err != nil {
-		return err
-	}
+	return ownFault(c.sign(r, now))
+}
+
+func (c *recipe) sign(r *http.Request, now time.Time) error {
 	key, err := c.instrument(r, 0)
 	if err != nil {
 		return err

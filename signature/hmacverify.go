@@ -14,7 +14,7 @@ import (
 // knows a key.
 func (h HMAC) Verify(r *http.Request, body []byte, now time.Time) (Verified, error) {
 	c, err := h.recipe()
-	if err = cmp.Or(err, checkRequest(r)); err != nil {
+	if err := cmp.Or(err, checkRequest(r)); err != nil {
 		return Verified{}, err
 	}
 	keys := make([]*instrument, len(c.Keys))

@@ -135,7 +135,7 @@ func (s MessageSignature) Sign(r *http.Request, now time.Time) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	if err := checkRequest(r); err != nil {
+	if err := checkSigning(r, now); err != nil {
 		return err
 	}
 	if len(s.Keys) == 0 || s.Keys[0].sign == nil {
@@ -159,7 +159,7 @@ func (s MessageSignature) Sign(r *http.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if covers(covered, component{name: contentDigest}) {
+	if coversBody(covered) {
 		if err := setContentDigest(r, cmp.Or(s.Digest, crypto.SHA256)); err != nil {
 			return err
 		}

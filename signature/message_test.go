@@ -123,10 +123,10 @@ func TestMessageVerifyFailsClosed(t *testing.T) {
 		}, "more than 16"},
 		{"same label twice", func(h http.Header) { h.Add("Signature-Input", h.Get("Signature-Input")) }, `twice: "sig1"`},
 		{"same signature twice", func(h http.Header) { h.Add("Signature", h.Get("Signature")) }, `twice: "sig1"`},
-		{"other label", func(h http.Header) { h.Set("Signature", "sig2=:AAAA:") }, "no bytes of that label"},
-		{"not bytes", func(h http.Header) { h.Set("Signature", `sig1="AAAA"`) }, "no bytes of that label"},
-		{"no bytes", func(h http.Header) { h.Set("Signature", "sig1=::") }, "no bytes of that label"},
-		{"not a list", func(h http.Header) { h.Set("Signature-Input", "sig1=1") }, "not a list"},
+		{"other label", func(h http.Header) { h.Set("Signature", "sig2=:AAAA:") }, "has no bytes of that label"},
+		{"not bytes", func(h http.Header) { h.Set("Signature", `sig1="AAAA"`) }, "has no bytes of that label"},
+		{"no bytes", func(h http.Header) { h.Set("Signature", "sig1=::") }, "has no bytes of that label"},
+		{"not a list", func(h http.Header) { h.Set("Signature-Input", "sig1=1") }, "has no list of components"},
 		{"component not a string", input(`"@method"`, "method"), "not a string in lower case"},
 		{"component in upper case", input(`"@method"`, `"@Method"`), "not a string in lower case"},
 		{"unknown component", input(`"@method"`, `"@verb"`), `"@verb" is not known`},
@@ -329,13 +329,13 @@ func TestMessageSettingsAreChecked(t *testing.T) {
 		`two keys have the id`:                     {Keys: []signature.MessageKey{key, key}},
 		"has no id":                                {Keys: []signature.MessageKey{signature.SharedKey("", signature.StaticKey("x"))}},
 		"MessageKey is empty":                      {Keys: []signature.MessageKey{{}}},
-		`the key "k" is nil`:                       {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.Ed25519, nil)}},
+		"is nil or no private key":                 {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.Ed25519, nil)}},
 		"1024 bits is too small":                   {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.RSAPSSSHA512, small)}},
 		"ed25519.PublicKey is not a key for \"rsa": {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.RSAPSSSHA512, edKey())}},
 		"*ecdsa.PublicKey is not":                  {Keys: []signature.MessageKey{signature.PublicKey("k", signature.ECDSAP256SHA256, noKey)}},
 		`not a key for "ecdsa-p256`:                {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.ECDSAP256SHA256, ecdsaKey(elliptic.P384()))}},
 		`*rsa.PublicKey is not`:                    {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.Ed25519, rsaKey())}},
-		`string is not`:                            {Keys: []signature.MessageKey{signature.PublicKey("k", signature.HMACSHA256, "secret")}},
+		`string is not`:                            {Keys: []signature.MessageKey{signature.PublicKey("k", "hmac-sha256", "secret")}},
 		"Label":                                    {Keys: []signature.MessageKey{key}, Label: "Sig 1"},
 		"Digest is":                                {Keys: []signature.MessageKey{key}, Digest: crypto.MD5},
 		"is negative":                              {Keys: []signature.MessageKey{key}, Lifetime: -1},
@@ -379,7 +379,7 @@ func TestComponentsCannotForgeLines(t *testing.T) {
 		s := signature.MessageSignature{Keys: []signature.MessageKey{key}, Components: []string{"x-a"}}
 		r := post("{}")
 		r.Header["X-A"] = []string{value}
-		assert.Contains(t, s.Sign(r, at).Error(), "not visible ASCII: sign it as x-a;bs")
+		assert.Contains(t, s.Sign(r, at).Error(), "not visible ASCII: a field can be signed with ;bs")
 		s.Components = []string{"x-a;bs"}
 		assert.NoError(t, s.Sign(r, at))
 	}

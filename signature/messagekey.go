@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 )
 
 // Algorithm is a signature algorithm of RFC 9421, by its name in IANA's
@@ -22,12 +23,13 @@ type Algorithm string
 
 // The algorithms. Ed25519 is the one to choose where there is a choice.
 const (
-	HMACSHA256      Algorithm = "hmac-sha256"
 	Ed25519         Algorithm = "ed25519"
 	ECDSAP256SHA256 Algorithm = "ecdsa-p256-sha256"
 	ECDSAP384SHA384 Algorithm = "ecdsa-p384-sha384"
 	RSAPSSSHA512    Algorithm = "rsa-pss-sha512"
 	RSAv15SHA256    Algorithm = "rsa-v1_5-sha256"
+
+	hmacSHA256 Algorithm = "hmac-sha256" // SharedKey's
 )
 
 // MessageKey is a key of [MessageSignature] with its name and the one algorithm
@@ -53,7 +55,7 @@ func SharedKey(id string, secret Key) MessageKey {
 		mac.Write(base)
 		return mac.Sum(nil), nil
 	}
-	return MessageKey{id: id, alg: HMACSHA256, sign: sum, verify: func(ctx context.Context, base, got []byte) (bool, error) {
+	return MessageKey{id: id, alg: hmacSHA256, sign: sum, verify: func(ctx context.Context, base, got []byte) (bool, error) {
 		want, err := sum(ctx, base)
 		return err == nil && hmac.Equal(want, got), err
 	}}
@@ -63,8 +65,8 @@ func SharedKey(id string, secret Key) MessageKey {
 // KMS or an HSM: only Sign and Public are called. RSA keys have at least 2048
 // bits.
 func PrivateKey(id string, alg Algorithm, key crypto.Signer) MessageKey {
-	if key == nil {
-		return MessageKey{id: id, err: fmt.Errorf("signature: the key %q is nil", id)}
+	if !usable(key) {
+		return MessageKey{id: id, err: fmt.Errorf("signature: the key %q is nil or no private key", id)}
 	}
 	k := PublicKey(id, alg, key.Public())
 	k.sign = func(_ context.Context, base []byte) ([]byte, error) {
@@ -73,16 +75,25 @@ func PrivateKey(id string, alg Algorithm, key crypto.Signer) MessageKey {
 		if err != nil {
 			return nil, fmt.Errorf("signature: the key %q cannot sign: %w", id, err)
 		}
-		switch alg {
-		case ECDSAP256SHA256:
-			return fixedECDSA(sum, 32)
-		case ECDSAP384SHA384:
-			return fixedECDSA(sum, 48)
+		if public, ok := key.Public().(*ecdsa.PublicKey); ok {
+			return fixedECDSA(sum, coordinate(public))
 		}
 		return sum, nil
 	}
 	return k
 }
+
+// usable reports a key whose Public does not panic.
+func usable(key crypto.Signer) bool {
+	if private, ok := key.(ed25519.PrivateKey); ok {
+		return len(private) == ed25519.PrivateKeySize
+	}
+	v := reflect.ValueOf(key)
+	return v.IsValid() && (v.Kind() != reflect.Pointer || !v.IsNil())
+}
+
+// coordinate is the length of half a signature.
+func coordinate(key *ecdsa.PublicKey) int { return (key.Curve.Params().BitSize + 7) / 8 }
 
 // PublicKey verifies. The key is an ed25519.PublicKey, an *ecdsa.PublicKey or an
 // *rsa.PublicKey, as the algorithm has it.
@@ -124,6 +135,7 @@ func digestFor(alg Algorithm, base []byte) ([]byte, crypto.SignerOpts) {
 		return sum(crypto.SHA384), crypto.SHA384
 	case RSAPSSSHA512:
 		return sum(crypto.SHA512), &rsa.PSSOptions{SaltLength: 64, Hash: crypto.SHA512}
+	case Ed25519, hmacSHA256:
 	}
 	return base, crypto.Hash(0) // ed25519 signs the text itself
 }
@@ -152,7 +164,7 @@ func verifierFor(alg Algorithm, key crypto.PublicKey) (func(base, sum []byte) bo
 }
 
 func ecdsaVerifier(alg Algorithm, key *ecdsa.PublicKey) func(base, sum []byte) bool {
-	size := (key.Curve.Params().BitSize + 7) / 8
+	size := coordinate(key)
 	return func(base, sum []byte) bool {
 		if len(sum) != 2*size {
 			return false

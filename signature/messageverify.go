@@ -21,7 +21,8 @@ func (s MessageSignature) Verify(r *http.Request, body []byte, now time.Time) (V
 
 // VerifyResponse does the same for a response. Its request, resp.Request, must
 // be the one that was sent if Components has ;req, which ties an answer to its
-// question.
+// question. A Content-Digest is that of the body before net/http unpacks it: ask
+// for it with an Accept-Encoding of your own.
 func (s MessageSignature) VerifyResponse(resp *http.Response, body []byte, now time.Time) (Verified, error) {
 	ctx := context.Background()
 	if resp.Request != nil {
@@ -122,11 +123,11 @@ func readSignature(input fieldMember, sums []fieldMember) (*signed, error) {
 	one := &signed{label: input.key, params: input.params}
 	list, ok := input.value.([]fieldItem)
 	if !ok {
-		return nil, errors.New("Signature-Input is not a list of components")
+		return nil, errors.New("the header Signature-Input has no list of components")
 	}
 	sum, found := memberOf(sums, input.key)
 	if one.sum, ok = sum.value.([]byte); !found || !ok || len(one.sum) == 0 {
-		return nil, errors.New("Signature has no bytes of that label")
+		return nil, errors.New("the header Signature has no bytes of that label")
 	}
 	var err error
 	if one.covered, err = uniqueComponents(list, componentOf); err != nil {
@@ -194,7 +195,7 @@ func (s MessageSignature) verifyOne(ctx context.Context, m message, one *signed,
 	case !good:
 		return Verified{}, refusef("%s: the signature does not match the key %.80q: is what it covers as it came?", one.label, one.keyID)
 	}
-	if covers(one.covered, component{name: contentDigest}) {
+	if coversBody(one.covered) {
 		if err := checkContentDigest(m.header(), func(w io.Writer) error { _, err := w.Write(body); return err }); err != nil {
 			return Verified{}, refusef("%s: %v", one.label, err)
 		}
@@ -212,7 +213,7 @@ func (s MessageSignature) find(ctx context.Context, id string) (MessageKey, int,
 			return key, i, nil
 		}
 	}
-	if s.Lookup == nil || id == "" {
+	if s.Lookup == nil || id == "" || len(id) > maxID {
 		return MessageKey{}, 0, nil
 	}
 	key, err := s.Lookup(ctx, id)

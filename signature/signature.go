@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -107,13 +108,23 @@ func (k Key) bytes(ctx context.Context, what string) ([]byte, error) {
 var errNoGetBody = errors.New("signature: the body must be read to be signed and then once more to be sent: " +
 	"make the request from bytes, a string or a buffer, or set its GetBody")
 
-// checkRequest refuses a request whose target cannot be known before it is sent.
+// checkSigning refuses what cannot be signed so that it holds on the wire.
+func checkSigning(r *http.Request, now time.Time) error {
+	if now.Unix() <= 0 {
+		return errors.New("signature: now is before 1970: pass the time")
+	}
+	return checkRequest(r)
+}
+
+// checkRequest refuses a request whose target is not plain to see.
 func checkRequest(r *http.Request) error {
 	switch {
 	case r.URL == nil:
 		return errors.New("signature: the request has no URL")
 	case r.URL.Opaque != "":
 		return errors.New("signature: the request's URL has an Opaque part: use Path and RawPath, which can be signed")
+	case strings.ContainsFunc(hostOf(r), func(c rune) bool { return c > '~' }):
+		return errors.New("signature: the request's host is not ASCII: write it in punycode, as it is sent")
 	}
 	return nil
 }
@@ -138,6 +149,14 @@ func copyBody(w io.Writer, r *http.Request) error {
 		return fmt.Errorf("signature: the body cannot be read: %w", err)
 	}
 	return nil
+}
+
+// ownFault is what Sign reports where only who verifies can blame the message.
+func ownFault(err error) error {
+	if errors.Is(err, ErrSignature) {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 // setHeader sets a header of a request that may have none at all yet.
