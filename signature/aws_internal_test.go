@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestAWSSuite(t *testing.T) {
 	} {
 		r := awsRequestFor(t, test.method, "https://example.amazonaws.com"+test.target, test.body, test.headers...)
 		a := AWS{Region: "us-east-1", Service: "service", Credentials: StaticAWS(awsID, awsSecret, "")}
-		assert.NoError(t, a.Sign(r, awsNow), test.name)
+		assert.NoError(t, a.Sign(r, awsNow.In(time.FixedZone("", -13*3600))), test.name)
 		assert.Contains(t, r.Header.Get("Authorization"), "Signature="+test.signature, test.name)
 	}
 }
@@ -142,10 +143,12 @@ func TestAWSRewritesTheURL(t *testing.T) {
 
 func TestAWSLeavesOutWhatOthersRewrite(t *testing.T) {
 	t.Parallel()
-	headers := []string{"Proxy-Authorization", "x", "Sec-Fetch-Mode", "x", "X-Forwarded-For", "x", "X-Acme", "x"}
-	for _, name := range awsUnsignedHeaders {
+	headers := []string{"X-Acme", "x"}
+	for name := range strings.SplitSeq("Accept-Encoding Authorization Baggage Cache-Control Connection Content-Length Expect Forwarded From Host Keep-Alive Max-Forwards "+
+		"Pragma Proxy-Authorization Referer Sec-Fetch-Mode Te Traceparent Tracestate Trailer Transfer-Encoding Upgrade User-Agent Via X-Amzn-Trace-Id X-Forwarded-For", " ") {
 		headers = append(headers, name, "x")
 	}
+	assert.True(t, slices.IsSorted(awsUnsignedHeaders), "it is searched as sorted")
 	r := awsRequestFor(t, "GET", "https://b.example/", "", headers...)
 	a := AWS{Region: "r", Service: "execute-api", Credentials: StaticAWS(awsID, awsSecret, "")}
 	assert.NoError(t, a.Sign(r, awsNow))
@@ -156,6 +159,15 @@ func TestAWSLeavesOutWhatOthersRewrite(t *testing.T) {
 	text, names := awsRequest(r, "/", "", "")
 	assert.Equal(t, names, "host;x-acme;x-amz-date")
 	assert.Contains(t, text, "x-acme:x,y\n")
+}
+
+// Some services other than S3 take the hash in a header: it must be the true one.
+func TestAWSContentHashOnRequest(t *testing.T) {
+	t.Parallel()
+	a := AWS{Region: "r", Service: "vpc-lattice-svcs", Credentials: StaticAWS(awsID, awsSecret, "")}
+	r := awsRequestFor(t, "PUT", "https://b.example/", "body", awsContentHash, "asked for")
+	assert.NoError(t, a.Sign(r, awsNow))
+	assert.Equal(t, r.Header.Get(awsContentHash), hexSum("body"))
 }
 
 func TestAWSUnsignedPayload(t *testing.T) {

@@ -58,7 +58,7 @@ var derived = map[string]struct{ request, response bool }{
 func newComponent(name string, params []fieldParam) (component, error) {
 	c := component{name, params}
 	_, isDerived := derived[name]
-	if !isDerived && !isToken(name) || strings.HasPrefix(name, "@") != isDerived {
+	if !isDerived && !isToken(name) {
 		return c, fmt.Errorf("the component %q is not known", name)
 	}
 	for _, p := range params {

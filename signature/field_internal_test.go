@@ -63,7 +63,7 @@ func TestFieldDictionaries(t *testing.T) {
 		assert.NoError(t, err, text)
 		assert.Equal(t, writeList(dict), want)
 	}
-	for _, text := range []string{"a,", ",a", "a b", "A=1", "1=1", "a=", "a=(", "a=(b", "a=(b,c)", "a=(b)c", "a=((b))", "a=(b\tc)", "a=(b(c))"} {
+	for _, text := range []string{"a,", ",a", "a b", "A=1", "1=1", "a=", "a=(", "a=(b", "a=(b,c)", "a=(b)c", "a=((b))", "a=(b\tc)", `a=("b""c")`, "a=(b(c))"} {
 		if dict, err := parseFieldDictionary(text); err == nil {
 			t.Errorf("%q was read as %v", text, dict)
 		}

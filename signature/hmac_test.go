@@ -207,9 +207,28 @@ func TestToleranceHoldsBothWays(t *testing.T) {
 		assert.ErrorIs(t, err, signature.ErrExpired, test.off)
 		assert.Contains(t, err.Error(), "signed at 2023-11-14T22:13:20Z, which is not within")
 	}
-	// A message that is not signed is not called old.
-	_, err := h.Verify(r, []byte("[]"), at.Add(time.Hour))
+	// Nor is a message without its body one that has it.
+	_, err := h.Verify(r, nil, at)
 	assert.ErrorIs(t, err, signature.ErrSignature)
+	// A message that is not signed is not called old.
+	_, err = h.Verify(r, []byte("[]"), at.Add(time.Hour))
+	assert.ErrorIs(t, err, signature.ErrSignature)
+}
+
+// The index tells when a rotation is done, so the first of two alike counts.
+func TestFirstMatchingKeyIsReported(t *testing.T) {
+	t.Parallel()
+	h := signature.GitHub(signature.StaticKey("a"), signature.StaticKey("b"), signature.StaticKey("b"))
+	v, err := h.Verify(post("{}", "X-Hub-Signature-256", "sha256="+hexHMAC("b", "{}")), []byte("{}"), at)
+	assert.NoError(t, err)
+	assert.Equal(t, v.Key, 1)
+
+	// v1a is Standard Webhooks' word only.
+	_, err = h.Verify(post("{}", "X-Hub-Signature-256", "v1a,AAAA"), []byte("{}"), at)
+	assert.Contains(t, err.Error(), "no signature of the form")
+	h.Value = "v1a,{signature}"
+	_, err = h.Verify(post("{}", "X-Hub-Signature-256", "v1a,"+hexHMAC("b", "{}")), []byte("{}"), at)
+	assert.NoError(t, err)
 }
 
 func TestBadKeyIsAnErrorAndNeverAKey(t *testing.T) {
@@ -242,6 +261,9 @@ func TestBadKeyIsAnErrorAndNeverAKey(t *testing.T) {
 		err := signature.StandardWebhooks(signature.StaticKey(secret)).Sign(post("{}"), at)
 		assert.True(t, err != nil, secret)
 		assert.NotContains(t, err.Error(), "plain text!")
+		_, err = signature.StandardWebhooks(signature.StaticKey(secret)).Verify(
+			post("{}", "Webhook-Id", "a", "Webhook-Timestamp", "1700000000", "Webhook-Signature", "v1a,AAAA"), []byte("{}"), at)
+		assert.True(t, err != nil && !errors.Is(err, signature.ErrSignature), secret)
 	}
 }
 

@@ -57,10 +57,10 @@ type received struct {
 	body       []byte
 }
 
-// candidate is a signature of the message, under the prefix that names its kind.
+// candidate is a signature of the message.
 type candidate struct {
-	prefix string
-	sum    []byte
+	ed25519 bool // one of Standard Webhooks' v1a
+	sum     []byte
 }
 
 func (c *recipe) receive(r *http.Request, body []byte) (*received, error) {
@@ -112,7 +112,7 @@ func (c *recipe) parseHeader(r *http.Request, m *received) error {
 		switch {
 		case !known:
 			continue
-		case it.name != "signature":
+		case it.name == "timestamp" || it.name == "id":
 			if _, twice := m.values[it.name]; twice {
 				return refusef("%s holds two of %s", c.Header, it.prefix)
 			}
@@ -123,7 +123,7 @@ func (c *recipe) parseHeader(r *http.Request, m *received) error {
 		if err != nil {
 			return refusef("%s holds a signature that is not %v", c.Header, c.Encoding)
 		}
-		if m.candidates = append(m.candidates, candidate{it.prefix, sum}); len(m.candidates) > maxCandidates {
+		if m.candidates = append(m.candidates, candidate{it.name == "ed25519", sum}); len(m.candidates) > maxCandidates {
 			return refusef("%s holds more than %d signatures", c.Header, maxCandidates)
 		}
 	}
@@ -141,7 +141,7 @@ func (c *recipe) itemOf(text string) (it item, rest string, known bool) {
 		}
 	}
 	if rest, ok := strings.CutPrefix(text, ed25519Prefix); ok && c.webhook {
-		return item{ed25519Prefix, "signature"}, rest, true
+		return item{ed25519Prefix, "ed25519"}, rest, true
 	}
 	return item{}, "", false
 }

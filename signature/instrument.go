@@ -72,7 +72,7 @@ func (k *instrument) sign(text content) ([]byte, error) {
 func (k *instrument) verifyAny(candidates []candidate, text content) (bool, error) {
 	var sums [][]byte
 	for _, c := range candidates {
-		if (c.prefix == ed25519Prefix) == (k.prefix == ed25519Prefix) {
+		if c.ed25519 == (k.prefix == ed25519Prefix) {
 			sums = append(sums, c.sum)
 		}
 	}

@@ -288,20 +288,45 @@ func TestMessageSeveralSignatures(t *testing.T) {
 		_, err := s.Verify(got, []byte("{}"), at)
 		assert.NoError(t, err)
 	}
+	wrongLabel := ours
+	wrongLabel.Label = "proxy"
+	_, err := wrongLabel.Verify(got, []byte("{}"), at)
+	assert.ErrorIs(t, err, signature.ErrSignature)
+
+	// Of several errors the one that comes closest is told, wherever it stands.
+	_, err = anyLabel.Verify(got, []byte("{}"), at.Add(time.Hour))
+	assert.ErrorIs(t, err, signature.ErrExpired)
+	sick := errors.New("directory is down")
+	for _, label := range []string{"aaa", "zzz"} {
+		second := signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("far", signature.StaticKey("c"))}, Label: label}
+		r := post("{}")
+		assert.NoError(t, second.Sign(r, at))
+		assert.NoError(t, ours.Sign(r, at))
+		v := anyLabel
+		v.Lookup = func(context.Context, string) (signature.MessageKey, error) { return signature.MessageKey{}, sick }
+		_, err = v.Verify(received(t, r), []byte("{}"), at)
+		assert.NoError(t, err, "one good signature is enough")
+		_, err = v.Verify(received(t, r), []byte("{}"), at.Add(time.Hour))
+		assert.ErrorIs(t, err, sick)
+	}
+
 	anyLabel.Keys = proxy.Keys
-	_, err := anyLabel.Verify(got, []byte("{}"), at)
+	_, err = anyLabel.Verify(got, []byte("{}"), at)
 	assert.Contains(t, err.Error(), `ours: the key "ours" is not known`)
+	anyLabel.Keys, anyLabel.Nonce = ours.Keys, true
+	_, err = anyLabel.Verify(got, []byte("{}"), at)
+	assert.Contains(t, err.Error(), "it has no nonce")
 }
 
 func TestResponseIsTiedToItsRequest(t *testing.T) {
 	t.Parallel()
 	key := signature.SharedKey("k", signature.StaticKey("secret"))
-	s := signature.MessageSignature{Keys: []signature.MessageKey{key}, Components: []string{"@status", "@method;req", "@path;req", `signature;req;key="sig1"`}}
+	s := signature.MessageSignature{Keys: []signature.MessageKey{key}, Components: []string{"@status", "@method;req", "@path;req", `signature;req;key="sig1"`, "content-digest;req"}}
 	request := post("{}")
 	assert.NoError(t, signature.MessageSignature{Keys: s.Keys}.Sign(request, at))
 	mark, _ := strings.CutPrefix(request.Header.Get("Signature"), "sig1=")
-	input := `("@status" "@method";req "@path";req "signature";req;key="sig1");created=1700000000;keyid="k"`
-	base := "\"@status\": 200\n\"@method\";req: POST\n\"@path\";req: /v1/orders\n\"signature\";req;key=\"sig1\": " + mark + "\n\"@signature-params\": " + input
+	input := `("@status" "@method";req "@path";req "signature";req;key="sig1" "content-digest";req);created=1700000000;keyid="k"`
+	base := "\"@status\": 200\n\"@method\";req: POST\n\"@path\";req: /v1/orders\n\"signature\";req;key=\"sig1\": " + mark + "\n\"content-digest\";req: " + request.Header.Get("Content-Digest") + "\n\"@signature-params\": " + input
 	resp := &http.Response{StatusCode: 200, Header: http.Header{}, Request: request, ContentLength: -1}
 	resp.Header.Set("Signature-Input", "r="+input)
 	resp.Header.Set("Signature", "r=:"+base64HMAC("secret", base)+":")
@@ -350,6 +375,10 @@ func TestMessageSettingsAreChecked(t *testing.T) {
 		"bs together with":                         {Keys: []signature.MessageKey{key}, Components: []string{"x;bs;sf"}},
 		`the parameter "tr"`:                       {Keys: []signature.MessageKey{key}, Components: []string{"x;tr"}},
 		`the parameter "sf"`:                       {Keys: []signature.MessageKey{key}, Components: []string{"@path;sf"}},
+		`the parameter "req"`:                      {Keys: []signature.MessageKey{key}, Components: []string{"@status;req"}},
+		`the component "x";sf=1 has`:               {Keys: []signature.MessageKey{key}, Components: []string{"x;sf=1"}},
+		`the component "@path";key="a" has`:        {Keys: []signature.MessageKey{key}, Components: []string{`@path;key="a"`}},
+		`the parameter "name"`:                     {Keys: []signature.MessageKey{key}, Components: []string{`x;name="a"`}},
 		`the parameter "key"`:                      {Keys: []signature.MessageKey{key}, Components: []string{"x;key=1"}},
 		"the parameters of the component":          {Keys: []signature.MessageKey{key}, Components: []string{`x;key="`}},
 	} {

@@ -43,20 +43,29 @@ func (s MessageSignature) verify(ctx context.Context, m message, body []byte, no
 	if err != nil {
 		return Verified{}, err
 	}
-	var first error
+	var worst error
 	for _, one := range signatures {
 		v, err := s.verifyOne(ctx, m, one, required, body, now)
 		if err == nil {
 			return v, nil
 		}
-		if !errors.Is(err, ErrSignature) && !errors.Is(err, ErrExpired) {
-			return Verified{}, err
-		}
-		if first == nil || errors.Is(err, ErrExpired) {
-			first = err
+		if worst == nil || weight(err) > weight(worst) {
+			worst = err
 		}
 	}
-	return Verified{}, first
+	return Verified{}, worst
+}
+
+// weight has the fault of a key reported rather than an old signature, and that
+// rather than a wrong one, since it comes closest to what would have been good.
+func weight(err error) int {
+	switch {
+	case errors.Is(err, ErrSignature):
+		return 0
+	case errors.Is(err, ErrExpired):
+		return 1
+	}
+	return 2
 }
 
 // signed is one signature of a message, as its headers have it.

@@ -217,6 +217,7 @@ func TestRFC9421Components(t *testing.T) {
 		{"/path", "@query", "?"},
 		{"/path?param=value&foo=bar&baz=batman&qux=", `@query-param;name="baz"`, "batman"},
 		{"/path?param=value&foo=bar&baz=batman&qux=", `@query-param;name="qux"`, ""},
+		{"/path?a=1&&=v&", `@query-param;name=""`, "v"},
 		{"/p?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something", `@query-param;name="var"`, "this%20is%20a%20big%0Amultiline%20value"},
 		{"/p?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something", `@query-param;name="bar"`, "with%20plus%20whitespace"},
 		{"/p?var=this%20is%20a%20big%0Amultiline%20value&bar=with+plus+whitespace&fa%C3%A7ade%22%3A%20=something", `@query-param;name="fa%C3%A7ade%22%3A%20"`, "something"},
