@@ -134,8 +134,8 @@ func readSignature(input fieldMember, sums []fieldMember) (*signed, error) {
 	if !ok {
 		return nil, errors.New("the header Signature-Input has no list of components")
 	}
-	sum, found := memberOf(sums, input.key)
-	if one.sum, ok = sum.value.([]byte); !found || !ok || len(one.sum) == 0 {
+	sum, _ := memberOf(sums, input.key)
+	if one.sum, ok = sum.value.([]byte); !ok || len(one.sum) == 0 {
 		return nil, errors.New("the header Signature has no bytes of that label")
 	}
 	var err error

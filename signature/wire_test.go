@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestSignedIsWhatArrives(t *testing.T) {
 			"host", "content-type", "x-acme", "x-acme;bs"},
 	}
 	withBody := all
-	withBody.Components = append(withBody.Components[:len(all.Components):len(all.Components)], "content-length", "content-digest")
+	withBody.Components = slices.Concat(all.Components, []string{"content-length", "content-digest"})
 	header := signature.SignedRequest(signature.StaticKey("secret"))
 	header.Content = "{header:X-Acme}\n{target}\n" + header.Content
 	schemes := []both{all, signature.MessageSignature{Keys: all.Keys}, signature.SignedRequest(signature.StaticKey("secret")), header}
@@ -49,7 +50,7 @@ func TestSignedIsWhatArrives(t *testing.T) {
 	defer server.Close()
 	for _, target := range []string{"", "/", "/a%20b/%2F/é;x=1/(c)", "//x/../y", "/?", "/?a=1&b=%20+c&&d", "/p?q=a?b/c#fragment"} {
 		for _, body := range []string{"", "a body"} {
-			for _, scheme = range append(schemes[:len(schemes):len(schemes)], map[bool]both{true: withBody, false: all}[body != ""]) {
+			for _, scheme = range slices.Concat(schemes, []both{map[bool]both{true: withBody, false: all}[body != ""]}) {
 				method := map[bool]string{true: http.MethodPut, false: http.MethodGet}[body != ""]
 				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, strings.NewReader(body))
 				assert.NoError(t, err)
