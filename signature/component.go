@@ -162,7 +162,7 @@ func (c component) derive(m message) (string, error) {
 	r := m.request
 	switch c.name {
 	case "@method":
-		return requestValue(r, part{name: "method"})
+		return methodOf(r), nil
 	case "@target-uri":
 		return schemeOf(r) + "://" + authorityOf(r) + targetOf(r), nil
 	case "@authority":
@@ -195,14 +195,7 @@ func schemeOf(r *http.Request) string {
 
 // authorityOf is the host without the scheme's own port (RFC 9421, section 2.2.3).
 func authorityOf(r *http.Request) string {
-	host := strings.ToLower(hostOf(r))
-	switch schemeOf(r) {
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	case "http":
-		return strings.TrimSuffix(host, ":80")
-	}
-	return host
+	return withoutPort(schemeOf(r), strings.ToLower(hostOf(r)))
 }
 
 // queryParam is the parameter's value, escaped anew (RFC 9421, section 2.2.8).

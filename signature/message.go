@@ -59,7 +59,7 @@ type MessageSignature struct {
 	// request that brings the header keeps its own, if it is true.
 	Digest crypto.Hash
 
-	// MaxAge is how old a signature may be, whenever it says that it expires:
+	// MaxAge is how old a signature may be, whatever it says of its expiry:
 	// Tolerance if zero.
 	MaxAge time.Duration
 	// Tolerance is how far ahead of ours the signer's clock may be:
