@@ -236,9 +236,9 @@ func formEscape(s string) string {
 
 // field is a header's value (RFC 9421, section 2.1).
 func (c component) field(m message) (string, error) {
-	values := slices.Clone(m.header().Values(c.name))
+	values := implied(m, c.name)
 	if len(values) == 0 {
-		values = implied(m, c.name)
+		values = slices.Clone(m.header().Values(c.name))
 	}
 	if len(values) == 0 {
 		return "", fmt.Errorf("the component %v is not in the message", c)
@@ -260,7 +260,7 @@ func (c component) field(m message) (string, error) {
 	return text, nil
 }
 
-// implied are the headers that net/http keeps elsewhere.
+// implied are the headers that net/http keeps elsewhere, and sends from there.
 func implied(m message, name string) []string {
 	switch {
 	case m.response != nil:

@@ -338,6 +338,9 @@ func TestResponseIsTiedToItsRequest(t *testing.T) {
 	resp.Request = other
 	_, err = s.VerifyResponse(resp, nil, at)
 	assert.ErrorIs(t, err, signature.ErrSignature)
+	resp.Request = &http.Request{}
+	_, err = s.VerifyResponse(resp, nil, at)
+	assert.Contains(t, err.Error(), "no URL")
 	resp.Request = nil
 	_, err = s.VerifyResponse(resp, nil, at)
 	assert.Contains(t, err.Error(), "at hand")

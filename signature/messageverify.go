@@ -26,6 +26,9 @@ func (s MessageSignature) Verify(r *http.Request, body []byte, now time.Time) (V
 func (s MessageSignature) VerifyResponse(resp *http.Response, body []byte, now time.Time) (Verified, error) {
 	ctx := context.Background()
 	if resp.Request != nil {
+		if err := checkRequest(resp.Request); err != nil {
+			return Verified{}, err
+		}
 		ctx = resp.Request.Context()
 	}
 	return s.verify(ctx, message{request: resp.Request, response: resp}, body, now)

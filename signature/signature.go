@@ -66,8 +66,13 @@ type refusal struct {
 func (e *refusal) Error() string { return e.text }
 func (e *refusal) Unwrap() error { return e.sentinel }
 
+// refusef cuts the text short: some of it is the message's own.
 func refusef(format string, args ...any) error {
-	return &refusal{ErrSignature, "signature: " + fmt.Sprintf(format, args...)}
+	text := fmt.Sprintf("signature: "+format, args...)
+	if len(text) > maxText {
+		text = text[:maxText] + "..."
+	}
+	return &refusal{ErrSignature, text}
 }
 
 func expiredf(format string, args ...any) error {
@@ -188,4 +193,5 @@ func oneHeader(h http.Header, name string) (string, error) {
 const (
 	maxHeader     = 16 << 10 // bytes of a header that is parsed
 	maxCandidates = 16       // signatures that are tried
+	maxText       = 300      // bytes of an error's text
 )

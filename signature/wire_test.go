@@ -55,6 +55,7 @@ func TestSignedIsWhatArrives(t *testing.T) {
 				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, strings.NewReader(body))
 				assert.NoError(t, err)
 				r.Header.Set("Content-Type", "text/plain")
+				r.Header["Host"], r.Header["Content-Length"] = []string{"not.sent.example"}, []string{"7000"} // net/http sends its own
 				r.Header["X-Acme"] = []string{"  some   value  "}
 				assert.NoError(t, scheme.Sign(r, at), target)
 				resp, err := server.Client().Do(r)
@@ -160,6 +161,8 @@ func TestWorkForStrangersIsBounded(t *testing.T) {
 		assert.Contains(t, err.Error(), want)
 	}
 	assert.Equal(t, asked, 1)
+	_, err := s.Verify(post("{}", "Signature-Input", `sig1=("`+strings.Repeat("a", 1000)+`";tr)`, "Signature", "sig1=:AAAA:"), []byte("{}"), at)
+	assert.Equal(t, len(err.Error()), 303)
 }
 
 func TestAWSKeyIsNeverPrinted(t *testing.T) {
