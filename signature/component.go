@@ -289,13 +289,10 @@ func (c component) member(text string) (string, error) {
 	return "", fmt.Errorf("the component %v is not in the message", c)
 }
 
-// structured writes a field in its one strict form. Which kind it is of the
-// name alone does not tell; where a text can be read as two, both are written
-// alike.
+// structured writes a field in its one strict form. Which kind it is its name
+// does not tell: an item is a list of one, and what can be read as a list and as
+// a dictionary is written alike.
 func (c component) structured(text string) (string, error) {
-	if it, err := parseFieldItem(text); err == nil {
-		return it.String(), nil
-	}
 	if list, err := parseFieldList(text); err == nil {
 		return writeList(list), nil
 	}
