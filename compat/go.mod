@@ -9,6 +9,7 @@ tool github.com/stripe/stripe-mock
 require (
 	github.com/aplomb-go/aplomb v0.0.0-00010101000000-000000000000
 	github.com/aws/aws-sdk-go-v2 v1.48.0
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 )
 
 require (
