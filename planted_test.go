@@ -22,6 +22,7 @@ import (
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
 	"github.com/aplomb-go/aplomb/oauth"
+	"github.com/aplomb-go/aplomb/signature"
 )
 
 // plants are secrets of every kind that a client meets, one a place.
@@ -110,7 +111,7 @@ func TestLaw05_NothingPlantedIsPrinted(t *testing.T) {
 			j.print(c)
 			j.WriteString(aplomb.Explain(c))
 			for range 7 {
-				time.Sleep(time.Minute)
+				pause(time.Minute)
 				var resp aplomb.Response
 				_, err := aplomb.Post[order](context.Background(), c, "/v1/{id}", aplomb.Path("id", "1"), aplomb.Capture(&resp),
 					aplomb.JSON(map[string]any{"secret": plants["JSON field"], "id": 1}))
@@ -183,6 +184,9 @@ func settingsDump(t *testing.T) []any {
 	return []any{
 		auth, &auth, aplomb.Breaker{}, aplomb.Bulkhead{}, aplomb.ByCursor{}, aplomb.ByLink{}, aplomb.ByOffset{}, aplomb.ByPage{}, aplomb.ByURL{},
 		aplomb.Claim{}, aplomb.Fleet{Store: aplomb.NewMemoryStore()}, aplomb.Hedge{}, aplomb.Hooks{}, aplomb.Idempotency{}, aplomb.Logging{},
+		signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))), signature.MessageKey{}, signature.AWSCredentials{}, signature.Verified{},
+		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
+		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
 		aplomb.NewMemoryStore(), aplomb.RateLimit{}, aplomb.Retry{}, aplomb.StoreEvent{}, aplomb.Timeouts{}, aplomb.BreakerEvent{},
 	}
 }
@@ -192,7 +196,7 @@ func everyStruct(t *testing.T, seen map[string]bool) {
 	t.Helper()
 	api, err := os.ReadFile("testdata/api.txt")
 	assert.NoError(t, err)
-	for _, m := range regexp.MustCompile(`(?m)^(aplomb|oauth): type (\w+)\S* .*?struct`).FindAllStringSubmatch(string(bytes.ReplaceAll(api, []byte("[T any]"), nil)), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^(aplomb|oauth|signature): type (\w+)\S* .*?struct`).FindAllStringSubmatch(string(bytes.ReplaceAll(api, []byte("[T any]"), nil)), -1) {
 		assert.True(t, seen[m[1]+"."+m[2]], m[1]+"."+m[2]+" was never printed")
 	}
 }

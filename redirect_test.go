@@ -14,6 +14,7 @@ import (
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/signature"
 )
 
 const planted = "pl4nted-cr3dential"
@@ -40,19 +41,22 @@ func attachments() map[string]attachment {
 			r.Header.Set("X-Signature", planted)
 			return nil
 		}))}},
-		"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
-		"userinfo":       {userinfo: "u:" + planted + "@"},
-		"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
-		"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
-		"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
-		"call Header":    {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
-		"call X-Header":  {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
-		"call Query":     {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
-		"call Auth":      {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
-		"own header":     {header: [2]string{"X-Api-Key", planted}},
-		"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
-		"own query":      {query: "?api_key=" + planted},
-		"IdempotencyKey": {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
+		"HMAC":              {client: []aplomb.Option{aplomb.Sign(signature.SignedRequest(signature.StaticKey(planted)))}},
+		"AWS":               {client: []aplomb.Option{aplomb.Sign(signature.AWS{Region: "eu-central-1", Service: "s3", Credentials: signature.StaticAWS(planted, planted, planted)})}},
+		"message signature": {client: []aplomb.Option{aplomb.Sign(signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey(planted, signature.StaticKey(planted))}})}},
+		"AuthFunc":          {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
+		"userinfo":          {userinfo: "u:" + planted + "@"},
+		"client Header":     {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
+		"client Cookie":     {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
+		"client Query":      {client: []aplomb.Option{aplomb.Query("key", planted)}},
+		"call Header":       {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
+		"call X-Header":     {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
+		"call Query":        {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
+		"call Auth":         {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
+		"own header":        {header: [2]string{"X-Api-Key", planted}},
+		"own auth":          {header: [2]string{"Authorization", "Bearer " + planted}},
+		"own query":         {query: "?api_key=" + planted},
+		"IdempotencyKey":    {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
 	}
 }
 

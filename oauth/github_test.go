@@ -62,7 +62,7 @@ func TestGitHubApp(t *testing.T) {
 			_, err = aplomb.Get[struct{}](context.Background(), c, "/user")
 			assert.NoError(t, err)
 			equal(t, issued, want+1)
-			time.Sleep(time.Hour)
+			pause(time.Hour)
 		}
 	})
 	for want, app := range map[string]oauth.GitHubApp{
