@@ -120,6 +120,9 @@ func (t *Tokens) Token(ctx context.Context) (Token, error) {
 	if err := t.check(); err != nil {
 		return Token{}, err
 	}
+	if ctx.Value(fetching{t}) != nil {
+		return Token{}, errOwnToken
+	}
 	t.mu.Lock()
 	now := time.Now()
 	if g := t.current; g.alive(now) {

@@ -208,7 +208,39 @@ func TestTokensServedWhileRefreshFails(t *testing.T) {
 		assert.True(t, events[0].Err == nil && !events[0].Expiry.IsZero() && events[1].Err != nil)
 		i.set(func(i *issuer) { i.down = nil })
 		time.Sleep(30 * time.Second)
-		assert.Contains(t, value(t, tokens), "t")
+		assert.Equal(t, value(t, tokens), fmt.Sprintf("t%d", i.fetches()))
+
+		// What failed is forgotten: the next failure is the first one again.
+		i.set(func(i *issuer) { i.down = errors.New("issuer away") })
+		c := newClient(t, aplombtest.NewServer(t, script(status(403), status(401))), tokens)
+		_, err := get(t, c)
+		assert.NotContains(t, err.Error(), "failed")
+		time.Sleep(time.Hour)
+		assert.Contains(t, value(t, tokens), "issuer away")
+		assert.Equal(t, events[len(events)-1].RetryAt, time.Now().Add(time.Second))
+	})
+}
+
+// A Fetch that needs its own token is told so, at once.
+func TestTokensOfTheirOwnClient(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(body(`{"id":"t1"}`), ok)
+		var c *aplomb.Client
+		var opts []aplomb.CallOption
+		tokens := aplomb.Fixed(&aplomb.Tokens{Fetch: func(ctx context.Context, _ aplomb.Token) (aplomb.Token, error) {
+			o, err := aplomb.Post[order](ctx, c, "/login", opts...)
+			return aplomb.Token{Value: aplomb.NewSecret(o.ID)}, err
+		}})
+		c = newClient(t, aplombtest.NewServer(t, h), tokens)
+		start := time.Now()
+		_, err := get(t, c)
+		assert.Contains(t, fmt.Sprint(err), "Tokens.Fetch needs what it is to fetch, so give its request NoAuth()")
+		assert.Equal(t, time.Since(start), 0)
+		opts = append(opts, aplomb.NoAuth())
+		time.Sleep(time.Second)
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.count(), 2)
 	})
 }
 
