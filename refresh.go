@@ -184,9 +184,6 @@ func (t *Tokens) replace(ctx context.Context, refused func(Secret) bool) bool {
 // a secrets manager, is still handed out until there is another: the refusal may
 // be the API's own mistake, and the manager may be away.
 func (t *Tokens) end(g *generation, now time.Time) {
-	if g.proved {
-		t.forced.reset()
-	}
 	t.forced.next(now, t.random01())
 	if g.Expiry.IsZero() {
 		g.refused, g.proved = true, false
