@@ -420,7 +420,7 @@ func TestTokensLateAnswers(t *testing.T) {
 				requests++
 				switch carried := r.Header.Get("Authorization"); {
 				case r.URL.Path == "/slow" && carried == "Bearer t1":
-					time.Sleep(30*time.Second + time.Second/2)
+					time.Sleep(20*time.Second + time.Second/2)
 					status(late)(w, r)
 				case carried == "Bearer t2" && r.URL.Path == "/slow", carried == "Bearer t1" && requests == 1:
 					ok(w, r)
@@ -435,7 +435,7 @@ func TestTokensLateAnswers(t *testing.T) {
 				_, err := aplomb.Get[struct{}](context.Background(), c, "/slow")
 				slow <- err
 			}()
-			time.Sleep(30 * time.Second)
+			time.Sleep(20 * time.Second)
 			_, err = get(t, c) // t1 is refused, and t2 at sight
 			assert.Equal(t, aplomb.StatusCode(err), 401)
 			err = <-slow
