@@ -1,4 +1,4 @@
-// Package oauth starts a real authorization server for tests: zitadel/oidc with
+// Package authserver starts a real authorization server for tests: zitadel/oidc with
 // its example's in-memory storage, on a loopback port.
 //
 // It knows three clients and these grants:
@@ -9,7 +9,7 @@
 //
 // Refresh tokens rotate; one shown twice revokes its family. An assertion is
 // taken once, and its audience is the issuer. Of DPoP it knows nothing.
-package oauth
+package authserver
 
 import (
 	"context"
