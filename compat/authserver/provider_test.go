@@ -3,6 +3,7 @@ package authserver_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -34,10 +35,13 @@ func TestClientCredentials(t *testing.T) {
 		p.RevokeAll()
 		userinfo(t, p, token.AccessToken, 401)
 	}
-	config := clientcredentials.Config{ClientID: authserver.WebID, ClientSecret: "another", TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}
-	_, err := config.Token(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "invalid_client") {
-		t.Errorf("a wrong secret: %v", err)
+	for style, status := range map[oauth2.AuthStyle]int{oauth2.AuthStyleInHeader: 401, oauth2.AuthStyleInParams: 400} {
+		config := clientcredentials.Config{ClientID: authserver.WebID, ClientSecret: "another", TokenURL: p.TokenURL, AuthStyle: style}
+		_, err := config.Token(t.Context())
+		refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
+		if !ok || refusal.ErrorCode != "invalid_client" || refusal.Response.StatusCode != status {
+			t.Errorf("a wrong secret, by style %d: %v", style, err)
+		}
 	}
 }
 
@@ -97,6 +101,20 @@ func TestPublicClientNeedsPKCE(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := back.Query().Get("error"); got != "invalid_request" || back.Query().Get("code") != "" {
+		t.Errorf("sent back to %s", back)
+	}
+}
+
+func TestDenyLogin(t *testing.T) {
+	t.Parallel()
+	p := authserver.Start(t)
+	config := oauth2.Config{ClientID: authserver.AppID, RedirectURL: authserver.RedirectURI, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL}}
+	back, err := p.DenyLogin(t.Context(), config.AuthCodeURL("state-1", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := back.Query()
+	if q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Has("code") || !strings.HasPrefix(back.String(), authserver.RedirectURI) {
 		t.Errorf("sent back to %s", back)
 	}
 }
