@@ -1,0 +1,187 @@
+package signature
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A Signer signs requests. [HMAC], [AWS] and [MessageSignature] are signers.
+type Signer interface {
+	// Sign signs r as it is, so everything else must be in place. It may set
+	// headers and, for [AWS], write the URL and the host in another form; hand
+	// it a copy, made for this attempt. The body is read through r.GetBody and
+	// r.Body is left alone. now is the server's time as well as the caller
+	// knows it. Safe for concurrent use.
+	Sign(r *http.Request, now time.Time) error
+}
+
+// A Verifier tells whether a request is signed by a known key. [HMAC] and
+// [MessageSignature] are verifiers.
+type Verifier interface {
+	// Verify checks the signature of r, whose body has been read into body,
+	// byte for byte as it came. Its error is [ErrSignature] or [ErrExpired]
+	// where the request is to blame, and anything else where a key or the
+	// description is. Safe for concurrent use.
+	Verify(r *http.Request, body []byte, now time.Time) (Verified, error)
+}
+
+// Verified is what a good signature vouches for.
+type Verified struct {
+	// Key is the index of the key that matched, in the order they were given;
+	// when the last old key stops matching, a rotation is done. It is -1 for a
+	// key that [MessageSignature.Lookup] found.
+	Key int
+	// KeyID is the name that the signature gives its key; "" where it gives none.
+	KeyID string
+	// ID is the signed message id or nonce; "" where the scheme has none. A
+	// signature is good as often as it is sent: who must not act twice
+	// remembers ids.
+	ID string
+	// Time is when it was signed; zero where the scheme does not say, as
+	// GitHub's does not: then nothing is too old.
+	Time time.Time
+}
+
+var (
+	// ErrSignature means that a message is not signed by any of the keys: the
+	// signature is missing, malformed, does not match or covers too little. The
+	// error that wraps it says which.
+	ErrSignature = errors.New("signature: not signed by a known key")
+	// ErrExpired means that a message is well signed, but too long ago or by a
+	// clock that is too far ahead.
+	ErrExpired = errors.New("signature: signed outside the allowed time")
+)
+
+// refusal is a message's fault, in words of its own.
+type refusal struct {
+	sentinel error
+	text     string
+}
+
+func (e *refusal) Error() string { return e.text }
+func (e *refusal) Unwrap() error { return e.sentinel }
+
+func refusef(format string, args ...any) error {
+	return &refusal{ErrSignature, "signature: " + fmt.Sprintf(format, args...)}
+}
+
+func expiredf(format string, args ...any) error {
+	return &refusal{ErrExpired, "signature: " + fmt.Sprintf(format, args...)}
+}
+
+// Key hands out a secret's bytes whenever one is needed, so that a rotated one
+// is picked up without a restart; let it cache. A Key that gives nothing is an
+// error and never a key: with an empty one anybody can sign.
+//
+//	func(ctx context.Context) ([]byte, error) {
+//		s, err := aplomb.Env("ACME_SECRET").Secret(ctx)
+//		return []byte(s.Reveal()), err
+//	}
+type Key func(ctx context.Context) ([]byte, error)
+
+// StaticKey is a Key given in the program, most often in a test.
+func StaticKey(secret string) Key {
+	return func(context.Context) ([]byte, error) { return []byte(secret), nil }
+}
+
+// bytes asks the key, which is called what in errors.
+func (k Key) bytes(ctx context.Context, what string) ([]byte, error) {
+	if k == nil {
+		return nil, fmt.Errorf("signature: %s is nil: use StaticKey or a function", what)
+	}
+	secret, err := k(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("signature: %s cannot be had: %w", what, err)
+	}
+	if len(secret) == 0 {
+		return nil, fmt.Errorf("signature: %s is empty: anybody could sign with it", what)
+	}
+	return secret, nil
+}
+
+// errNoGetBody says how to mend a body that cannot be read for signing.
+var errNoGetBody = errors.New("signature: the body must be read to be signed and then once more to be sent: " +
+	"make the request from bytes, a string or a buffer, or set its GetBody")
+
+// checkSigning refuses what cannot be signed so that it holds on the wire.
+func checkSigning(r *http.Request, now time.Time) error {
+	if now.Unix() <= 0 {
+		return errors.New("signature: now is before 1970: pass the time")
+	}
+	return checkRequest(r)
+}
+
+// checkRequest refuses a request whose target is not plain to see.
+func checkRequest(r *http.Request) error {
+	switch {
+	case r.URL == nil:
+		return errors.New("signature: the request has no URL")
+	case r.URL.Opaque != "":
+		return errors.New("signature: the request's URL has an Opaque part: use Path and RawPath, which can be signed")
+	case strings.ContainsFunc(hostOf(r), func(c rune) bool { return c > '~' }):
+		return errors.New("signature: the request's host is not ASCII: write it in punycode, as it is sent")
+	}
+	return nil
+}
+
+// hasBody reports whether r brings a body; an unknown length counts as one.
+func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
+
+// copyBody writes r's body to w and leaves r.Body where it was.
+func copyBody(w io.Writer, r *http.Request) error {
+	if !hasBody(r) {
+		return nil
+	}
+	if r.GetBody == nil {
+		return errNoGetBody
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return fmt.Errorf("signature: the body cannot be read again: %w", err)
+	}
+	defer body.Close()
+	if _, err := io.Copy(w, body); err != nil {
+		return fmt.Errorf("signature: the body cannot be read: %w", err)
+	}
+	return nil
+}
+
+// ownFault is what Sign reports where only who verifies can blame the message.
+func ownFault(err error) error {
+	if errors.Is(err, ErrSignature) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+// setHeader sets a header of a request that may have none at all yet.
+func setHeader(r *http.Request, name, value string) {
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	r.Header.Set(name, value)
+}
+
+// oneHeader returns the only value of a header: of two, one is not what was signed.
+func oneHeader(h http.Header, name string) (string, error) {
+	values := h.Values(name)
+	switch {
+	case len(values) == 0 || values[0] == "":
+		return "", refusef("the header %s is missing", name)
+	case len(values) > 1:
+		return "", refusef("the header %s is there %d times", name, len(values))
+	case len(values[0]) > maxHeader:
+		return "", refusef("the header %s is longer than %d bytes", name, maxHeader)
+	}
+	return values[0], nil
+}
+
+const (
+	maxHeader     = 16 << 10 // bytes of a header that is parsed
+	maxCandidates = 16       // signatures that are tried
+)

@@ -1,0 +1,173 @@
+package signature_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/signature"
+)
+
+// both signs and verifies.
+type both interface {
+	signature.Signer
+	signature.Verifier
+}
+
+// TestSignedIsWhatArrives sends signed requests through net/http: what Sign
+// reads of an outgoing request must be what Verify reads of the received one.
+func TestSignedIsWhatArrives(t *testing.T) {
+	t.Parallel()
+	all := signature.MessageSignature{
+		Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey("secret"))},
+		Components: []string{"@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query",
+			"host", "content-type", "x-acme", "x-acme;bs"},
+	}
+	withBody := all
+	withBody.Components = append(withBody.Components[:len(all.Components):len(all.Components)], "content-length", "content-digest")
+	header := signature.SignedRequest(signature.StaticKey("secret"))
+	header.Content = "{header:X-Acme}\n{target}\n" + header.Content
+	schemes := []both{all, signature.MessageSignature{Keys: all.Keys}, signature.SignedRequest(signature.StaticKey("secret")), header}
+
+	var scheme both
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if _, err := scheme.Verify(r, body, at); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+		}
+	}))
+	defer server.Close()
+	for _, target := range []string{"", "/", "/a%20b/%2F/é;x=1/(c)", "//x/../y", "/?", "/?a=1&b=%20+c&&d", "/p?q=a?b/c#fragment"} {
+		for _, body := range []string{"", "a body"} {
+			for _, scheme = range append(schemes[:len(schemes):len(schemes)], map[bool]both{true: withBody, false: all}[body != ""]) {
+				method := map[bool]string{true: http.MethodPut, false: http.MethodGet}[body != ""]
+				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, strings.NewReader(body))
+				assert.NoError(t, err)
+				r.Header.Set("Content-Type", "text/plain")
+				r.Header["X-Acme"] = []string{"  some   value  "}
+				assert.NoError(t, scheme.Sign(r, at), target)
+				resp, err := server.Client().Do(r)
+				assert.NoError(t, err)
+				text, _ := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				assert.Equal(t, resp.StatusCode, http.StatusOK, target, string(text))
+			}
+		}
+	}
+}
+
+// A digest that is covered in another form than plain is checked all the same.
+func TestContentDigestInEachForm(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{"content-digest", "content-digest;bs", "content-digest;sf", `content-digest;key="sha-256"`} {
+		s := signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey("secret"))}, Components: []string{form}}
+		r := post("{}")
+		assert.NoError(t, s.Sign(r, at), form)
+		_, err := s.Verify(received(t, r), []byte("{}"), at)
+		assert.NoError(t, err, form)
+		_, err = s.Verify(received(t, r), []byte("[]"), at)
+		assert.ErrorIs(t, err, signature.ErrSignature, form)
+		assert.Contains(t, err.Error(), "is not that of the body")
+	}
+	s := signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey("secret"))}, Components: []string{`content-digest;key="md5"`}}
+	assert.Contains(t, s.Check().Error(), "proves nothing about the body")
+}
+
+func TestSignRefusesWhatCannotHold(t *testing.T) {
+	t.Parallel()
+	key := signature.StaticKey("secret")
+	for _, s := range []signature.Signer{
+		signature.SignedRequest(key),
+		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", key)}},
+		signature.AWS{Region: "r", Service: "s3", Credentials: signature.StaticAWS("id", "secret", "")},
+	} {
+		assert.Contains(t, s.Sign(post("{}"), time.Time{}).Error(), "before 1970")
+		r := post("{}")
+		r.URL.Host, r.Host = "bücher.example", ""
+		assert.Contains(t, s.Sign(r, at).Error(), "punycode")
+		r.URL = nil
+		r.Host = "x"
+		assert.Contains(t, s.Sign(r, at).Error(), "no URL")
+		if v, ok := s.(signature.Verifier); ok {
+			_, err := v.Verify(r, nil, at)
+			assert.Contains(t, err.Error(), "no URL")
+		}
+	}
+}
+
+// ErrSignature blames a message, which one's own is not.
+func TestSignDoesNotBlameTheMessage(t *testing.T) {
+	t.Parallel()
+	h := signature.GitHub(signature.StaticKey("secret"))
+	h.Content = "{header:X-Absent}:{body}"
+	err := h.Sign(post("{}"), at)
+	assert.Contains(t, err.Error(), "X-Absent is missing")
+	assert.True(t, !errors.Is(err, signature.ErrSignature))
+	_, err = h.Verify(post("{}", "X-Hub-Signature-256", githubValue), []byte("{}"), at)
+	assert.ErrorIs(t, err, signature.ErrSignature)
+}
+
+func TestUnusablePrivateKeysDoNotPanic(t *testing.T) {
+	t.Parallel()
+	for _, key := range []signature.MessageKey{
+		signature.PrivateKey("k", signature.RSAPSSSHA512, (*rsa.PrivateKey)(nil)),
+		signature.PrivateKey("k", signature.ECDSAP256SHA256, (*ecdsa.PrivateKey)(nil)),
+		signature.PrivateKey("k", signature.Ed25519, ed25519.PrivateKey{1}),
+		signature.PublicKey("k", signature.Ed25519, ed25519.PublicKey{1}),
+		signature.PublicKey("k", signature.RSAPSSSHA512, &rsa.PublicKey{}),
+		signature.PublicKey("k", signature.ECDSAP256SHA256, &ecdsa.PublicKey{}),
+		signature.PublicKey("k", signature.Ed25519, nil),
+	} {
+		assert.True(t, signature.MessageSignature{Keys: []signature.MessageKey{key}}.Check() != nil)
+	}
+}
+
+// Before a signature is checked, whoever sends it decides how much is read.
+func TestWorkForStrangersIsBounded(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	s := signature.MessageSignature{Components: []string{"@method"}, Lookup: func(context.Context, string) (signature.MessageKey, error) {
+		asked++
+		return signature.SharedKey("k", signature.StaticKey("secret")), nil
+	}}
+	var components, params strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&components, ` "x%d"`, i)
+	}
+	for i := range 300 {
+		fmt.Fprintf(&params, ";p%d", i)
+	}
+	for want, input := range map[string]string{
+		"more than 128 components": `("@method"` + components.String() + `);created=1700000000;keyid="k"`,
+		"more than 256 parameters": `("@method")` + params.String(),
+		"longer than 16384 bytes":  `("@method" "x-long";sf);created=1700000000;keyid="k"`,
+		`is not known`:             `("@method");created=1700000000;keyid="` + strings.Repeat("k", 300) + `"`,
+	} {
+		r := post("{}", "Signature-Input", "sig1="+input, "Signature", "sig1=:AAAA:", "X-Long", strings.Repeat("a", 20000))
+		_, err := s.Verify(r, []byte("{}"), at)
+		assert.ErrorIs(t, err, signature.ErrSignature)
+		assert.Contains(t, err.Error(), want)
+	}
+	assert.Equal(t, asked, 1)
+}
+
+func TestAWSKeyIsNeverPrinted(t *testing.T) {
+	t.Parallel()
+	credentials := signature.StaticAWS("AKIDEXAMPLE", "hush", "hush-token")
+	c, err := credentials(t.Context())
+	assert.NoError(t, err)
+	a := signature.AWS{Region: "r", Service: "s3", Credentials: credentials}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		assert.NotContains(t, fmt.Sprintf(verb+verb, a, c), "hush")
+	}
+}
