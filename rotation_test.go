@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,31 @@ func TestRotationOfAFile(t *testing.T) {
 			assert.NoError(t, err)
 		}
 		assert.Equal(t, h.count(), 3)
+	})
+}
+
+// Refusals come in one after the other: those that come in while the next secret
+// is fetched wait for it too.
+func TestSecretFuncServesWhoIsRefusedLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		source := aplomb.SecretFunc(func(context.Context) (string, error) {
+			asked++
+			pause(100 * time.Millisecond)
+			return fmt.Sprintf("key-%d", asked), nil
+		})
+		known, n := "key-1", atomic.Int64{}
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pause(time.Duration(n.Add(1)) * time.Millisecond)
+			accepting(known)(w, r)
+		})
+		c := newClient(t, aplombtest.NewServer(t, api), aplomb.APIKey("X-Api-Key", source))
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		known = "key-2"
+		errs, _ := crowd(c, 50, nil)
+		assert.NoError(t, errors.Join(errs...))
+		assert.Equal(t, asked, 2)
 	})
 }
 
