@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -169,22 +170,19 @@ func (v *fakeVault) answer(w http.ResponseWriter, more map[string]any) {
 		"lease_id":   "", "renewable": false, "lease_duration": 0,
 		"data": nil, "wrap_info": nil, "warnings": nil, "auth": nil,
 	}
-	for name, value := range more {
-		all[name] = value
-	}
-	_ = json.NewEncoder(w).Encode(all)
+	maps.Copy(all, more)
+	_ = json.NewEncoder(w).Encode(all) //nolint:errchkjson // what is in there can be encoded
 }
 
 func refuse(w http.ResponseWriter, status int, reasons ...string) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": append([]string{}, reasons...)})
+	_ = json.NewEncoder(w).Encode(map[string][]string{"errors": append([]string{}, reasons...)})
 }
 
 // fakeAPI is an API that knows one key at a time.
 type fakeAPI struct {
 	mu     sync.Mutex
 	key    string
-	header string
 	served int
 }
 
