@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +59,27 @@ type Attempt struct {
 
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
+}
+
+// Format prints one line for every verb: the request and the response may hold
+// what is for no log.
+func (a *Attempt) Format(f fmt.State, verb rune) { formatLine(f, verb, a.summary()) }
+
+// LogValue is what slog prints.
+func (a *Attempt) LogValue() slog.Value { return slog.StringValue(a.summary()) }
+
+// MarshalJSON gives the line alone.
+func (a *Attempt) MarshalJSON() ([]byte, error) { return lineJSON(a.Operation, a.summary()) }
+
+func (a *Attempt) summary() string {
+	line := "attempt " + strconv.Itoa(a.Number) + " of " + a.Operation
+	if a.Response != nil {
+		line += ": status " + strconv.Itoa(a.Response.StatusCode)
+	}
+	if a.Err != nil {
+		line += ": " + safeText(a.Err, secretsOf(a))
+	}
+	return line
 }
 
 // Peek returns up to limit bytes of the response body and leaves the body as it

@@ -207,8 +207,8 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 	if len(auths) > 0 {
 		a.auth.Store(&auths[0])
 		own := r.Clone(r.Context())
-		for _, auth := range auths {
-			if err := auth.Attach(own); err != nil {
+		for i := range auths {
+			if err := auths[i].Attach(own); err != nil {
 				closeBody(r)
 				return nil, noCredential(err)
 			}
@@ -232,9 +232,9 @@ func (a *Attempt) answered(auths []Auth, resp *http.Response, sent time.Time) (a
 	}
 	again = a.clockMoved(resp, sent)
 	again = a.rotate(resp) || again
-	for _, auth := range auths {
-		if auth.Answered != nil {
-			again = auth.Answered(resp) || again
+	for i := range auths {
+		if auths[i].Answered != nil {
+			again = auths[i].Answered(resp) || again
 		}
 	}
 	return again
@@ -267,9 +267,10 @@ func (c *call) authsFor(r *http.Request) []Auth {
 	}
 	to := originOf(r.URL)
 	var allowed []Auth
-	for _, auth := range c.auths {
+	for i := range c.auths {
+		auth := &c.auths[i]
 		if (to == c.stack.home || slices.Contains(auth.origins, to)) && (auth.brought == nil || !auth.brought(r)) {
-			allowed = append(allowed, auth)
+			allowed = append(allowed, *auth)
 		}
 	}
 	return allowed

@@ -138,8 +138,8 @@ func (s *stack) newCall(own settings, method, path string) *call {
 	if c.operation == "" {
 		c.operation = method + " " + path
 	}
-	for _, auth := range c.auths {
-		c.allowed = append(c.allowed, auth.origins...)
+	for i := range c.auths {
+		c.allowed = append(c.allowed, c.auths[i].origins...)
 	}
 	return c
 }

@@ -200,8 +200,8 @@ func Wrap(next http.RoundTripper, opts ...Option) (http.RoundTripper, error) {
 
 // standsAlone refuses what has no effect without a base URL or a typed call.
 func (c *config) standsAlone() error {
-	for _, auth := range c.auths {
-		if len(auth.Origins) == 0 {
+	for i := range c.auths {
+		if len(c.auths[i].Origins) == 0 {
 			return errors.New("aplomb: Wrap: set Auth.Origins: without a base URL nothing else says where the credential may go")
 		}
 	}

@@ -86,7 +86,7 @@ func (d *digestAuth) answered(resp *http.Response) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if current := d.challenges[of]; current != nil && sent != "" && !stale && strings.Contains(sent, `nonce="`+quotedPair(current.nonce)+`"`) {
+	if current := d.challenges[of]; current != nil && sent != "" && !stale && strings.Contains(sent, quoted("nonce", current.nonce)) {
 		delete(d.challenges, of) // it was not the nonce's age
 		return false
 	}
@@ -173,8 +173,8 @@ func (c *digestChallenge) authorization(r *http.Request, user string, password S
 		user = h(user, c.realm)
 	}
 	fields := []string{
-		fmt.Sprintf(`username="%s"`, quotedPair(user)), fmt.Sprintf(`realm="%s"`, quotedPair(c.realm)),
-		fmt.Sprintf(`nonce="%s"`, quotedPair(c.nonce)), fmt.Sprintf(`uri="%s"`, quotedPair(target)), fmt.Sprintf(`response="%s"`, response),
+		quoted("username", user), quoted("realm", c.realm),
+		quoted("nonce", c.nonce), quoted("uri", target), quoted("response", response),
 	}
 	if c.algorithm != "" {
 		fields = append(fields, "algorithm="+c.algorithm)
@@ -183,10 +183,10 @@ func (c *digestChallenge) authorization(r *http.Request, user string, password S
 		fields = append(fields, "qop=auth", "nc="+nc)
 	}
 	if c.qop || session {
-		fields = append(fields, fmt.Sprintf(`cnonce="%s"`, cnonce))
+		fields = append(fields, quoted("cnonce", cnonce))
 	}
 	if c.opaque != "" {
-		fields = append(fields, fmt.Sprintf(`opaque="%s"`, quotedPair(c.opaque)))
+		fields = append(fields, quoted("opaque", c.opaque))
 	}
 	if c.userhash {
 		fields = append(fields, "userhash=true")
@@ -194,5 +194,7 @@ func (c *digestChallenge) authorization(r *http.Request, user string, password S
 	return "Digest " + strings.Join(fields, ", ")
 }
 
-// quotedPair is text inside a quoted-string (RFC 9110, section 5.6.4).
-func quotedPair(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) }
+// quoted is a parameter whose value is a quoted-string (RFC 9110, section 5.6.4).
+func quoted(name, value string) string {
+	return name + `="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+}

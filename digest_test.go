@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -93,7 +94,7 @@ func (s *digestServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ok(w, r)
 		return
 	}
-	stale := fmt.Sprint(fields["nonce"] != "" && fields["nonce"] != s.nonce)
+	stale := strconv.FormatBool(fields["nonce"] != "" && fields["nonce"] != s.nonce)
 	status(401, "WWW-Authenticate", `Digest realm="cam", qop="auth", algorithm=SHA-256, stale=`+stale+`, nonce="`+s.nonce+`"`)(w, r)
 }
 

@@ -47,6 +47,19 @@
 // log and hooks; a [Judge] refines it where an API has its own signs.
 // [Wrap] mounts any of the behaviours alone, around any RoundTripper.
 //
+// # Credentials
+//
+// [Bearer], [APIKey], [Basic] and the like take a [SecretSource]: [Env], [File],
+// [SecretFunc] for a secrets manager, and [Rotation] while a key is being changed.
+// [Tokens] keeps what has to be fetched and ends; package oauth makes it for each
+// flow of OAuth 2.0. [JWT] and [Digest] are made here, and [Sign] takes the
+// signatures of package signature: HMAC, AWS, RFC 9421.
+//
+// A 401 has a credential replaced, once for all calls that carried it, and the
+// call is sent again once. What was signed by a clock that is off is signed again
+// by the server's ([ServerTime]). Nothing else is ever repeated for an answer
+// that blames the request.
+//
 // # Deadlines
 //
 // A typed call has 60 s unless its context has a deadline or [Timeout] says

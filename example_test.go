@@ -2,6 +2,8 @@ package aplomb_test
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -311,6 +313,45 @@ func ExampleOAuth2() {
 	c, err := aplomb.New("https://api.acme.example", aplomb.OAuth2(conf.TokenSource(context.Background())))
 	fmt.Println(c.Name(), err)
 	// Output: api.acme.example <nil>
+}
+
+// A secrets manager's answer is a token with an end: it is fetched once for all,
+// and again before it ends or when the API refuses it.
+func ExampleTokens() {
+	server := orders()
+	defer server.Close()
+	tokens := &aplomb.Tokens{Fetch: func(ctx context.Context, last aplomb.Token) (aplomb.Token, error) {
+		// Ask the one who issues it, with ctx.
+		return aplomb.Token{Value: aplomb.NewSecret("example-token"), Expiry: time.Now().Add(time.Hour)}, nil
+	}}
+	c, _ := aplomb.New(server.URL, tokens)
+	o, err := aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", aplomb.Path("id", "o_1"))
+	fmt.Println(o, err)
+	// Output: {o_1 25} <nil>
+}
+
+func ExampleJWT() {
+	// In a program: Key: aplomb.File("/run/secrets/key.pem")
+	_, key, _ := ed25519.GenerateKey(rand.Reader)
+	c, err := aplomb.New("https://api.acme.example", aplomb.JWT{
+		Signer: key, KeyID: "2026-01", Issuer: "my-service", Audience: "https://api.acme.example",
+	})
+	fmt.Println(c.Name(), err)
+	// Output: api.acme.example <nil>
+}
+
+// While a key is being changed both of its values are at hand.
+func ExampleRotation() {
+	key := aplomb.Rotation(aplomb.Static("the-new-key"), aplomb.Static("the-old-key")) // in a program: Env, File or SecretFunc
+	c, err := aplomb.New("https://api.acme.example", aplomb.APIKey("X-Api-Key", key))
+	fmt.Println(c.Name(), err)
+	// Output: api.acme.example <nil>
+}
+
+func ExampleDigest() {
+	c, err := aplomb.New("https://camera.acme.example", aplomb.Digest("admin", aplomb.Static("example-password")))
+	fmt.Println(c.Name(), err)
+	// Output: camera.acme.example <nil>
 }
 
 func ExampleAuth() {

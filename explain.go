@@ -242,6 +242,7 @@ func (e *explanation) additions() {
 	e.line("Header", orDefault(strings.Join(headers, ", "), "none"), e.source(func(c *config) any { return c.header }, []field(nil)))
 	e.line("Query", orDefault(strings.Join(params, ", "), "none"), e.source(func(c *config) any { return c.query }, []param(nil)))
 	count(e, "Auth", "credential", func(c *config) []Auth { return c.auths })
+	e.line("ServerTime learns over", map[bool]string{false: "https", true: "https and http"}[e.cfg.trustDate], e.source(func(c *config) any { return c.trustDate }, false))
 	count(e, "Judge", "judge", func(c *config) []Judge { return c.judges })
 	count(e, "ErrorDecoder", "decoder", func(c *config) []ErrorDecoder { return c.decoders })
 	count(e, "Hooks", "set", func(c *config) []Hooks { return c.hooks })

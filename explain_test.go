@@ -30,7 +30,7 @@ func TestExplain(t *testing.T) {
 		aplomb.RateLimit{Key: func(*http.Request) string { return "hidden" }})
 	d, err := c.With(aplomb.Retry{Attempts: 7, MaxBackoff: time.Second}, aplomb.Breaker{}, aplomb.Timeout(time.Minute/2), aplomb.Name("orders"),
 		aplomb.Hedge{After: 100 * time.Millisecond}, aplomb.Bulkhead{MaxInFlight: 8},
-		aplomb.Idempotency{Methods: []string{"PUT"}}, aplomb.Fleet{Store: aplomb.NewMemoryStore()})
+		aplomb.Idempotency{Methods: []string{"PUT"}}, aplomb.Fleet{Store: aplomb.NewMemoryStore()}, aplomb.TrustDate())
 	assert.NoError(t, err)
 	for _, tt := range []struct {
 		c          *aplomb.Client
@@ -67,6 +67,8 @@ func TestExplain(t *testing.T) {
 		{c, "Header", "X-Key New"},
 		{c, "Auth", "1 credential New"},
 		{c, "Expect", "any 2xx default"},
+		{c, "ServerTime learns over", "https default"},
+		{d, "ServerTime learns over", "https and http With"},
 	} {
 		assert.Equal(t, line(tt.c, tt.name), tt.want, tt.name)
 	}

@@ -176,7 +176,6 @@ func TestMiddlewareSendsConcurrently(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"id":"1"}`)), Request: r}, nil
 	}))
-	secret := aplomb.SecretFunc(func(context.Context) (string, error) { time.Sleep(time.Millisecond); return "token", nil })
 	for name, mw := range map[string]func(next http.RoundTripper, r *http.Request) (*http.Response, error){
 		"hedge": func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
 			type result struct {
@@ -201,6 +200,7 @@ func TestMiddlewareSendsConcurrently(t *testing.T) {
 		},
 	} {
 		bubbleCase(t, name, func(t *testing.T) {
+			secret := aplomb.SecretFunc(func(context.Context) (string, error) { time.Sleep(time.Millisecond); return "token", nil })
 			c := newClientAt(t, "http://api.test", aplomb.NoRetry(), slow, aplomb.Bearer(secret), aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
 				return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) { return mw(next, r) })
 			}))

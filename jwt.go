@@ -139,14 +139,14 @@ func (j JWT) Check() error {
 		return err
 	}
 	switch key := j.Key.(type) {
-	case *staticSecret, envSecret, *fileSecret, *rotation: // what New may read
-		if err := key.(checked).check(); err != nil {
+	case *managedSecret: // which New does not ask
+		return key.check()
+	case checked:
+		if err := key.check(); err != nil {
 			return fmt.Errorf("aplomb: config: %w", err)
 		}
 		_, err := j.Sign(context.Background(), time.Now())
 		return err
-	case checked:
-		return key.check()
 	}
 	return nil
 }

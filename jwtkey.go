@@ -32,7 +32,7 @@ func parsePrivateKey(secret Secret) (crypto.Signer, error) {
 			return signer, nil
 		}
 	}
-	return nil, fmt.Errorf("aplomb: JWT.Key is a PEM block of another kind than a private key without a passphrase: write it with `openssl pkcs8 -topk8 -nocrypt`")
+	return nil, errors.New("aplomb: JWT.Key is a PEM block of another kind than a private key without a passphrase: write it with `openssl pkcs8 -topk8 -nocrypt`")
 }
 
 // jwtMethod is how key signs, by the algorithm asked for or the key's usual one.

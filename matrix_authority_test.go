@@ -138,7 +138,7 @@ const (
 	tolerance  = 5 * time.Minute
 )
 
-func signature(r *http.Request, stamp string) string {
+func stamped(r *http.Request, stamp string) string {
 	mac := hmac.New(sha256.New, []byte(signingKey))
 	_, _ = mac.Write([]byte(r.Method + " " + r.URL.Path + " " + stamp))
 	return hex.EncodeToString(mac.Sum(nil))
@@ -147,7 +147,7 @@ func signature(r *http.Request, stamp string) string {
 func (signer) Sign(r *http.Request, now time.Time) error {
 	stamp := strconv.FormatInt(now.Unix(), 10)
 	r.Header.Set("X-Timestamp", stamp)
-	r.Header.Set("X-Signature", signature(r, stamp))
+	r.Header.Set("X-Signature", stamped(r, stamp))
 	return nil
 }
 
@@ -158,7 +158,7 @@ func verifying(skew time.Duration, next http.HandlerFunc) http.HandlerFunc {
 		stamp := r.Header.Get("X-Timestamp")
 		signed, _ := strconv.ParseInt(stamp, 10, 64)
 		w.Header().Set("Date", theirs.UTC().Format(http.TimeFormat))
-		if theirs.Sub(time.Unix(signed, 0)).Abs() > tolerance || r.Header.Get("X-Signature") != signature(r, stamp) {
+		if theirs.Sub(time.Unix(signed, 0)).Abs() > tolerance || r.Header.Get("X-Signature") != stamped(r, stamp) {
 			status(401)(w, r)
 			return
 		}

@@ -3,11 +3,13 @@ package aplomb_test
 import (
 	"context"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/oauth"
 )
 
 // crowd makes n calls at once, the i-th with a Timeout of its own if there is
@@ -135,6 +137,7 @@ func tokenRows() []faultRow {
 			assert.NoError(m.T, getOrder(m))
 			assert.Equal(m.T, [2]int{a.count(), m.api.count()}, [2]int{1, 2})
 		}),
+		{name: "43 two processes share a rotating refresh token", crowd: twoProcesses},
 	}
 }
 
@@ -160,4 +163,47 @@ func withAuthority(name string, auth func(*authority) aplomb.Option, f func(*rig
 		m.connect(auth(a))
 		f(m, a)
 	}}
+}
+
+// twoProcesses are two clients with nothing in common but a file. Killed ones,
+// and real processes, are tested in package oauth.
+func twoProcesses(m *rig) {
+	a := newAuthority(m)
+	m.network.Serve("http://localhost", a)
+	a.delay = 50 * time.Millisecond
+	m.api.steps = []http.HandlerFunc{a.guard(ok)}
+	store := oauth.FileStore(filepath.Join(m.TempDir(), "login.json"))
+	process := func() aplomb.Option {
+		c, err := oauth.New(oauth.Config{TokenURL: "http://localhost/token", ClientID: "id", Transport: a.client.Transport})
+		assert.NoError(m.T, err)
+		if a.count() == 0 {
+			assert.NoError(m.T, c.Adopt(context.Background(), store, aplomb.NewSecret("r0")))
+		}
+		tokens, err := c.Session(store)
+		assert.NoError(m.T, err)
+		return tokens
+	}
+	m.connect(process())
+	other, err := m.client.With(process())
+	assert.NoError(m.T, err)
+	both := func(wantHits int) {
+		var all sync.WaitGroup
+		for _, c := range []*aplomb.Client{m.client, other} {
+			all.Go(func() {
+				errs, _ := crowd(c, 20, nil)
+				for _, err := range errs {
+					assert.True(m.T, err == nil, err)
+				}
+			})
+		}
+		all.Wait()
+		assert.Equal(m.T, [2]int{a.count(), a.reused}, [2]int{wantHits, 0})
+	}
+	for n := range 3 {
+		both(n + 1)
+		pause(a.life)
+	}
+	both(4)
+	a.revoke() // who is refused first asks, and the other finds what it got
+	both(5)
 }

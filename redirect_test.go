@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/signature"
 )
 
 const planted = "pl4nted-cr3dential"
@@ -20,24 +23,40 @@ const planted = "pl4nted-cr3dential"
 // are made anew for each bubble: one that fetches has channels of its own.
 func attachments() map[string]attachment {
 	return map[string]attachment{
-		"Bearer":         {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
-		"Basic":          {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
-		"APIKey":         {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
-		"APIKeyQuery":    {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
-		"OAuth2":         {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
-		"AuthFunc":       {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
-		"userinfo":       {userinfo: "u:" + planted + "@"},
-		"client Header":  {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
-		"client Cookie":  {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
-		"client Query":   {client: []aplomb.Option{aplomb.Query("key", planted)}},
-		"call Header":    {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
-		"call X-Header":  {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
-		"call Query":     {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
-		"call Auth":      {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
-		"own header":     {header: [2]string{"X-Api-Key", planted}},
-		"own auth":       {header: [2]string{"Authorization", "Bearer " + planted}},
-		"own query":      {query: "?api_key=" + planted},
-		"IdempotencyKey": {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
+		"Bearer":      {client: []aplomb.Option{aplomb.Bearer(aplomb.Static(planted))}},
+		"Basic":       {client: []aplomb.Option{aplomb.Basic("u", aplomb.Static(planted))}},
+		"APIKey":      {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Static(planted))}},
+		"APIKeyQuery": {client: []aplomb.Option{aplomb.APIKeyQuery("api_key", aplomb.Static(planted))}},
+		"OAuth2":      {client: []aplomb.Option{aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: planted}))}},
+		"Tokens": {client: []aplomb.Option{&aplomb.Tokens{
+			Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+				return aplomb.Token{Value: aplomb.NewSecret(planted)}, nil
+			},
+			Proof: func(r *http.Request, _ aplomb.Token) error { r.Header.Set("X-Proof", planted); return nil },
+		}}},
+		"Rotation": {client: []aplomb.Option{aplomb.APIKey("X-Api-Key", aplomb.Rotation(aplomb.Static(planted), aplomb.Static("previous-"+planted)))}},
+		"JWT":      {client: []aplomb.Option{aplomb.JWT{Key: aplomb.Static(planted), Algorithm: "HS256", Subject: planted}}},
+		"Digest":   {client: []aplomb.Option{aplomb.Digest(planted, aplomb.Static(planted))}},
+		"Sign": {client: []aplomb.Option{aplomb.Sign(signerFunc(func(r *http.Request, _ time.Time) error {
+			r.Header.Set("X-Signature", planted)
+			return nil
+		}))}},
+		"HMAC":              {client: []aplomb.Option{aplomb.Sign(signature.SignedRequest(signature.StaticKey(planted)))}},
+		"AWS":               {client: []aplomb.Option{aplomb.Sign(signature.AWS{Region: "eu-central-1", Service: "s3", Credentials: signature.StaticAWS(planted, planted, planted)})}},
+		"message signature": {client: []aplomb.Option{aplomb.Sign(signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey(planted, signature.StaticKey(planted))}})}},
+		"AuthFunc":          {client: []aplomb.Option{aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", planted); return nil })}},
+		"userinfo":          {userinfo: "u:" + planted + "@"},
+		"client Header":     {client: []aplomb.Option{aplomb.Header("X-Private", planted)}},
+		"client Cookie":     {client: []aplomb.Option{aplomb.Header("Cookie", "s="+planted)}},
+		"client Query":      {client: []aplomb.Option{aplomb.Query("key", planted)}},
+		"call Header":       {call: []aplomb.CallOption{aplomb.Header("Authorization", "Bearer "+planted)}},
+		"call X-Header":     {call: []aplomb.CallOption{aplomb.Header("Private-Token", planted)}},
+		"call Query":        {call: []aplomb.CallOption{aplomb.Query("key", planted)}},
+		"call Auth":         {call: []aplomb.CallOption{aplomb.Bearer(aplomb.Static(planted))}},
+		"own header":        {header: [2]string{"X-Api-Key", planted}},
+		"own auth":          {header: [2]string{"Authorization", "Bearer " + planted}},
+		"own query":         {query: "?api_key=" + planted},
+		"IdempotencyKey":    {call: []aplomb.CallOption{aplomb.IdempotencyKey(planted)}},
 	}
 }
 
@@ -85,6 +104,9 @@ func TestLaw04_NoCredentialLeavesItsOrigin(t *testing.T) {
 						}
 						for i := range foreign.count() {
 							r := foreign.request(i)
+							for name := range r.Header { // what was derived from a credential stands in one
+								assert.True(t, slices.Contains([]string{"Accept", "Accept-Encoding", "User-Agent"}, name), name)
+							}
 							seen := fmt.Sprint(r.Header, r.URL)
 							if user, password, ok := r.BasicAuth(); ok {
 								seen += user + password

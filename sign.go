@@ -17,10 +17,16 @@ type Signer interface {
 }
 
 // Sign has s sign every attempt, after everything else is on the request, so
-// that a retry is signed anew and nothing is added that was not signed.
+// that a retry is signed anew and nothing is added that was not signed. If s has
+// a method Check() error, New reports what it does.
 func Sign(s Signer) Auth {
 	if isNil(s) {
 		return Auth{err: errors.New("aplomb: Sign: the Signer is nil: use one of package signature")}
+	}
+	if c, ok := s.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return Auth{err: fmt.Errorf("aplomb: Sign: %w", err)}
+		}
 	}
 	return Auth{signs: true, Attach: func(r *http.Request) error { return s.Sign(r, ServerTime(r)) }}
 }
@@ -28,7 +34,7 @@ func Sign(s Signer) Auth {
 // Reveal turns a source into a function that returns the bytes of its secret,
 // for packages that know nothing of [Secret], such as signature:
 //
-//	signature.AWS{SecretKey: aplomb.Reveal(aplomb.Env("AWS_SECRET_ACCESS_KEY"))}
+//	aplomb.Sign(signature.SignedRequest(aplomb.Reveal(aplomb.Env("ACME_SECRET"))))
 func Reveal(source SecretSource) func(ctx context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
 		if isNil(source) {

@@ -124,7 +124,7 @@ func (t *Tokens) Token(ctx context.Context) (Token, error) {
 	now := time.Now()
 	if g := t.current; g.alive(now) {
 		if g.old(now) {
-			t.fetch(ctx, now) // in the background
+			_, _ = t.fetch(ctx, now) // in the background; a failure is told by Watch
 		}
 		t.mu.Unlock()
 		return g.Token, nil

@@ -147,6 +147,9 @@ func token(t *testing.T, tokens *aplomb.Tokens, err error) string {
 	return got.Value.Reveal()
 }
 
+// pause lets a bubble's time go by.
+func pause(d time.Duration) { time.Sleep(d) }
+
 func equal(t *testing.T, got, want any) {
 	t.Helper()
 	assert.Equal(t, got, want)

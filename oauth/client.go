@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -87,6 +88,15 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.http = withoutRedirects(c.client)
 	return c, nil
+}
+
+// Format prints, for every verb, no more than what it is.
+func (c *Client) Format(f fmt.State, _ rune) {
+	if c == nil || c.token == nil {
+		_, _ = io.WriteString(f, "oauth.Client()")
+		return
+	}
+	_, _ = io.WriteString(f, "oauth.Client("+c.cfg.ClientID+" at "+c.token.Host+")")
 }
 
 // reserved are the parameters that no Params may bring.

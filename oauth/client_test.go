@@ -127,14 +127,19 @@ func TestRefusals(t *testing.T) {
 		step http.HandlerFunc
 		want string
 	}{
-		"refused":   {refuse(401, "invalid_client", "no such client"), `oauth: auth.test answered 401 invalid_client "no such client"`},
-		"echo":      {echo, "oauth: auth.test answered 400 invalid_request"},
-		"long":      {refuse(400, "invalid_scope", strings.Repeat("long ", 1000)), `long ...`},
-		"200":       {refuse(200, "bad_verification_code", "expired"), `oauth: auth.test answered 200 bad_verification_code "expired"`},
-		"no token":  {func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{}) }, "missing access_token"},
-		"HTML":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403); _, _ = w.Write([]byte("<h1>pl4nted-secret")) }, "oauth: auth.test answered 403"},
-		"redirect":  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.test/", 307) }, "answered 307: its redirects are not followed"},
-		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 302) }, "answered 302: its redirects are not followed"},
+		"refused":  {refuse(401, "invalid_client", "no such client"), `oauth: auth.test answered 401 invalid_client "no such client"`},
+		"echo":     {echo, "oauth: auth.test answered 400 invalid_request"},
+		"long":     {refuse(400, "invalid_scope", strings.Repeat("long ", 1000)), `long ...`},
+		"200":      {refuse(200, "bad_verification_code", "expired"), `oauth: auth.test answered 200 bad_verification_code "expired"`},
+		"no token": {func(w http.ResponseWriter, _ *http.Request) { answer(w, map[string]string{}) }, "missing access_token"},
+		"HTML": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(403)
+			_, _ = w.Write([]byte("<h1>pl4nted-secret"))
+		}, "oauth: auth.test answered 403"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.test/", http.StatusTemporaryRedirect)
+		}, "answered 307: its redirects are not followed"},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", http.StatusFound) }, "answered 302: its redirects are not followed"},
 	} {
 		for kind, auth := range map[string]oauth.ClientAuth{
 			"basic": oauth.SecretBasic(aplomb.Static("pl4nted-secret")), "post": oauth.SecretPost(aplomb.Static("pl4nted-secret")),
@@ -237,4 +242,3 @@ func TestThroughAnAPI(t *testing.T) {
 		c.CloseIdleConnections()
 	})
 }
-

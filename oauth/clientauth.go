@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -174,9 +175,7 @@ func amend(r *http.Request, params url.Values) error {
 	if err != nil {
 		return errors.New("oauth: the request's body is no form")
 	}
-	for name, values := range params {
-		form[name] = values
-	}
+	maps.Copy(form, params)
 	text := form.Encode()
 	_ = r.Body.Close()
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(text)), nil }

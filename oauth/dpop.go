@@ -113,7 +113,7 @@ func (d *DPoP) prove(r *http.Request, token aplomb.Token) error {
 func (d *DPoP) answered(resp *http.Response) bool {
 	fresh := d.learn(resp)
 	return fresh && resp.StatusCode == http.StatusUnauthorized &&
-		strings.Contains(strings.Join(resp.Header.Values("Www-Authenticate"), ","), "use_dpop_nonce")
+		strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "use_dpop_nonce")
 }
 
 // add puts a proof on r (RFC 9449, section 4.2).

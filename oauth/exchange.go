@@ -13,9 +13,9 @@ import (
 
 // The token types of RFC 8693, section 3.
 const (
-	AccessToken = "urn:ietf:params:oauth:token-type:access_token"
-	IDToken     = "urn:ietf:params:oauth:token-type:id_token"
-	JWTToken    = "urn:ietf:params:oauth:token-type:jwt"
+	AccessToken = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name, no secret
+	IDToken     = "urn:ietf:params:oauth:token-type:id_token"     //nolint:gosec // a name, no secret
+	JWTToken    = "urn:ietf:params:oauth:token-type:jwt"          //nolint:gosec // a name, no secret
 )
 
 // Exchange says which token is to be exchanged for which (RFC 8693, section

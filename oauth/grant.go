@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -56,6 +57,9 @@ func (c *Client) grant(ctx context.Context, params url.Values, again repeatable)
 }
 
 func (c *Client) ask(ctx context.Context, params url.Values, again repeatable) (grant, error) {
+	if c == nil || c.http == nil {
+		return grant{}, errors.New("oauth: no Client: make one with oauth.New, and look at its error")
+	}
 	form := maps.Clone(c.cfg.Params)
 	if form == nil {
 		form = url.Values{}
@@ -112,7 +116,7 @@ func (e *Error) Error() string {
 // Temporary reports that the server was busy or broken, so that another try may
 // do.
 func (e *Error) Temporary() bool {
-	return e.StatusCode >= 500 || e.StatusCode == 429 || e.Code == "temporarily_unavailable" || e.Code == "server_error"
+	return e.StatusCode >= 500 || e.StatusCode == http.StatusTooManyRequests || e.Code == "temporarily_unavailable" || e.Code == "server_error"
 }
 
 // maxDescription bounds what is shown of the server's words.

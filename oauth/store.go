@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,7 @@ func (s *fileStore) Update(ctx context.Context, change func([]byte) ([]byte, err
 		return err
 	}
 	next, err := change(saved)
-	if err != nil || string(next) == string(saved) {
+	if err != nil || bytes.Equal(next, saved) {
 		return err
 	}
 	if err := s.write(next); err != nil {
@@ -124,4 +125,4 @@ func decode(saved []byte) (grant, error) {
 	return g, nil
 }
 
-func (g grant) encode() ([]byte, error) { return json.Marshal(g) }
+func (g grant) encode() ([]byte, error) { return json.Marshal(g) } //nolint:gosec // to save it is the purpose

@@ -52,7 +52,7 @@ func TestFileStoreRefuses(t *testing.T) {
 		t.Skip("Windows has no such permissions")
 	}
 	path := filepath.Join(t.TempDir(), "login.json")
-	assert.NoError(t, os.WriteFile(path, []byte("pl4nted"), 0o644)) //nolint:gosec // that is what is refused
+	assert.NoError(t, os.WriteFile(path, []byte("pl4nted"), 0o644))
 	err := oauth.FileStore(path).Update(t.Context(), put("x"))
 	assert.Contains(t, err.Error(), "chmod 600 it")
 	assert.NotContains(t, err.Error(), "pl4nted")

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"net/http"
 	"strings"
 	"time"
@@ -145,10 +144,10 @@ func (a AWS) payload(r *http.Request) (string, error) {
 		if errors.Is(err, errNoGetBody) && a.s3() {
 			err = fmt.Errorf("%w; or set UnsignedPayload", err)
 		}
-		return hexOf(sum), err
+		return hex.EncodeToString(sum.Sum(nil)), err
 	}
 	if r.URL.Scheme != "https" {
-		return "", fmt.Errorf("signature: AWS.UnsignedPayload over %s: nothing would protect the body", r.URL.Scheme)
+		return "", fmt.Errorf("signature: AWS.UnsignedPayload over %q: nothing would protect the body", r.URL.Scheme)
 	}
 	return awsUnsigned, nil
 }
@@ -172,5 +171,3 @@ func hexSum(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
-
-func hexOf(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)) }

@@ -111,6 +111,13 @@ func TestAWSS3(t *testing.T) {
 	}
 }
 
+func TestAWSQueryIsSortedByEscapedNamesAndValues(t *testing.T) {
+	t.Parallel()
+	got, err := awsQuery("z=1&\u00e9=1&a+b=2&a=b&a=B&a=%2B&a")
+	assert.NoError(t, err)
+	assert.Equal(t, got, "%C3%A9=1&a=&a=%2B&a=B&a=b&a%20b=2&z=1")
+}
+
 // What is sent must be what was signed, whatever the caller's escaping.
 func TestAWSRewritesTheURL(t *testing.T) {
 	t.Parallel()

@@ -13,10 +13,6 @@ import (
 
 // awsRequest is the canonical request and the list of the headers it signs.
 func awsRequest(r *http.Request, signedPath, query, payload string) (text, names string) {
-	method := r.Method
-	if method == "" {
-		method = http.MethodGet
-	}
 	headers := map[string][]string{"host": {hostOf(r)}}
 	for _, key := range slices.Sorted(maps.Keys(r.Header)) { // the order they are sent in
 		if name := strings.ToLower(key); awsSigns(name) && len(r.Header[key]) > 0 {
@@ -29,7 +25,7 @@ func awsRequest(r *http.Request, signedPath, query, payload string) (text, names
 		b.WriteString(name + ":" + awsHeaderValue(headers[name]) + "\n")
 	}
 	names = strings.Join(list, ";")
-	return strings.Join([]string{method, signedPath, query, b.String(), names, payload}, "\n"), names
+	return strings.Join([]string{methodOf(r), signedPath, query, b.String(), names, payload}, "\n"), names
 }
 
 // awsUnsignedHeaders are written by net/http, or may be rewritten by proxies and
@@ -59,10 +55,7 @@ func awsHeaderValue(values []string) string {
 // signed: the same for S3, where every byte of a key counts; for the others
 // without dot segments and double slashes, and escaped once more.
 func awsPath(escaped string, s3 bool) (sent, signed string, err error) {
-	if escaped == "" {
-		escaped = "/"
-	}
-	segments := strings.Split(escaped, "/")
+	segments := strings.Split(cmp.Or(escaped, "/"), "/")
 	for i, s := range segments {
 		plain, err := url.PathUnescape(s)
 		if err != nil {
@@ -131,13 +124,7 @@ func rewriteURL(r *http.Request, sent, query string) {
 	u.Path, _ = url.PathUnescape(sent) // it was escaped here
 	u.RawPath, u.RawQuery, u.ForceQuery = sent, query, false
 	r.URL = &u
-	host := hostOf(r)
-	for scheme, port := range map[string]string{"https": ":443", "http": ":80"} {
-		if u.Scheme == scheme {
-			host = strings.TrimSuffix(host, port)
-		}
-	}
-	if host != hostOf(r) {
+	if host := withoutPort(u.Scheme, hostOf(r)); host != hostOf(r) {
 		r.Host = host
 	}
 }

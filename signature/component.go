@@ -162,7 +162,7 @@ func (c component) derive(m message) (string, error) {
 	r := m.request
 	switch c.name {
 	case "@method":
-		return requestValue(r, part{name: "method"})
+		return methodOf(r), nil
 	case "@target-uri":
 		return schemeOf(r) + "://" + authorityOf(r) + targetOf(r), nil
 	case "@authority":
@@ -195,14 +195,7 @@ func schemeOf(r *http.Request) string {
 
 // authorityOf is the host without the scheme's own port (RFC 9421, section 2.2.3).
 func authorityOf(r *http.Request) string {
-	host := strings.ToLower(hostOf(r))
-	switch schemeOf(r) {
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	case "http":
-		return strings.TrimSuffix(host, ":80")
-	}
-	return host
+	return withoutPort(schemeOf(r), strings.ToLower(hostOf(r)))
 }
 
 // queryParam is the parameter's value, escaped anew (RFC 9421, section 2.2.8).
@@ -243,9 +236,9 @@ func formEscape(s string) string {
 
 // field is a header's value (RFC 9421, section 2.1).
 func (c component) field(m message) (string, error) {
-	values := slices.Clone(m.header().Values(c.name))
+	values := implied(m, c.name)
 	if len(values) == 0 {
-		values = implied(m, c.name)
+		values = slices.Clone(m.header().Values(c.name))
 	}
 	if len(values) == 0 {
 		return "", fmt.Errorf("the component %v is not in the message", c)
@@ -267,7 +260,7 @@ func (c component) field(m message) (string, error) {
 	return text, nil
 }
 
-// implied are the headers that net/http keeps elsewhere.
+// implied are the headers that net/http keeps elsewhere, and sends from there.
 func implied(m message, name string) []string {
 	switch {
 	case m.response != nil:
@@ -296,13 +289,10 @@ func (c component) member(text string) (string, error) {
 	return "", fmt.Errorf("the component %v is not in the message", c)
 }
 
-// structured writes a field in its one strict form. Which kind it is of the
-// name alone does not tell; where a text can be read as two, both are written
-// alike.
+// structured writes a field in its one strict form. Which kind it is its name
+// does not tell: an item is a list of one, and what can be read as a list and as
+// a dictionary is written alike.
 func (c component) structured(text string) (string, error) {
-	if it, err := parseFieldItem(text); err == nil {
-		return it.String(), nil
-	}
 	if list, err := parseFieldList(text); err == nil {
 		return writeList(list), nil
 	}

@@ -17,9 +17,10 @@
 // and a request is signed the other way about, as the last thing that happens
 // to it, once for each attempt:
 //
-//	c, err := aplomb.New(url, aplomb.AuthFunc(func(r *http.Request) error {
-//		return scheme.Sign(r, time.Now())
-//	}))
+//	c, err := aplomb.New(url, aplomb.Sign(scheme))
+//
+// which gives it the server's own time as far as that is known. Secrets come
+// from wherever aplomb's do: signature.GitHub(aplomb.Reveal(aplomb.Env("SECRET"))).
 //
 // # Schemes
 //

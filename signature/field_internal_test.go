@@ -43,7 +43,7 @@ func TestFieldItems(t *testing.T) {
 	for _, text := range []string{
 		"", "-", "1.", ".5", "1.2345", "1234567890123456", "1234567890123.0", "1 2", "--1", "1e3",
 		`"a`, `"a\`, `"a\b"`, "\"a\tb\"", `"é"`, ":a:", ":aGVsbG8", ":aGVs bG8=:", ":aGVsbG9=:", "?", "?2", "?t",
-		"@", "@1.5", `%"%C3%BC"`, `%"%c3"`, `%"a`, `%a`, `%"%c`, "é", "(a)", "a;", "a;B", "a;b=", "a;b;b", "!",
+		"@", "@1.5", `%"%C3%BC"`, `%"%C3%a9"`, `%"%c3"`, `%"a`, `%a`, `%"%c`, "é", "(a)", "a;", "a;B", "a;b=", "a;b;b", "!",
 	} {
 		if it, err := parseFieldItem(text); err == nil {
 			t.Errorf("%q was read as %v", text, it)

@@ -48,6 +48,8 @@ func writeParams(params []fieldParam) string {
 	return b.String()
 }
 
+var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
 func writeBare(value any) string {
 	switch v := value.(type) {
 	case int64:
@@ -55,7 +57,7 @@ func writeBare(value any) string {
 	case decimal:
 		return v.String()
 	case string:
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v) + `"`
+		return `"` + quoting.Replace(v) + `"`
 	case token:
 		return string(v)
 	case []byte:

@@ -301,6 +301,9 @@ func TestSignedRequestCoversWhatTheServerActsOn(t *testing.T) {
 	v, err := h.Verify(r, []byte("{}"), at)
 	assert.NoError(t, err)
 	assert.Equal(t, v.ID, r.Header.Get("X-Signature-Nonce"))
+	r.Host = "API.acme.example" // which means the same
+	_, err = h.Verify(r, []byte("{}"), at)
+	assert.NoError(t, err)
 	for name, change := range map[string]func(*http.Request){
 		"method":    func(r *http.Request) { r.Method = http.MethodPut },
 		"host":      func(r *http.Request) { r.Host = "api.evil.example" },
@@ -348,6 +351,7 @@ func TestDescriptionsAreChecked(t *testing.T) {
 		`Header "a b"`:                    func(h *signature.HMAC) { h.Header = "a b" },
 		"no {signature}":                  func(h *signature.HMAC) { h.Value = "t={timestamp}" },
 		"at its end":                      func(h *signature.HMAC) { h.Value = "{signature}!" },
+		"no two have":                     func(h *signature.HMAC) { h.Value, h.List = "v1={signature},v2={signature}", "," },
 		"told apart":                      func(h *signature.HMAC) { h.Value, h.List = "{signature},t={timestamp}", "," },
 		"must carry it":                   func(h *signature.HMAC) { h.TimestampHeader = "" },
 		"Content does not sign it":        func(h *signature.HMAC) { h.Content = "{body}" },

@@ -59,7 +59,7 @@ type MessageSignature struct {
 	// request that brings the header keeps its own, if it is true.
 	Digest crypto.Hash
 
-	// MaxAge is how old a signature may be, whenever it says that it expires:
+	// MaxAge is how old a signature may be, whatever it says of its expiry:
 	// Tolerance if zero.
 	MaxAge time.Duration
 	// Tolerance is how far ahead of ours the signer's clock may be:
@@ -141,18 +141,9 @@ func (s MessageSignature) Sign(r *http.Request, now time.Time) error {
 	if len(s.Keys) == 0 || s.Keys[0].sign == nil {
 		return errors.New("signature: MessageSignature has no key to sign with: the first of Keys must be a SharedKey or PrivateKey")
 	}
-	label := s.Label
-	if label == "" {
-		label = "sig1"
-	}
-	for _, name := range []string{"Signature-Input", "Signature"} {
-		dict, err := parseFieldDictionary(strings.Join(r.Header.Values(name), ", "))
-		if err != nil {
-			return fmt.Errorf("signature: the request's own %s is malformed: %w", name, err)
-		}
-		if _, taken := memberOf(dict, label); taken {
-			return fmt.Errorf("signature: the request already has a signature with the label %q: give this one another Label", label)
-		}
+	label := cmp.Or(s.Label, "sig1")
+	if err := labelIsFree(r.Header, label); err != nil {
+		return err
 	}
 	m := message{request: r}
 	covered, err := s.components(m, hasBody(r))
@@ -172,16 +163,27 @@ func (s MessageSignature) Sign(r *http.Request, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	setHeaders(r, fieldMember{label, input}, fieldMember{label, fieldItem{value: sum}})
-	return nil
-}
-
-func setHeaders(r *http.Request, input, sum fieldMember) {
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
-	r.Header.Add("Signature-Input", input.String())
-	r.Header.Add("Signature", sum.String())
+	r.Header.Add("Signature-Input", fieldMember{label, input}.String())
+	r.Header.Add("Signature", fieldMember{label, fieldItem{value: sum}}.String())
+	return nil
+}
+
+// labelIsFree refuses a second signature with the label of another, which no
+// verifier would accept.
+func labelIsFree(h http.Header, label string) error {
+	for _, name := range []string{"Signature-Input", "Signature"} {
+		dict, err := parseFieldDictionary(strings.Join(h.Values(name), ", "))
+		if err != nil {
+			return fmt.Errorf("signature: the request's own %s is malformed: %w", name, err)
+		}
+		if _, taken := memberOf(dict, label); taken {
+			return fmt.Errorf("signature: the request already has a signature with the label %q: give this one another Label", label)
+		}
+	}
+	return nil
 }
 
 // parameters are those of the signature (RFC 9421, section 2.3).

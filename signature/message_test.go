@@ -297,11 +297,11 @@ func TestMessageSeveralSignatures(t *testing.T) {
 	_, err = anyLabel.Verify(got, []byte("{}"), at.Add(time.Hour))
 	assert.ErrorIs(t, err, signature.ErrExpired)
 	sick := errors.New("directory is down")
-	for _, label := range []string{"aaa", "zzz"} {
-		second := signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("far", signature.StaticKey("c"))}, Label: label}
+	far := signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("far", signature.StaticKey("c"))}, Label: "far"}
+	for _, order := range [][]signature.MessageSignature{{far, ours}, {ours, far}} {
 		r := post("{}")
-		assert.NoError(t, second.Sign(r, at))
-		assert.NoError(t, ours.Sign(r, at))
+		assert.NoError(t, order[0].Sign(r, at))
+		assert.NoError(t, order[1].Sign(r, at))
 		v := anyLabel
 		v.Lookup = func(context.Context, string) (signature.MessageKey, error) { return signature.MessageKey{}, sick }
 		_, err = v.Verify(received(t, r), []byte("{}"), at)
@@ -338,6 +338,9 @@ func TestResponseIsTiedToItsRequest(t *testing.T) {
 	resp.Request = other
 	_, err = s.VerifyResponse(resp, nil, at)
 	assert.ErrorIs(t, err, signature.ErrSignature)
+	resp.Request = &http.Request{}
+	_, err = s.VerifyResponse(resp, nil, at)
+	assert.Contains(t, err.Error(), "no URL")
 	resp.Request = nil
 	_, err = s.VerifyResponse(resp, nil, at)
 	assert.Contains(t, err.Error(), "at hand")
@@ -359,6 +362,7 @@ func TestMessageSettingsAreChecked(t *testing.T) {
 		"ed25519.PublicKey is not a key for \"rsa": {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.RSAPSSSHA512, edKey())}},
 		"*ecdsa.PublicKey is not":                  {Keys: []signature.MessageKey{signature.PublicKey("k", signature.ECDSAP256SHA256, noKey)}},
 		`not a key for "ecdsa-p256`:                {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.ECDSAP256SHA256, ecdsaKey(elliptic.P384()))}},
+		`not a key for "ecdsa-p384`:                {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.ECDSAP384SHA384, ecdsaKey(elliptic.P256()))}},
 		`*rsa.PublicKey is not`:                    {Keys: []signature.MessageKey{signature.PrivateKey("k", signature.Ed25519, rsaKey())}},
 		`string is not`:                            {Keys: []signature.MessageKey{signature.PublicKey("k", "hmac-sha256", "secret")}},
 		"Label":                                    {Keys: []signature.MessageKey{key}, Label: "Sig 1"},

@@ -26,6 +26,9 @@ func (s MessageSignature) Verify(r *http.Request, body []byte, now time.Time) (V
 func (s MessageSignature) VerifyResponse(resp *http.Response, body []byte, now time.Time) (Verified, error) {
 	ctx := context.Background()
 	if resp.Request != nil {
+		if err := checkRequest(resp.Request); err != nil {
+			return Verified{}, err
+		}
 		ctx = resp.Request.Context()
 	}
 	return s.verify(ctx, message{request: resp.Request, response: resp}, body, now)
@@ -134,8 +137,8 @@ func readSignature(input fieldMember, sums []fieldMember) (*signed, error) {
 	if !ok {
 		return nil, errors.New("the header Signature-Input has no list of components")
 	}
-	sum, found := memberOf(sums, input.key)
-	if one.sum, ok = sum.value.([]byte); !found || !ok || len(one.sum) == 0 {
+	sum, _ := memberOf(sums, input.key)
+	if one.sum, ok = sum.value.([]byte); !ok || len(one.sum) == 0 {
 		return nil, errors.New("the header Signature has no bytes of that label")
 	}
 	var err error

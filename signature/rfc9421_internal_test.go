@@ -156,6 +156,10 @@ func TestRFC9421B24Response(t *testing.T) {
 
 	_, err = s.VerifyResponse(resp, []byte("{}"), rfcNow)
 	assert.Contains(t, err.Error(), "sha-512 is not that of the body")
+	resp.Header.Set("Signature-Input", `sig-b24=("content-type" "content-digest");created=1618884473;keyid="test-key-ecc-p256"`)
+	_, err = s.VerifyResponse(resp, []byte(body), rfcNow)
+	assert.Contains(t, err.Error(), `does not cover "@status"`)
+	resp.Header.Set("Signature-Input", `sig-b24=("@status" "content-type" "content-digest" "content-length");created=1618884473;keyid="test-key-ecc-p256"`)
 	resp.StatusCode = 201
 	_, err = s.VerifyResponse(resp, []byte(body), rfcNow)
 	assert.ErrorIs(t, err, ErrSignature)
@@ -231,4 +235,36 @@ func TestRFC9421Components(t *testing.T) {
 		assert.NoError(t, err, test.component)
 		assert.Equal(t, got, test.want, test.component)
 	}
+}
+
+func TestRequestTargetAsReceived(t *testing.T) {
+	t.Parallel()
+	c, err := parseComponent("@request-target")
+	assert.NoError(t, err)
+	for _, target := range []string{"/path?param=value", "https://www.example.com/path?param=value", "*"} {
+		got, err := c.value(message{request: rfcRead(t, "OPTIONS "+target+" HTTP/1.1\nHost: www.example.com\n\n")})
+		assert.NoError(t, err)
+		assert.Equal(t, got, target)
+	}
+}
+
+// A length that is not known yet, or not sent, cannot be signed.
+func TestContentLengthMustBeKnown(t *testing.T) {
+	t.Parallel()
+	c, err := parseComponent("content-length")
+	assert.NoError(t, err)
+	r := &http.Request{ContentLength: 7}
+	got, err := c.value(message{request: r})
+	assert.NoError(t, err)
+	assert.Equal(t, got, "7")
+	for _, length := range []int64{0, -1} {
+		r.ContentLength = length
+		_, err := c.value(message{request: r})
+		assert.Contains(t, err.Error(), "not in the message")
+	}
+	got, err = c.value(message{response: &http.Response{}})
+	assert.NoError(t, err)
+	assert.Equal(t, got, "0")
+	_, err = c.value(message{response: &http.Response{ContentLength: -1}})
+	assert.Contains(t, err.Error(), "not in the message")
 }

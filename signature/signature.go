@@ -32,9 +32,9 @@ type Verifier interface {
 
 // Verified is what a good signature vouches for.
 type Verified struct {
-	// Key is the index of the key that matched, in the order they were given;
-	// when the last old key stops matching, a rotation is done. It is -1 for a
-	// key that [MessageSignature.Lookup] found.
+	// Key is the index of the key that matched, in the order they were given: a
+	// rotation is done when the old one matches no more. It is -1 for a key that
+	// [MessageSignature.Lookup] found.
 	Key int
 	// KeyID is the name that the signature gives its key; "" where it gives none.
 	KeyID string
@@ -66,8 +66,13 @@ type refusal struct {
 func (e *refusal) Error() string { return e.text }
 func (e *refusal) Unwrap() error { return e.sentinel }
 
+// refusef cuts the text short: some of it is the message's own.
 func refusef(format string, args ...any) error {
-	return &refusal{ErrSignature, "signature: " + fmt.Sprintf(format, args...)}
+	text := fmt.Sprintf("signature: "+format, args...)
+	if len(text) > maxText {
+		text = text[:maxText] + "..."
+	}
+	return &refusal{ErrSignature, text}
 }
 
 func expiredf(format string, args ...any) error {
@@ -78,10 +83,7 @@ func expiredf(format string, args ...any) error {
 // is picked up without a restart; let it cache. A Key that gives nothing is an
 // error and never a key: with an empty one anybody can sign.
 //
-//	func(ctx context.Context) ([]byte, error) {
-//		s, err := aplomb.Env("ACME_SECRET").Secret(ctx)
-//		return []byte(s.Reveal()), err
-//	}
+// aplomb.Reveal makes one of every source of secrets that aplomb knows.
 type Key func(ctx context.Context) ([]byte, error)
 
 // StaticKey is a Key given in the program, most often in a test.
@@ -110,10 +112,16 @@ var errNoGetBody = errors.New("signature: the body must be read to be signed and
 
 // checkSigning refuses what cannot be signed so that it holds on the wire.
 func checkSigning(r *http.Request, now time.Time) error {
-	if now.Unix() <= 0 {
-		return errors.New("signature: now is before 1970: pass the time")
+	if err := checkRequest(r); err != nil {
+		return err
 	}
-	return checkRequest(r)
+	switch {
+	case now.Unix() <= 0:
+		return errors.New("signature: now is before 1970: pass the time")
+	case strings.ContainsFunc(hostOf(r), func(c rune) bool { return c > '~' }):
+		return errors.New("signature: the request's host is not ASCII: write it in punycode, as it is sent")
+	}
+	return nil
 }
 
 // checkRequest refuses a request whose target is not plain to see.
@@ -123,8 +131,6 @@ func checkRequest(r *http.Request) error {
 		return errors.New("signature: the request has no URL")
 	case r.URL.Opaque != "":
 		return errors.New("signature: the request's URL has an Opaque part: use Path and RawPath, which can be signed")
-	case strings.ContainsFunc(hostOf(r), func(c rune) bool { return c > '~' }):
-		return errors.New("signature: the request's host is not ASCII: write it in punycode, as it is sent")
 	}
 	return nil
 }
@@ -184,4 +190,5 @@ func oneHeader(h http.Header, name string) (string, error) {
 const (
 	maxHeader     = 16 << 10 // bytes of a header that is parsed
 	maxCandidates = 16       // signatures that are tried
+	maxText       = 300      // bytes of an error's text
 )

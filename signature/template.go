@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -57,10 +58,7 @@ func (p part) splits(value string) bool {
 func requestValue(r *http.Request, p part) (string, error) {
 	switch p.name {
 	case "method":
-		if r.Method == "" {
-			return http.MethodGet, nil
-		}
-		return r.Method, nil
+		return methodOf(r), nil
 	case "host":
 		return strings.ToLower(hostOf(r)), nil
 	case "path":
@@ -76,20 +74,23 @@ func requestValue(r *http.Request, p part) (string, error) {
 	return "", fmt.Errorf("signature: {%s} is not known", p.name)
 }
 
-func hostOf(r *http.Request) string {
-	if r.Host != "" {
-		return r.Host
+func methodOf(r *http.Request) string { return cmp.Or(r.Method, http.MethodGet) }
+
+func hostOf(r *http.Request) string { return cmp.Or(r.Host, r.URL.Host) }
+
+// withoutPort takes the scheme's own port off a host.
+func withoutPort(scheme, host string) string {
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
 	}
-	return r.URL.Host
+	return host
 }
 
 // pathOf is the path as it is on the wire.
-func pathOf(r *http.Request) string {
-	if p := r.URL.EscapedPath(); p != "" {
-		return p
-	}
-	return "/"
-}
+func pathOf(r *http.Request) string { return cmp.Or(r.URL.EscapedPath(), "/") }
 
 // targetOf is the request line's target: path and query, as they are on the wire.
 func targetOf(r *http.Request) string {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestSignedIsWhatArrives(t *testing.T) {
 			"host", "content-type", "x-acme", "x-acme;bs"},
 	}
 	withBody := all
-	withBody.Components = append(withBody.Components[:len(all.Components):len(all.Components)], "content-length", "content-digest")
+	withBody.Components = slices.Concat(all.Components, []string{"content-length", "content-digest"})
 	header := signature.SignedRequest(signature.StaticKey("secret"))
 	header.Content = "{header:X-Acme}\n{target}\n" + header.Content
 	schemes := []both{all, signature.MessageSignature{Keys: all.Keys}, signature.SignedRequest(signature.StaticKey("secret")), header}
@@ -49,11 +50,12 @@ func TestSignedIsWhatArrives(t *testing.T) {
 	defer server.Close()
 	for _, target := range []string{"", "/", "/a%20b/%2F/é;x=1/(c)", "//x/../y", "/?", "/?a=1&b=%20+c&&d", "/p?q=a?b/c#fragment"} {
 		for _, body := range []string{"", "a body"} {
-			for _, scheme = range append(schemes[:len(schemes):len(schemes)], map[bool]both{true: withBody, false: all}[body != ""]) {
+			for _, scheme = range slices.Concat(schemes, []both{map[bool]both{true: withBody, false: all}[body != ""]}) {
 				method := map[bool]string{true: http.MethodPut, false: http.MethodGet}[body != ""]
 				r, err := http.NewRequestWithContext(t.Context(), method, server.URL+target, strings.NewReader(body))
 				assert.NoError(t, err)
 				r.Header.Set("Content-Type", "text/plain")
+				r.Header["Host"], r.Header["Content-Length"] = []string{"not.sent.example"}, []string{"7000"} // net/http sends its own
 				r.Header["X-Acme"] = []string{"  some   value  "}
 				assert.NoError(t, scheme.Sign(r, at), target)
 				resp, err := server.Client().Do(r)
@@ -159,6 +161,8 @@ func TestWorkForStrangersIsBounded(t *testing.T) {
 		assert.Contains(t, err.Error(), want)
 	}
 	assert.Equal(t, asked, 1)
+	_, err := s.Verify(post("{}", "Signature-Input", `sig1=("`+strings.Repeat("a", 1000)+`";tr)`, "Signature", "sig1=:AAAA:"), []byte("{}"), at)
+	assert.Equal(t, len(err.Error()), 303)
 }
 
 func TestAWSKeyIsNeverPrinted(t *testing.T) {

@@ -20,7 +20,7 @@ type Challenge struct {
 // stands twice the first counts.
 func Challenges(h http.Header) []Challenge {
 	var all []Challenge
-	for _, line := range h.Values("Www-Authenticate") {
+	for _, line := range h.Values("WWW-Authenticate") {
 		for part := range split(line, ',', false) {
 			name, value, isParam := challengeParam(part)
 			if !isParam {

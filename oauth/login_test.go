@@ -1,0 +1,141 @@
+package oauth_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/oauth"
+)
+
+// browser is a user who logs in: it follows the address, and returns to the
+// redirect address with what change makes of the answer.
+func browser(t *testing.T, asked *url.Values, change func(url.Values), want int) func(string) error {
+	t.Helper()
+	return func(address string) error {
+		u, err := url.Parse(address)
+		if err != nil {
+			return err
+		}
+		*asked = u.Query()
+		answer := url.Values{"code": {"the-code"}, "state": {asked.Get("state")}}
+		change(answer)
+		go func() {
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+			resp, err := client.Do(req)
+			if assert.NoError(t, err) {
+				page, _ := io.ReadAll(resp.Body)
+				assert.NoError(t, resp.Body.Close())
+				equal(t, resp.StatusCode, want)
+				assert.NotContains(t, string(page), "the-code")
+			}
+		}()
+		return nil
+	}
+}
+
+func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
+	t.Helper()
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	cfg.TokenURL, cfg.AuthURL, cfg.ClientID = server.URL+"/token", server.URL+"/authorize?tenant=1", "cli"
+	c, err := oauth.New(cfg)
+	assert.NoError(t, err)
+	return c
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	a := &authority{life: 3600e9}
+	c := onLoopback(t, a, oauth.Config{Scopes: []string{"openid", "offline_access"}, Params: url.Values{"audience": {"api"}}})
+	var asked url.Values
+	store := &memory{}
+	assert.NoError(t, c.Login(t.Context(), store, browser(t, &asked, func(url.Values) {}, 200)))
+	equal(t, []string{asked.Get("response_type"), asked.Get("client_id"), asked.Get("scope"), asked.Get("tenant"), asked.Get("audience"), asked.Get("code_challenge_method")},
+		[]string{"code", "cli", "openid offline_access", "1", "api", "S256"})
+	assert.True(t, strings.HasPrefix(asked.Get("redirect_uri"), "http://127.0.0.1:") && strings.HasSuffix(asked.Get("redirect_uri"), "/callback"), asked)
+	form := a.form(0)
+	challenge := sha256.Sum256([]byte(form.Get("code_verifier")))
+	equal(t, base64.RawURLEncoding.EncodeToString(challenge[:]), asked.Get("code_challenge"))
+	equal(t, []string{form.Get("grant_type"), form.Get("code"), form.Get("redirect_uri"), form.Get("client_id")},
+		[]string{"authorization_code", "the-code", asked.Get("redirect_uri"), "cli"})
+	tokens, err := c.Session(store)
+	equal(t, token(t, tokens, err), "access-1")
+	equal(t, a.requests(), 1)
+}
+
+func TestLoginRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(url.Values)
+		want   string
+	}{
+		"denied": {func(v url.Values) {
+			v.Del("code")
+			v.Set("error", "access_denied")
+			v.Set("error_description", "the user said no")
+		},
+			`answered 302 access_denied "the user said no"`},
+		"no code":      {func(v url.Values) { v.Del("code") }, "the answer has no code"},
+		"other issuer": {func(v url.Values) { v.Set("iss", "https://evil.test") }, "another authorization server than Config.Issuer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := &authority{}
+			var asked url.Values
+			store := &memory{}
+			err := onLoopback(t, a, oauth.Config{Issuer: "https://auth.test"}).Login(t.Context(), store, browser(t, &asked, tt.change, 400))
+			assert.Contains(t, err.Error(), tt.want)
+			equal(t, [2]int{a.requests(), store.saves}, [2]int{0, 0})
+		})
+	}
+}
+
+// What is not of this login, from whoever is on this machine, does not end it.
+func TestLoginForged(t *testing.T) {
+	t.Parallel()
+	a := &authority{}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var asked url.Values
+	forged := browser(t, &asked, func(v url.Values) { v.Set("state", "guess"); v.Set("code", "forged") }, 400)
+	err := onLoopback(t, a, oauth.Config{}).Login(ctx, &memory{}, func(address string) error {
+		if err := forged(address); err != nil {
+			return err
+		}
+		for _, other := range []string{"/callback", "/", "/callback?state=&code=x"} {
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(asked.Get("redirect_uri"), "/callback")+other, http.NoBody)
+			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+			if err != nil {
+				return err
+			}
+			equal(t, resp.StatusCode, 400)
+			assert.NoError(t, resp.Body.Close())
+		}
+		cancel(errors.New("gave up"))
+		return nil
+	})
+	assert.Contains(t, err.Error(), "nobody logged in: gave up")
+	equal(t, a.requests(), 0)
+}
+
+func TestLoginNeeds(t *testing.T) {
+	t.Parallel()
+	c := onLoopback(t, &authority{}, oauth.Config{})
+	no := errors.New("no browser")
+	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
+	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
+	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
+	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL})
+	assert.NoError(t, err)
+	assert.Contains(t, bare.Login(t.Context(), &memory{}, func(string) error { return nil }).Error(), "AuthURL is empty")
+	assert.Contains(t, bare.LoginDevice(t.Context(), &memory{}, func(oauth.DevicePrompt) error { return nil }).Error(), "DeviceURL is empty")
+}
