@@ -176,7 +176,7 @@ func (v *fakeVault) answer(w http.ResponseWriter, more map[string]any) {
 
 func refuse(w http.ResponseWriter, status int, reasons ...string) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string][]string{"errors": append([]string{}, reasons...)})
+	_ = json.NewEncoder(w).Encode(map[string][]string{"errors": append([]string{}, reasons...)}) //nolint:errchkjson // the same
 }
 
 // fakeAPI is an API that knows one key at a time.
