@@ -18,7 +18,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -120,7 +119,7 @@ func show(ctx context.Context, out io.Writer, opts ...aplomb.Option) error {
 	return nil
 }
 
-// atOnce runs f by n goroutines.
+// atOnce runs f by n goroutines and returns the last error.
 func atOnce(n int, f func() error) error {
 	errs := make(chan error)
 	for range n {
@@ -128,7 +127,9 @@ func atOnce(n int, f func() error) error {
 	}
 	var err error
 	for range n {
-		err = errors.Join(err, <-errs)
+		if e := <-errs; e != nil {
+			err = e
+		}
 	}
 	return err
 }
