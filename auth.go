@@ -160,21 +160,20 @@ func secretAuth(slot string, source SecretSource, get func(*http.Request) string
 			return nil
 		},
 		Answered: func(resp *http.Response) bool {
-			return anotherSecret(source, resp, func(s Secret) bool { return get(resp.Request) == format(s.Reveal()) })
+			return anotherSecret(resp.Request.Context(), source, resp.StatusCode, func(s Secret) bool { return get(resp.Request) == format(s.Reveal()) })
 		},
 	}
 }
 
 // anotherSecret tells a source what became of its secret, and reports whether
 // it has another than the one refused, as after a rotation.
-func anotherSecret(source SecretSource, resp *http.Response, carried func(Secret) bool) bool {
-	ctx := resp.Request.Context()
+func anotherSecret(ctx context.Context, source SecretSource, status int, carried func(Secret) bool) bool {
 	if s, ok := source.(interface {
 		judged(ctx context.Context, status int, carried func(Secret) bool) bool
 	}); ok {
-		return s.judged(ctx, resp.StatusCode, carried)
+		return s.judged(ctx, status, carried)
 	}
-	if resp.StatusCode != http.StatusUnauthorized {
+	if status != http.StatusUnauthorized {
 		return false
 	}
 	secret, err := source.Secret(ctx)

@@ -214,8 +214,8 @@ func (s *selfSigned) key(ctx context.Context) (any, error) {
 // and replaces one that was signed by the wrong time.
 func (s *selfSigned) answered(resp *http.Response) bool {
 	ctx := resp.Request.Context()
-	if use := s.used.Load(); use != nil && resp.StatusCode == http.StatusUnauthorized {
-		use.refused(ctx)
+	if use := s.used.Load(); use != nil {
+		use.judged(ctx, resp.StatusCode)
 	}
 	a := attemptFrom(ctx)
 	if a == nil || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {

@@ -165,11 +165,14 @@ func (t *Tokens) replace(ctx context.Context, refused func(Secret) bool) bool {
 		case !refused(g.Value):
 			t.mu.Unlock()
 			return true // somebody has replaced it meanwhile
+		case g.refused && t.flight != nil:
+			// Somebody has ended it; the next is under way.
 		case !g.proved && now.Before(t.forced.until):
 			t.mu.Unlock()
 			return false // the API refuses whatever it is shown
+		default:
+			t.end(g, now)
 		}
-		t.end(g, now)
 	}
 	f, err := t.fetch(ctx, now)
 	t.mu.Unlock()

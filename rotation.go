@@ -12,8 +12,9 @@ import (
 // service may be given its new key before the API knows it, or keep its old one
 // until the API forgets it.
 //
-// A request that was refused is sent again, once, with the other. previous may
-// be without a value.
+// A request that was refused is sent again, once: with what stands in the
+// refused one's own place by now, a [SecretFunc] being asked anew, else with the
+// other. previous may be without a value.
 func Rotation(current, previous SecretSource) SecretSource {
 	return &rotation{sources: [2]SecretSource{current, previous}}
 }
@@ -52,25 +53,29 @@ func (r *rotation) use(ctx context.Context) (rotated, error) {
 	return rotated{}, err
 }
 
-// refused turns to the other secret, unless the refused one has been replaced
-// in its own place meanwhile, and reports whether there is another to try.
-func (u *rotated) refused(ctx context.Context) bool {
-	if now, err := u.of.sources[u.index].Secret(ctx); err == nil && now.Reveal() != u.value.Reveal() {
+// judged tells the secret's own source what became of it, so that one that was
+// replaced in its own place is found there. Only if there is no other does it
+// turn to the other of the two. It reports whether there is another to try.
+func (u *rotated) judged(ctx context.Context, status int) bool {
+	carried := func(s Secret) bool { return s.Reveal() == u.value.Reveal() }
+	if anotherSecret(ctx, u.of.sources[u.index], status, carried) {
 		return true
 	}
+	if status != http.StatusUnauthorized {
+		return false
+	}
 	other, err := u.of.sources[1-u.index].Secret(ctx)
-	if err != nil || other.Reveal() == u.value.Reveal() {
+	if err != nil || carried(other) {
 		return false
 	}
 	u.of.inUse.CompareAndSwap(u.index, 1-u.index)
 	return true
 }
 
-// rotate turns to the other secret of a rotation that the attempt has used, if
-// that was refused.
+// rotate tells a rotation of an answer to its secret, if the attempt carries one.
 func (a *Attempt) rotate(resp *http.Response) bool {
 	use := a.rotated.Load()
-	return use != nil && resp.StatusCode == http.StatusUnauthorized && use.refused(a.Request.Context())
+	return use != nil && use.judged(a.Request.Context(), resp.StatusCode)
 }
 
 func (r *rotation) check() error {

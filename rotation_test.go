@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,6 +72,66 @@ func TestRotationOfAFile(t *testing.T) {
 			assert.NoError(t, err)
 		}
 		assert.Equal(t, h.count(), 3)
+	})
+}
+
+// Refusals come in one after the other: those that come in while the next secret
+// is fetched wait for it too.
+func TestSecretFuncServesWhoIsRefusedLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		source := aplomb.SecretFunc(func(context.Context) (string, error) {
+			asked++
+			pause(100 * time.Millisecond)
+			return fmt.Sprintf("key-%d", asked), nil
+		})
+		known, n := "key-1", atomic.Int64{}
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			pause(time.Duration(n.Add(1)) * time.Millisecond)
+			accepting(known)(w, r)
+		})
+		c := newClient(t, aplombtest.NewServer(t, api), aplomb.APIKey("X-Api-Key", source))
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		known = "key-2"
+		errs, _ := crowd(c, 50, nil)
+		assert.NoError(t, errors.Join(errs...))
+		assert.Equal(t, asked, 2)
+	})
+}
+
+// A rotation within the secrets manager is found at the first 401, whichever of
+// the two was in use, although both values are kept; a crowd asks once.
+func TestRotationOfManagedSecrets(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		values, asked := [2]string{"key-1", "key-0"}, [2]int{}
+		of := func(i int) aplomb.SecretSource {
+			return aplomb.SecretFunc(func(context.Context) (string, error) {
+				asked[i]++
+				return values[i], nil
+			})
+		}
+		known := "key-1"
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { accepting(known)(w, r) })
+		c := newClient(t, aplombtest.NewServer(t, api), aplomb.APIKey("X-Api-Key", aplomb.Rotation(of(0), of(1))))
+		for i, step := range []struct {
+			current, previous, known string
+			asked                    [2]int
+		}{
+			{"key-1", "key-0", "key-1", [2]int{1, 0}},
+			{"key-2", "key-1", "key-2", [2]int{2, 0}},
+			{"key-3", "key-2", "key-3", [2]int{3, 0}}, // at once, for key-2 had been accepted
+			{"key-4", "key-3", "key-3", [2]int{3, 0}}, // not noticed, and nothing to notice
+			{"key-5", "key-4", "key-4", [2]int{4, 1}}, // key-3 is refused, and so is key-5, which takes another call
+		} {
+			values, known = [2]string{step.current, step.previous}, step.known
+			errs, _ := crowd(c, 20, nil)
+			if i == 4 { // the one renewal of each call went into key-5
+				errs, _ = crowd(c, 20, nil)
+			}
+			assert.NoError(t, errors.Join(errs...))
+			assert.Equal(t, asked, step.asked)
+		}
 	})
 }
 
