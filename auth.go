@@ -180,6 +180,17 @@ func anotherSecret(ctx context.Context, source SecretSource, status int, carried
 	return err == nil && !carried(secret)
 }
 
+// Refused tells a source that its secret was refused, and reports whether it has
+// another by now: that of a [Rotation], or what a [SecretFunc] or a file says when
+// it is asked again. It is for an [AuthFunc] whose API refuses otherwise than by
+// 401; for the credentials of this package it is done already.
+func Refused(ctx context.Context, source SecretSource, secret Secret) (another bool) {
+	if isNil(source) {
+		return false
+	}
+	return anotherSecret(ctx, source, http.StatusUnauthorized, func(s Secret) bool { return s.Reveal() == secret.Reveal() })
+}
+
 // userinfoAuth turns https://user:password@host into Basic authentication
 // bound to that origin; left in the URL it would follow redirects and errors.
 func userinfoAuth(u *url.URL) (Auth, bool) {

@@ -65,7 +65,7 @@ func TestJWTAlgorithms(t *testing.T) {
 		for _, algorithm := range algorithms {
 			key := keys()[name]
 			for how, j := range map[string]aplomb.JWT{
-				"PEM": {Key: aplomb.Static(strings.TrimSpace(pkcs8(key))), Algorithm: algorithm}, "signer": {Signer: key, Algorithm: algorithm},
+				"PEM": {Key: aplomb.Static(pkcs8(key)), Algorithm: algorithm}, "signer": {Signer: key, Algorithm: algorithm},
 				"KMS": {Signer: kms{key}, Algorithm: algorithm},
 			} {
 				signed, err := j.Sign(context.Background(), time.Now())
@@ -92,7 +92,7 @@ func TestJWTKeyFormats(t *testing.T) {
 	ec, _ := x509.MarshalECPrivateKey(ecKey)
 	for kind, der := range map[string][]byte{"RSA PRIVATE KEY": x509.MarshalPKCS1PrivateKey(rsaKey), "EC PRIVATE KEY": ec} {
 		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
-		_, err := aplomb.JWT{Key: aplomb.Static(strings.TrimSpace(string(text)))}.Sign(context.Background(), time.Now())
+		_, err := aplomb.JWT{Key: aplomb.Static(string(text))}.Sign(context.Background(), time.Now())
 		assert.True(t, err == nil, kind, err)
 	}
 }
@@ -113,7 +113,7 @@ func TestJWT(t *testing.T) {
 		h := script(ok)
 		claims := map[string]any{"scope": "read", "aud": []string{"a", "b"}, "iat": 1}
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.JWT{
-			Key: aplomb.Static(strings.TrimSpace(pkcs8(keys()["Ed25519"]))), KeyID: "k1", Issuer: "svc", Subject: "bot", Audience: "x", Claims: claims,
+			Key: aplomb.Static(pkcs8(keys()["Ed25519"])), KeyID: "k1", Issuer: "svc", Subject: "bot", Audience: "x", Claims: claims,
 		})
 		claims["scope"] = "changed since"
 		start := time.Now()
@@ -184,7 +184,7 @@ func TestJWTKeyRotation(t *testing.T) {
 		current, previous := keys()["P-256"], keys()["Ed25519"]
 		h := script(byKey(previous.Public(), 0, 401), byKey(previous.Public(), 0, 401), byKey(previous.Public(), 0, 401), byKey(current.Public(), 0, 401))
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.JWT{
-			Key: aplomb.Rotation(aplomb.Static(strings.TrimSpace(pkcs8(current))), aplomb.Static(strings.TrimSpace(pkcs8(previous)))),
+			Key: aplomb.Rotation(aplomb.Static(pkcs8(current)), aplomb.Static(pkcs8(previous))),
 		})
 		for range 3 {
 			_, err := get(t, c)
@@ -196,7 +196,7 @@ func TestJWTKeyRotation(t *testing.T) {
 
 func TestJWTInvalid(t *testing.T) {
 	t.Parallel()
-	good := aplomb.Static(strings.TrimSpace(pkcs8(keys()["P-256"])))
+	good := aplomb.Static(pkcs8(keys()["P-256"]))
 	certificate := aplomb.Static("-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----")
 	for want, j := range map[string]aplomb.JWT{
 		"give Key, or a Signer":            {},

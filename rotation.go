@@ -72,6 +72,19 @@ func (u *rotated) judged(ctx context.Context, status int) bool {
 	return true
 }
 
+// judged is for those who know a refused secret only by its value: if it is not
+// the one in use any more, it was replaced already.
+func (r *rotation) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
+	use, err := r.use(ctx)
+	if err != nil {
+		return false
+	}
+	if !carried(use.value) {
+		return status == http.StatusUnauthorized
+	}
+	return use.judged(ctx, status)
+}
+
 // rotate tells a rotation of an answer to its secret, if the attempt carries one.
 func (a *Attempt) rotate(resp *http.Response) bool {
 	use := a.rotated.Load()

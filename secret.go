@@ -234,6 +234,9 @@ func (m *managedSecret) GoString() string { return m.String() }
 
 // tidySecret names the slips that otherwise show as a puzzling 401.
 func tidySecret(where, value string) (Secret, error) {
+	if strings.HasPrefix(value, "-----BEGIN ") { // a PEM block has lines, and ends one
+		return NewSecret(strings.TrimRight(value, "\r\n")), nil
+	}
 	switch {
 	case value == "":
 		return Secret{}, fmt.Errorf("%s is empty", where)
@@ -245,7 +248,7 @@ func tidySecret(where, value string) (Secret, error) {
 		return Secret{}, fmt.Errorf("%s has leading or trailing space: trim it", where)
 	case len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[len(value)-1] == value[0]:
 		return Secret{}, fmt.Errorf("%s is wrapped in quotes: remove them", where)
-	case strings.ContainsAny(value, "\r\n\x00") && !strings.HasPrefix(value, "-----BEGIN "): // a PEM block has lines
+	case strings.ContainsAny(value, "\r\n\x00"):
 		return Secret{}, fmt.Errorf("%s has a line break inside", where)
 	}
 	return NewSecret(value), nil

@@ -47,7 +47,7 @@ type Config struct {
 type Client struct {
 	cfg    Config
 	client *aplomb.Client
-	http   *http.Client // of x/oauth2: the same, and it follows no redirect
+	http   *http.Client // the same, for x/oauth2
 	token  *url.URL
 }
 
@@ -86,7 +86,7 @@ func New(cfg Config) (*Client, error) {
 	if c.client, err = aplomb.New(token.Scheme+"://"+token.Host, opts...); err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
-	c.http = withoutRedirects(c.client)
+	c.http = c.client.HTTPClient()
 	return c, nil
 }
 
@@ -107,7 +107,7 @@ var reserved = map[string]bool{
 
 // options are those of the client that asks the server.
 func (c *Client) options() ([]aplomb.Option, error) {
-	opts := append(slices.Clone(c.cfg.Options), aplomb.AuthFunc(attachAssertion))
+	opts := append(slices.Clone(c.cfg.Options), aplomb.AuthFunc(attachAssertion), aplomb.PerAttempt(stay))
 	transport := c.cfg.Transport
 	if c.cfg.Auth != nil {
 		auth, err := c.cfg.Auth.auth(c)
@@ -158,16 +158,9 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
-// withoutRedirects is the client's door for requests that carry secrets: an
-// answer that points elsewhere is an answer.
-func withoutRedirects(c *aplomb.Client) *http.Client {
-	return &http.Client{Transport: c.Transport(), CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
-}
-
-// stay does the same for typed calls: without its address, a redirect is not
-// followed.
+// stay has no redirect followed: an answer that points elsewhere is an answer.
+// Another address would get what proves the client, or give a token that is not
+// the server's. Without its Location net/http takes it for final.
 func stay(next http.RoundTripper) http.RoundTripper {
 	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)

@@ -7,6 +7,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -104,17 +106,66 @@ func TestPrivateKeyJWTBySkewedClock(t *testing.T) {
 	}
 }
 
-// A secret that is being changed at the server.
+// A secret that is being changed at the server, which says so by 401 or, as
+// many do, by 400.
 func TestSecretRotation(t *testing.T) {
 	t.Parallel()
-	bubble(t, "", func(t *testing.T) {
-		a, n := rig(t)
-		a.steps = []http.HandlerFunc{refuse(401, "invalid_client", "")}
-		c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretBasic(aplomb.Rotation(aplomb.Static("new-one"), aplomb.Static("old-one")))})
-		equal(t, token(t, c.ClientCredentials(), nil), "access-1")
-		_, password, _ := (&http.Request{Header: a.header(1)}).BasicAuth()
-		equal(t, password, "old-one")
-	})
+	for _, code := range []int{400, 401} {
+		for kind, prove := range map[string]func(aplomb.SecretSource) oauth.ClientAuth{"basic": oauth.SecretBasic, "post": oauth.SecretPost} {
+			asked := 0
+			fresh := func() aplomb.SecretSource {
+				return aplomb.SecretFunc(func(context.Context) (string, error) {
+					asked++
+					return []string{"new-one", "old-one"}[min(asked, 2)-1], nil
+				})
+			}
+			for name, source := range map[string]func() aplomb.SecretSource{
+				"rotation":        func() aplomb.SecretSource { return aplomb.Rotation(aplomb.Static("new-one"), aplomb.Static("old-one")) },
+				"secrets manager": fresh,
+			} {
+				bubble(t, fmt.Sprint(code, " ", kind, " ", name), func(t *testing.T) {
+					a, n := rig(t)
+					a.steps = []http.HandlerFunc{refuse(code, "invalid_client", "")}
+					c := newClient(t, n, oauth.Config{ClientID: "web", Auth: prove(source())})
+					equal(t, token(t, c.ClientCredentials(), nil), "access-1")
+					_, password, _ := (&http.Request{Header: a.header(1)}).BasicAuth()
+					equal(t, password+a.form(1).Get("client_secret"), "old-one")
+				})
+			}
+		}
+		bubble(t, fmt.Sprint(code, " wrong"), func(t *testing.T) {
+			a, n := rig(t)
+			for range 9 {
+				a.steps = append(a.steps, refuse(code, "invalid_client", ""))
+			}
+			c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretPost(aplomb.Rotation(aplomb.Static("new-one"), aplomb.Static("old-one")))})
+			assert.Contains(t, token(t, c.ClientCredentials(), nil), "invalid_client")
+			equal(t, a.requests(), 2)
+		})
+		bubble(t, fmt.Sprint(code, " a key"), func(t *testing.T) {
+			a, n := rig(t)
+			a.steps = []http.HandlerFunc{refuse(code, "invalid_client", "")}
+			key := aplomb.Rotation(aplomb.Static(pemOf(t, otherKey())), aplomb.Static(pemOf(t, p256())))
+			c := newClient(t, n, oauth.Config{ClientID: "svc", Auth: oauth.PrivateKeyJWT(aplomb.JWT{Key: key})})
+			equal(t, token(t, c.ClientCredentials(), nil), "access-1")
+			assertionOf(t, p256().Public(), a.form(1).Get("client_assertion"))
+		})
+	}
+}
+
+var otherKey = sync.OnceValue(func() *ecdsa.PrivateKey {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
+func pemOf(t *testing.T, key crypto.Signer) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	assert.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // What the server says is shown as code and description, without what it echoes.

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -23,6 +25,9 @@ type ClientAuth interface {
 	transport(given http.RoundTripper) (http.RoundTripper, error)
 	// inForm reports that the form names the client.
 	inForm() bool
+	// refused reports whether the proof would be another now that this one was
+	// refused otherwise than by a 401.
+	refused(ctx context.Context) bool
 }
 
 // SecretBasic sends the secret by HTTP Basic authentication, the way that every
@@ -39,6 +44,12 @@ func SecretPost(secret aplomb.SecretSource) ClientAuth {
 type clientSecret struct {
 	secret aplomb.SecretSource
 	post   bool
+	shown  atomic.Pointer[aplomb.Secret] // the last that was attached
+}
+
+func (s *clientSecret) refused(ctx context.Context) bool {
+	shown := s.shown.Load()
+	return shown != nil && aplomb.Refused(ctx, s.secret, *shown)
 }
 
 func (s *clientSecret) inForm() bool { return s.post }
@@ -64,6 +75,7 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 		if err != nil {
 			return err
 		}
+		s.shown.Store(&secret)
 		if s.post {
 			return amend(r, url.Values{"client_secret": {secret.Reveal()}})
 		}
@@ -71,7 +83,9 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 		return nil
 	}
-	auth.Answered = nil // a Rotation turns by itself
+	auth.Answered = func(resp *http.Response) bool {
+		return resp.StatusCode == http.StatusUnauthorized && s.refused(resp.Request.Context())
+	}
 	return auth, nil
 }
 
@@ -82,6 +96,14 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 func PrivateKeyJWT(j aplomb.JWT) ClientAuth { return &assertion{j} }
 
 type assertion struct{ jwt aplomb.JWT }
+
+func (a *assertion) refused(ctx context.Context) bool {
+	if a.jwt.Key == nil {
+		return false
+	}
+	key, err := a.jwt.Key.Secret(ctx)
+	return err == nil && aplomb.Refused(ctx, a.jwt.Key, key)
+}
 
 func (a *assertion) inForm() bool { return true }
 
@@ -131,7 +153,8 @@ func MutualTLS(certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, 
 
 type mutualTLS func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 
-func (mutualTLS) inForm() bool { return true }
+func (mutualTLS) inForm() bool                 { return true }
+func (mutualTLS) refused(context.Context) bool { return false }
 
 func (m mutualTLS) auth(*Client) (aplomb.Auth, error) {
 	if m == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
@@ -19,7 +20,7 @@ func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config
 	if err != nil {
 		return Config{}, err
 	}
-	c, err := aplomb.New(u.Scheme+"://"+u.Host, opts...)
+	c, err := aplomb.New(u.Scheme+"://"+u.Host, append(slices.Clone(opts), aplomb.PerAttempt(stay))...)
 	if err != nil {
 		return Config{}, fmt.Errorf("oauth: Discover: %w", err)
 	}
@@ -53,5 +54,5 @@ func metadataAt(ctx context.Context, c *aplomb.Client, address string) (metadata
 	if err != nil {
 		return metadata{}, err
 	}
-	return fetch[metadata](withoutRedirects(c), req)
+	return fetch[metadata](c.HTTPClient(), req)
 }

@@ -50,8 +50,13 @@ const (
 // each attempt anew.
 func (c *Client) grant(ctx context.Context, params url.Values, again repeatable) (grant, error) {
 	g, err := c.ask(ctx, params, again)
-	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Code == "use_dpop_nonce" && c.cfg.DPoP != nil {
-		return c.ask(ctx, params, again) // with the nonce that came with it (RFC 9449, section 8)
+	refusal, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok || refusal.StatusCode != http.StatusBadRequest: // what a 401 asks for is done
+	case refusal.Code == "use_dpop_nonce" && c.cfg.DPoP != nil: // it came with the answer (RFC 9449, section 8)
+		return c.ask(ctx, params, again)
+	case refusal.Code == "invalid_client" && c.cfg.Auth != nil && c.cfg.Auth.refused(ctx):
+		return c.ask(ctx, params, again)
 	}
 	return g, err
 }

@@ -1,11 +1,8 @@
 package oauth_test
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/aplomb-go/aplomb"
@@ -17,9 +14,7 @@ import (
 // but the token that it brings is not GitHub's.
 func TestGitHubAppStays(t *testing.T) {
 	t.Parallel()
-	der, err := x509.MarshalPKCS8PrivateKey(p256())
-	assert.NoError(t, err)
-	key := aplomb.Static(strings.TrimSpace(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))))
+	key := aplomb.Static(pemOf(t, p256()))
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, to := range []string{"https://evil.test/", "/other"} {
 			bubble(t, fmt.Sprint(status, " ", to), func(t *testing.T) {
