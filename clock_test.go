@@ -80,7 +80,7 @@ func TestServerTimeIsSteady(t *testing.T) {
 			var signer timestamper
 			c := newClient(t, aplombtest.NewServer(t, script(slowly(dating(skew, time.Hour, 401)))), aplomb.Sign(&signer), aplomb.TrustDate())
 			for range 10 {
-				time.Sleep(370 * time.Millisecond)
+				pause(370 * time.Millisecond)
 				_, err := get(t, c)
 				assert.NoError(t, err)
 			}
@@ -128,7 +128,7 @@ func TestServerTimePerOrigin(t *testing.T) {
 
 // A signature covers what the other credentials put on the request.
 func TestSignIsLast(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	bubbleCase(t, "of all", func(t *testing.T) {
 		h := script(ok)
 		sign := aplomb.Sign(signerFunc(func(r *http.Request, _ time.Time) error {
 			r.Header.Set("X-Covered", r.Header.Get("X-Api-Key")+" "+r.Header.Get("Idempotency-Key")+" "+r.URL.Query().Get("k"))
@@ -138,6 +138,18 @@ func TestSignIsLast(t *testing.T) {
 		_, err := post(t, c, aplomb.IdempotencyKey("i-1"))
 		assert.NoError(t, err)
 		assert.Equal(t, h.request(0).Header.Get("X-Covered"), "key-1 i-1 key-2")
+	})
+	bubbleCase(t, "in order", func(t *testing.T) {
+		h := script(ok)
+		add := func(s string) aplomb.Option {
+			return aplomb.Sign(signerFunc(func(r *http.Request, _ time.Time) error {
+				r.Header.Add("X-Signed", s)
+				return nil
+			}))
+		}
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), add("first"), aplomb.Bearer(aplomb.Static("t0ken")), add("second")))
+		assert.NoError(t, err)
+		assert.Equal(t, h.request(0).Header.Values("X-Signed"), []string{"first", "second"})
 	})
 	_, err := aplomb.New("http://api.test", aplomb.Sign(nil))
 	assert.Contains(t, err.Error(), "the Signer is nil")

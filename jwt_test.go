@@ -114,6 +114,7 @@ func TestJWT(t *testing.T) {
 		claims := map[string]any{"scope": "read", "aud": []string{"a", "b"}, "iat": 1}
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.JWT{
 			Key: aplomb.Static(pkcs8(keys()["Ed25519"])), KeyID: "k1", Issuer: "svc", Subject: "bot", Audience: "x", Claims: claims,
+			Header: map[string]any{"typ": "at+jwt", "alg": "none"},
 		})
 		claims["scope"] = "changed since"
 		start := time.Now()
@@ -125,7 +126,7 @@ func TestJWT(t *testing.T) {
 		}
 		first := at(0)
 		header, got := claimsOf(t, first)
-		assert.Equal(t, header, map[string]any{"alg": "EdDSA", "typ": "JWT", "kid": "k1"})
+		assert.Equal(t, header, map[string]any{"alg": "EdDSA", "typ": "at+jwt", "kid": "k1"})
 		assert.Equal(t, len(fmt.Sprint(got["jti"])), 26)
 		delete(got, "jti")
 		issued := float64(start.Add(-10 * time.Second).Unix())
@@ -177,6 +178,20 @@ func TestJWTBySkewedClock(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A clock that goes wrong later is noticed as well, by whoever carries the token.
+func TestJWTWhileTheClockDrifts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		right, wrong := byKey(keys()["P-256"].Public(), 0, 401), byKey(keys()["P-256"].Public(), -10*time.Minute, 401)
+		h := script(right, right, wrong)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.TrustDate(), aplomb.JWT{Signer: keys()["P-256"]})
+		for range 3 {
+			_, err := post(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.count(), 4)
+	})
 }
 
 func TestJWTKeyRotation(t *testing.T) {

@@ -75,6 +75,34 @@ func TestRotationOfAFile(t *testing.T) {
 	})
 }
 
+// A file is read again although its time and size are the same: written again
+// within a tick of the file system's clock, or replaced by another.
+func TestFileIsReadAgain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, "key"), filepath.Join(dir, "other")
+	source := aplomb.File(path)
+	put := func(path, text string, at time.Time) {
+		assert.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		assert.NoError(t, os.Chtimes(path, at, at))
+	}
+	reads := func(want string) {
+		s, err := source.Secret(context.Background())
+		assert.NoError(t, err)
+		assert.Equal(t, s.Reveal(), want)
+	}
+	now, old := time.Now(), time.Now().Add(-time.Hour)
+	put(path, "key-1", now)
+	reads("key-1")
+	put(path, "key-2", now)
+	reads("key-2")
+	put(path, "key-3", old)
+	reads("key-3")
+	put(other, "key-4", old)
+	assert.NoError(t, os.Rename(other, path))
+	reads("key-4")
+}
+
 // Refusals come in one after the other: those that come in while the next secret
 // is fetched wait for it too.
 func TestSecretFuncServesWhoIsRefusedLater(t *testing.T) {

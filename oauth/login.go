@@ -101,7 +101,7 @@ func (l *login) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	q := r.URL.Query()
-	if r.URL.Path != "/callback" || r.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(l.state)) != 1 {
+	if r.Method != http.MethodGet || subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(l.state)) != 1 {
 		http.Error(w, "This is not the answer that was waited for.", http.StatusBadRequest)
 		return
 	}

@@ -57,7 +57,7 @@ func TestSessionSavesBeforeUse(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {
 		a, n := rig(t)
-		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		c := newClient(t, n, oauth.Config{ClientID: "web", Scopes: []string{"a"}})
 		store := login(t, c, a)
 		tokens, err := c.Session(store)
 		equal(t, token(t, tokens, err), "access-1")
@@ -68,6 +68,13 @@ func TestSessionSavesBeforeUse(t *testing.T) {
 		again, err := newClient(t, n, oauth.Config{ClientID: "web"}).Session(store)
 		equal(t, token(t, again, err), "access-1")
 		equal(t, a.requests(), 1)
+		// A new log-in is a new one, whatever this process remembers.
+		store = login(t, c, a)
+		tokens, err = c.Session(store)
+		equal(t, token(t, tokens, err), "access-2")
+		a.refresh, store.saved = "refresh-0", []byte(`{"refresh_token":"refresh-0"}`)
+		pause(time.Hour)
+		equal(t, token(t, tokens, nil), "access-3")
 	})
 }
 
