@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/signature"
 )
 
 // A scheme is a way to give aplomb a credential. A new one is a line in
@@ -50,7 +51,9 @@ func schemes() []setup {
 		ours("APIKey of Tokens", scheme{client: func(*rig) []aplomb.Option { return []aplomb.Option{aplomb.APIKey("X-Auth-Token", tokens())} }}),
 		ours("Rotation", scheme{client: with(aplomb.Bearer(aplomb.Rotation(static, aplomb.Static("another"))))}),
 		ours("Digest", scheme{client: with(aplomb.Digest("user", static)), digested: true}),
-		signed("a Signer of the test's own", hmacSigner{}),
+		signed("HMAC", signature.SignedRequest(signature.StaticKey(secret))),
+		signed("AWS", signature.AWS{Region: "eu-central-1", Service: "s3", Credentials: signature.StaticAWS("AKID", secret, secret)}),
+		signed("RFC 9421", signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(secret))}}),
 		ours("oauth, ClientCredentials", scheme{client: granted(nil, itself)}),
 		ours("oauth, ClientCredentials, DPoP", scheme{client: granted(dpop(), itself), proof: "DPoP"}),
 		ours("oauth, Session", scheme{client: granted(nil, loggedIn)}),
@@ -189,7 +192,7 @@ func TestForeignLocation(t *testing.T) {
 				r := newRig(t, hop{where: where}, false)
 				r.location = header
 				c := newClient(r, scheme{client: with(
-					tokens(), aplomb.Sign(hmacSigner{}), aplomb.Header("X-Private", secret), aplomb.Query("key", secret),
+					tokens(), aplomb.Sign(signature.SignedRequest(signature.StaticKey(secret))), aplomb.Header("X-Private", secret), aplomb.Query("key", secret),
 				)})
 				var accepted aplomb.Response
 				_, err := aplomb.Post[json.RawMessage](t.Context(), c, "/v1/things", aplomb.JSON(map[string]string{"password": secret}), aplomb.Capture(&accepted))

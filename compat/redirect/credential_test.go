@@ -3,12 +3,8 @@ package redirect_test
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -36,16 +32,6 @@ func tokens() *aplomb.Tokens {
 // signed is the line of a signer that has the secret for its key.
 func signed(name string, s aplomb.Signer) setup {
 	return ours("Sign, "+name, scheme{client: with(aplomb.Sign(s))})
-}
-
-// hmacSigner signs what its API's documentation might say.
-type hmacSigner struct{}
-
-func (hmacSigner) Sign(r *http.Request, now time.Time) error {
-	mac := hmac.New(sha256.New, []byte(secret))
-	fmt.Fprintf(mac, "%s %s %d", r.Method, r.URL.RequestURI(), now.Unix())
-	r.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
-	return nil
 }
 
 // grants has the API's own token endpoint issue the secret, as a token of that
