@@ -63,5 +63,5 @@ cover: ## coverage of the root module, in coverage.html too
 	go tool cover -func=coverage.out | tail -1
 	go tool cover -html=coverage.out -o coverage.html
 
-compat: ## the tests against real peers: stripe-mock, official SDKs
+compat: ## the tests against real peers: stripe-mock, an authorization server, official SDKs
 	cd compat && GOWORK=off go test -count=1 ./...

@@ -40,7 +40,7 @@ type Attempt struct {
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
 	auth      atomic.Pointer[Auth]         // the first credential attached
-	token     atomic.Pointer[carriedToken] // of the Tokens that was attached
+	token     atomic.Pointer[Secret]       // that Tokens attached
 	rotated   atomic.Pointer[rotated]      // which secret of a Rotation was attached
 	dated     atomic.Pointer[int64]        // what ServerTime added to our time, where it was asked
 	renewable atomic.Bool                  // the credential that was refused has a successor

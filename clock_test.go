@@ -72,6 +72,29 @@ func TestServerTime(t *testing.T) {
 	}
 }
 
+// A Date tells whole seconds: within them a correction that may be right stays
+// as it is, and so does none.
+func TestServerTimeIsSteady(t *testing.T) {
+	for _, skew := range []time.Duration{0, 10 * time.Minute} {
+		bubbleCase(t, skew.String(), func(t *testing.T) {
+			var signer timestamper
+			c := newClient(t, aplombtest.NewServer(t, script(slowly(dating(skew, time.Hour, 401)))), aplomb.Sign(&signer), aplomb.TrustDate())
+			for range 10 {
+				time.Sleep(370 * time.Millisecond)
+				_, err := get(t, c)
+				assert.NoError(t, err)
+			}
+			for _, at := range signer.at[1:] {
+				assert.Equal(t, at, signer.at[1])
+				assert.True(t, (at-skew).Abs() <= time.Second && at <= skew, at)
+			}
+			if skew == 0 {
+				assert.Equal(t, signer.at[1], 0)
+			}
+		})
+	}
+}
+
 // Outside an attempt there is no server to ask.
 func TestServerTimeElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {

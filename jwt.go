@@ -221,6 +221,6 @@ func (s *selfSigned) answered(resp *http.Response) bool {
 	if a == nil || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {
 		return false
 	}
-	carried := s.tokens.carriedBy(a)
+	carried := carriedBy(a)
 	return carried != nil && s.tokens.replace(ctx, carried)
 }

@@ -79,7 +79,7 @@ func (t *Tokens) fetch(ctx context.Context, now time.Time) (*flight, error) {
 // run is the flight: detached from the caller who happened to start it.
 func (t *Tokens) run(caller context.Context, f *flight, last Token) {
 	timeout := orDefault(t.Timeout, defaultFetchTimeout)
-	ctx, cancel := context.WithTimeoutCause(detached(caller), timeout, &timeoutError{"token fetch", timeout})
+	ctx, cancel := context.WithTimeoutCause(t.detached(caller), timeout, &timeoutError{"token fetch", timeout})
 	defer cancel()
 	start := time.Now()
 	f.err = errors.New("aplomb: Tokens.Fetch ended its goroutine")
@@ -98,13 +98,19 @@ func (t *Tokens) run(caller context.Context, f *flight, last Token) {
 	}
 }
 
-// detached is ctx without its end and without the settings of its call, which
-// are not meant for the requests that a Fetch makes. The attempt stays, for
-// whoever asks for the server's time.
-func detached(ctx context.Context) context.Context {
-	ctx = context.WithValue(context.WithoutCancel(ctx), callKey{}, nil)
-	return context.WithValue(ctx, contextKey{}, nil)
+// detached is ctx without its end and without the settings that NewContext gave
+// it, which are not meant for the requests that a Fetch makes. The attempt stays,
+// for whoever asks for the server's time.
+func (t *Tokens) detached(ctx context.Context) context.Context {
+	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, nil)
+	return context.WithValue(ctx, fetching{t}, true)
 }
+
+// fetching marks the context of a Fetch: who asks for the token with it would
+// wait for itself.
+type fetching struct{ *Tokens }
+
+var errOwnToken = errors.New("aplomb: Tokens.Fetch needs what it is to fetch, so give its request NoAuth() or a client of its own")
 
 // land takes in what the flight brought and lets those who wait go on.
 func (t *Tokens) land(f *flight, start time.Time) {
@@ -181,9 +187,6 @@ func (t *Tokens) replace(ctx context.Context, refused func(Secret) bool) bool {
 // a secrets manager, is still handed out until there is another: the refusal may
 // be the API's own mistake, and the manager may be away.
 func (t *Tokens) end(g *generation, now time.Time) {
-	if g.proved {
-		t.forced.reset()
-	}
 	t.forced.next(now, t.random01())
 	if g.Expiry.IsZero() {
 		g.refused, g.proved = true, false

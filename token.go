@@ -120,6 +120,9 @@ func (t *Tokens) Token(ctx context.Context) (Token, error) {
 	if err := t.check(); err != nil {
 		return Token{}, err
 	}
+	if ctx.Value(fetching{t}) != nil {
+		return Token{}, errOwnToken
+	}
 	t.mu.Lock()
 	now := time.Now()
 	if g := t.current; g.alive(now) {
@@ -182,7 +185,7 @@ func (t *Tokens) attach(r *http.Request) error {
 		return err
 	}
 	if a := attemptFrom(r.Context()); a != nil {
-		a.token.Store(&carriedToken{t, token.Value})
+		a.token.Store(&token.Value)
 	}
 	r.Header.Set("Authorization", token.Scheme()+" "+token.Value.Reveal())
 	if t.Proof != nil {
@@ -191,32 +194,23 @@ func (t *Tokens) attach(r *http.Request) error {
 	return nil
 }
 
-// carriedToken is the token that an attempt carries.
-type carriedToken struct {
-	of    *Tokens
-	value Secret
-}
-
 func (t *Tokens) answered(resp *http.Response) bool {
 	if t.Answered != nil && t.Answered(resp) {
 		return true
 	}
 	ctx := resp.Request.Context()
-	carried := t.carriedBy(attemptFrom(ctx))
+	carried := carriedBy(attemptFrom(ctx))
 	return carried != nil && t.judged(ctx, resp.StatusCode, carried)
 }
 
 // carriedBy tells the token that an attempt carries from others; nil if it
-// carries none of these.
-func (t *Tokens) carriedBy(a *Attempt) func(Secret) bool {
-	if a == nil {
+// carries none.
+func carriedBy(a *Attempt) func(Secret) bool {
+	if a == nil || a.token.Load() == nil {
 		return nil
 	}
-	carried := a.token.Load()
-	if carried == nil || carried.of != t {
-		return nil
-	}
-	return func(s Secret) bool { return s.Reveal() == carried.value.Reveal() }
+	carried := a.token.Load().Reveal()
+	return func(s Secret) bool { return s.Reveal() == carried }
 }
 
 // judged learns from a status what became of the token that an answered request

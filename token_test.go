@@ -208,7 +208,39 @@ func TestTokensServedWhileRefreshFails(t *testing.T) {
 		assert.True(t, events[0].Err == nil && !events[0].Expiry.IsZero() && events[1].Err != nil)
 		i.set(func(i *issuer) { i.down = nil })
 		time.Sleep(30 * time.Second)
-		assert.Contains(t, value(t, tokens), "t")
+		assert.Equal(t, value(t, tokens), fmt.Sprintf("t%d", i.fetches()))
+
+		// What failed is forgotten: the next failure is the first one again.
+		i.set(func(i *issuer) { i.down = errors.New("issuer away") })
+		c := newClient(t, aplombtest.NewServer(t, script(status(403), status(401))), tokens)
+		_, err := get(t, c)
+		assert.NotContains(t, err.Error(), "failed")
+		time.Sleep(time.Hour)
+		assert.Contains(t, value(t, tokens), "issuer away")
+		assert.Equal(t, events[len(events)-1].RetryAt, time.Now().Add(time.Second))
+	})
+}
+
+// A Fetch that needs its own token is told so, at once.
+func TestTokensOfTheirOwnClient(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(body(`{"id":"t1"}`), ok)
+		var c *aplomb.Client
+		var opts []aplomb.CallOption
+		tokens := aplomb.Fixed(&aplomb.Tokens{Fetch: func(ctx context.Context, _ aplomb.Token) (aplomb.Token, error) {
+			o, err := aplomb.Post[order](ctx, c, "/login", opts...)
+			return aplomb.Token{Value: aplomb.NewSecret(o.ID)}, err
+		}})
+		c = newClient(t, aplombtest.NewServer(t, h), tokens)
+		start := time.Now()
+		_, err := get(t, c)
+		assert.Contains(t, fmt.Sprint(err), "Tokens.Fetch needs what it is to fetch, so give its request NoAuth()")
+		assert.Equal(t, time.Since(start), 0)
+		opts = append(opts, aplomb.NoAuth())
+		time.Sleep(time.Second)
+		_, err = get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, h.count(), 2)
 	})
 }
 
@@ -334,6 +366,89 @@ func TestTokensRefusedAtSight(t *testing.T) {
 		assert.Equal(t, i.fetches(), 7)
 		assert.Equal(t, h.count(), 10*60+6)
 	})
+}
+
+// refusing answers with the statuses of a plan, one a request, and notes how many
+// tokens had been fetched by then.
+type refusing struct {
+	issuer  *issuer
+	plan    []int
+	fetched []int
+}
+
+func (r *refusing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	code := r.plan[0]
+	r.plan = r.plan[1:]
+	r.fetched = append(r.fetched, r.issuer.fetches())
+	if code == 200 {
+		ok(w, req)
+		return
+	}
+	status(code)(w, req)
+}
+
+// What was accepted is replaced at once when it is refused; the pace of what was
+// not begins anew with the next that is accepted.
+func TestTokensPaceBeginsAnew(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		h := &refusing{issuer: i, plan: []int{200, 401, 401, 401, 401, 200, 401, 401, 401, 401, 200}}
+		c := newClient(t, aplombtest.NewServer(t, h), tokens)
+		at := func(after time.Duration, want int) {
+			time.Sleep(after)
+			_, err := get(t, c)
+			assert.Equal(t, aplomb.StatusCode(err), want)
+		}
+		at(0, 0)                      // t1 accepted
+		at(0, 401)                    // t1 refused, t2 refused
+		at(999*time.Millisecond, 401) // t2 again: too soon
+		at(time.Millisecond, 0)       // t2 refused, t3 accepted
+		at(0, 401)                    // t3 refused, t4 refused
+		at(999*time.Millisecond, 401) // too soon
+		at(time.Millisecond, 0)       // t4 refused, t5 accepted
+		assert.Equal(t, h.fetched, []int{1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5})
+	})
+}
+
+// A late answer is about the token that its request carried, not the current one.
+func TestTokensLateAnswers(t *testing.T) {
+	for name, late := range map[string]int{"accepted": 200, "refused": 401} {
+		bubbleCase(t, name, func(t *testing.T) {
+			i, tokens := newIssuer(t)
+			requests := 0
+			c := newClient(t, aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				switch carried := r.Header.Get("Authorization"); {
+				case r.URL.Path == "/slow" && carried == "Bearer t1":
+					time.Sleep(20*time.Second + time.Second/2)
+					status(late)(w, r)
+				case carried == "Bearer t2" && r.URL.Path == "/slow", carried == "Bearer t1" && requests == 1:
+					ok(w, r)
+				default:
+					status(401)(w, r)
+				}
+			})), tokens)
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			slow := make(chan error)
+			go func() {
+				_, err := aplomb.Get[struct{}](context.Background(), c, "/slow")
+				slow <- err
+			}()
+			time.Sleep(20 * time.Second)
+			_, err = get(t, c) // t1 is refused, and t2 at sight
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			err = <-slow
+			assert.Equal(t, i.fetches(), 2)
+			if late == 401 {
+				assert.NoError(t, err) // sent again, with t2
+				return
+			}
+			_, err = get(t, c) // nobody has accepted t2: it is not replaced at once
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			assert.Equal(t, i.fetches(), 2)
+		})
+	}
 }
 
 func TestTokensNeverOn403(t *testing.T) {

@@ -194,7 +194,7 @@ func transient(err error) bool {
 
 // permanent reports failures that the next attempt would only repeat.
 func permanent(err error) bool {
-	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) || distrusted(err) {
+	if errors.Is(err, ErrTooLarge) || errors.Is(err, errUpgraded) || errors.Is(err, errOwnToken) || distrusted(err) {
 		return true
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {

@@ -166,6 +166,18 @@ func withoutRedirects(c *aplomb.Client) *http.Client {
 	}}
 }
 
+// stay does the same for typed calls: without its address, a redirect is not
+// followed.
+func stay(next http.RoundTripper) http.RoundTripper {
+	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		resp, err := next.RoundTrip(r)
+		if err == nil && resp.StatusCode/100 == 3 {
+			resp.Header.Del("Location")
+		}
+		return resp, err
+	})
+}
+
 // tokens are what fetch gets, kept by the rules of [aplomb.Tokens].
 func (c *Client) tokens(fetch func(ctx context.Context, last aplomb.Token) (aplomb.Token, error)) *aplomb.Tokens {
 	t := &aplomb.Tokens{Fetch: fetch}

@@ -49,7 +49,7 @@ func (g GitHubApp) Tokens() (*aplomb.Tokens, error) {
 		aplomb.Header("Accept", "application/vnd.github+json"), aplomb.Header("X-Github-Api-Version", "2022-11-28"),
 	}, g.Options...)
 	// An app's token may live for ten minutes.
-	opts = append(opts, aplomb.JWT{Key: g.Key, Issuer: g.AppID, Lifetime: 9 * time.Minute})
+	opts = append(opts, aplomb.JWT{Key: g.Key, Issuer: g.AppID, Lifetime: 9 * time.Minute}, aplomb.PerAttempt(stay))
 	c, err := aplomb.New(strings.TrimSuffix(base, "/"), opts...)
 	if err != nil {
 		return nil, fmt.Errorf("oauth: GitHubApp: %w", err)
@@ -66,8 +66,10 @@ func (g GitHubApp) fetch(ctx context.Context, c *aplomb.Client) (aplomb.Token, e
 		Token   string    `json:"token"`
 		Expires time.Time `json:"expires_at"`
 	}
-	token, err := aplomb.Post[issued](ctx, c, "/app/installations/{id}/access_tokens", aplomb.Path("id", strconv.FormatInt(g.Installation, 10)),
-		aplomb.JSON(scope{g.Repositories, g.Permissions}), aplomb.Safe(), aplomb.Expect(http.StatusCreated))
+	// The path as the operation's name would have the status behind it, as in
+	// "access_tokens: 404", taken for a token and masked.
+	token, err := aplomb.Post[issued](ctx, c, "/app/installations/{id}/access_tokens", aplomb.Operation("GitHub installation"),
+		aplomb.Path("id", strconv.FormatInt(g.Installation, 10)), aplomb.JSON(scope{g.Repositories, g.Permissions}), aplomb.Safe(), aplomb.Expect(http.StatusCreated))
 	if err != nil {
 		return aplomb.Token{}, err
 	}

@@ -3,7 +3,6 @@ package redirect_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +24,7 @@ type scheme struct {
 	query    string    // a parameter of the caller's own, whose value is the secret
 	method   string    // of a request whose body holds the secret
 	digested bool      // the API asks for Digest credentials
+	proof    string    // a header that the API has to see as well
 }
 
 // with are options that do not depend on the rig.
@@ -45,6 +45,16 @@ func schemes() []setup {
 		ours("OAuth2, clientcredentials", scheme{client: func(r *rig) []aplomb.Option {
 			return []aplomb.Option{aplomb.OAuth2(tokenSource(context.Background(), r))}
 		}}),
+		ours("JWT", scheme{client: with(aplomb.JWT{Signer: ed25519Key(), Issuer: "service"})}),
+		ours("Tokens", scheme{client: func(*rig) []aplomb.Option { return []aplomb.Option{tokens()} }}),
+		ours("APIKey of Tokens", scheme{client: func(*rig) []aplomb.Option { return []aplomb.Option{aplomb.APIKey("X-Auth-Token", tokens())} }}),
+		ours("Rotation", scheme{client: with(aplomb.Bearer(aplomb.Rotation(static, aplomb.Static("another"))))}),
+		ours("Digest", scheme{client: with(aplomb.Digest("user", static)), digested: true}),
+		signed("a Signer of the test's own", hmacSigner{}),
+		ours("oauth, ClientCredentials", scheme{client: granted(nil, itself)}),
+		ours("oauth, ClientCredentials, DPoP", scheme{client: granted(dpop(), itself), proof: "DPoP"}),
+		ours("oauth, Session", scheme{client: granted(nil, loggedIn)}),
+		ours("oauth, Session, DPoP", scheme{client: granted(dpop(), loggedIn), proof: "DPoP"}),
 		ours("userinfo of the base URL", scheme{userinfo: "user:" + url.QueryEscape(secret) + "@"}),
 		ours("AuthFunc", scheme{client: with(aplomb.AuthFunc(func(r *http.Request) error { r.Header.Set("X-Sig", secret); return nil }))}),
 		ours("Auth of the call", scheme{call: []aplomb.CallOption{aplomb.Bearer(static)}}),
@@ -70,6 +80,9 @@ func ours(name string, s scheme) setup {
 			through(aplomb.NewContext(ctx, s.call...), r, c, s)
 			if !r.api.anySince(before, credential) {
 				r.tb.Errorf("%s: the API itself never saw the credential", door)
+			}
+			if s.proof != "" && !r.api.anySince(before, func(seen sighting) bool { return seen.header.Get(s.proof) != "" }) {
+				r.tb.Errorf("%s: the API itself never saw %s", door, s.proof)
 			}
 			if strings.HasPrefix(r.url, "https:") && r.foreign.count() > 0 {
 				r.tb.Errorf("%s followed from https to http", door)
@@ -127,8 +140,7 @@ func do(ctx context.Context, r *rig, send func(*http.Request) (*http.Response, e
 
 // tokenSource gets the secret as an access token from the API's own endpoint.
 func tokenSource(ctx context.Context, r *rig) oauth2.TokenSource {
-	r.answers["/token"] = fmt.Sprintf(`{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, secret)
-	config := clientcredentials.Config{ClientID: "id", ClientSecret: "another", TokenURL: r.url + "/token"}
+	config := clientcredentials.Config{ClientID: "id", ClientSecret: "another", TokenURL: r.grants("Bearer")}
 	return config.TokenSource(context.WithValue(ctx, oauth2.HTTPClient, r.client()))
 }
 
@@ -166,18 +178,32 @@ func TestForeignNextLink(t *testing.T) {
 	}
 }
 
-// TestForeignURL: a call to an address elsewhere takes nothing along.
-func TestForeignURL(t *testing.T) {
+// TestForeignLocation: the state of a long-running operation, which an API says
+// is to be asked for elsewhere, is asked for without the credential.
+func TestForeignLocation(t *testing.T) {
 	t.Parallel()
-	for _, h := range hops {
-		t.Run(h.where, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, h, false)
-			c := newClient(r, scheme{client: with(aplomb.Bearer(aplomb.Static(secret)), aplomb.Header("X-Private", secret), aplomb.Query("key", secret))})
-			_, _ = aplomb.Get[json.RawMessage](t.Context(), c, "/v1/thing", aplomb.URL(r.elsewhere+"/landing"))
-			if r.foreign.any(credential) {
-				t.Error("the foreign server received the credential")
-			}
-		})
+	for _, header := range []string{"Location", "Operation-Location"} {
+		for _, where := range []string{"host", "port", "plain"} {
+			t.Run(header+"/"+where, func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, hop{where: where}, false)
+				r.location = header
+				c := newClient(r, scheme{client: with(
+					tokens(), aplomb.Sign(hmacSigner{}), aplomb.Header("X-Private", secret), aplomb.Query("key", secret),
+				)})
+				var accepted aplomb.Response
+				_, err := aplomb.Post[json.RawMessage](t.Context(), c, "/v1/things", aplomb.JSON(map[string]string{"password": secret}), aplomb.Capture(&accepted))
+				if err != nil || !r.api.any(credential) {
+					t.Fatalf("the API itself: %v", err)
+				}
+				_, _ = aplomb.Get[json.RawMessage](t.Context(), c, "/v1/operations", aplomb.URL(accepted.Header.Get(header)))
+				if where != "plain" && r.foreign.count() == 0 {
+					t.Error("the foreign server was not asked at all")
+				}
+				if r.foreign.any(credential) {
+					t.Error("the foreign server received the credential")
+				}
+			})
+		}
 	}
 }

@@ -46,13 +46,23 @@ type rig struct {
 	api       *recorder
 	foreign   *recorder
 	answers   map[string]string // paths of the API that answer, with JSON, and are not recorded
-	digested  bool              // the API asks for Digest credentials first
+	digested  bool              // both servers ask for Digest credentials first
 	page      bool              // the API answers with a page whose next one is elsewhere, instead of redirecting
+	location  string            // the API accepts the request, and this header says elsewhere how far it is
 }
 
 // foreignToken is what the foreign server offers as an access token to whoever
-// takes it for the token endpoint.
-const foreignToken = "token-of-the-foreign-server"
+// takes it for the token endpoint, in each form that a client here reads, and
+// itself as what else the client may be looking for.
+const (
+	foreignToken  = "token-of-the-foreign-server"
+	foreignAnswer = `{
+		"access_token": %[1]q, "token_type": "Bearer", "expires_in": 3600,
+		"token": %[1]q, "expires_at": "2100-01-01T00:00:00Z",
+		"device_code": %[1]q, "user_code": "WDJB-MJHT", "verification_uri": %[2]q, "interval": 1,
+		"issuer": %[3]q, "token_endpoint": %[2]q
+	}`
+)
 
 // newRig opens the two servers. The API speaks https where the hop leaves it,
 // and everywhere for a client that sends its credential over nothing else.
@@ -61,8 +71,12 @@ func newRig(tb testing.TB, h hop, secure bool) *rig {
 	r.roots.AddCert(certificate().Leaf)
 	r.elsewhere = serve(tb, secure && h.where != "plain", func(w http.ResponseWriter, req *http.Request) {
 		r.foreign.record(req)
+		if r.challenged(w, req) {
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, foreignToken)
+		w.WriteHeader(http.StatusCreated)
+		_, _ = fmt.Fprintf(w, foreignAnswer, foreignToken, r.elsewhere, r.url)
 	})
 	if h.where == "host" {
 		r.elsewhere = strings.Replace(r.elsewhere, "127.0.0.1", "localhost", 1)
@@ -76,19 +90,32 @@ func newRig(tb testing.TB, h hop, secure bool) *rig {
 		}
 		r.api.record(req)
 		switch {
-		case r.digested && req.Header.Get("Authorization") == "":
-			w.Header().Set("WWW-Authenticate", `Digest realm="api", qop="auth", algorithm=SHA-256, nonce="0a4f113b"`)
-			w.WriteHeader(http.StatusUnauthorized)
+		case r.challenged(w, req):
 		case r.page:
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("Link", fmt.Sprintf(`<%s/2>; rel="next"`, r.elsewhere))
 			_, _ = fmt.Fprintf(w, `{"items":[1],"next":"%s/2"}`, r.elsewhere)
+		case r.location != "":
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set(r.location, r.elsewhere+"/operations/1")
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, `{"status":"running"}`)
 		default:
 			w.Header().Set("Location", r.elsewhere+"/landing")
 			w.WriteHeader(h.status)
 		}
 	})
 	return r
+}
+
+// challenged answers a request that has to bring Digest credentials first.
+func (r *rig) challenged(w http.ResponseWriter, req *http.Request) bool {
+	if !r.digested || req.Header.Get("Authorization") != "" {
+		return false
+	}
+	w.Header().Set("WWW-Authenticate", `Digest realm="api", qop="auth", algorithm=SHA-256, nonce="0a4f113b"`)
+	w.WriteHeader(http.StatusUnauthorized)
+	return true
 }
 
 func serve(tb testing.TB, secure bool, h http.HandlerFunc) string {

@@ -141,7 +141,8 @@ const preamble = `# What a foreign server receives of a credential when the API 
 #
 # LEAK: the secret, or a digest or signature made with it, arrived. Clients
 # marked (https) were asked by https in all columns. TAKEN: the foreign server's
-# access token was accepted.
+# token, code or metadata were accepted. Of Digest credentials both servers send
+# a challenge.
 `
 
 func render(ours, theirs []setup, endpoints []tokenClient, table map[string][]string) []byte {

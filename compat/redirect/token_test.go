@@ -11,8 +11,11 @@ import (
 
 // A tokenClient asks a token endpoint, which redirects, for an access token.
 type tokenClient struct {
-	name  string
-	ours  bool // must not even ask the foreign server
+	name string
+	ours bool // must not even ask the foreign server
+	// shown tells a request that the endpoint itself has to see; nil is
+	// credential.
+	shown func(sighting) bool
 	token func(ctx context.Context, r *rig) (accessToken string)
 }
 
@@ -25,10 +28,10 @@ const (
 // tokenClients are the lines of the table's last part. An entry of aplomb's has
 // ours set.
 func tokenClients() []tokenClient {
-	return []tokenClient{
+	return append(aplombTokenClients(), []tokenClient{
 		{name: "x/oauth2 clientcredentials, secret in the form", token: clientCredentials(oauth2.AuthStyleInParams)},
 		{name: "x/oauth2 clientcredentials, secret in the header", token: clientCredentials(oauth2.AuthStyleInHeader)},
-	}
+	}...)
 }
 
 func (c tokenClient) measure(t *testing.T, h hop) (cell string) {
@@ -38,8 +41,12 @@ func (c tokenClient) measure(t *testing.T, h hop) (cell string) {
 	r := newRig(t, h, false)
 	token := c.token(ctx, r)
 	leaked, accepted := r.foreign.any(credential), token == foreignToken
+	shown := c.shown
+	if shown == nil {
+		shown = credential
+	}
 	switch {
-	case !r.api.any(credential):
+	case !r.api.any(shown):
 		t.Errorf("%s: the token endpoint itself never saw the secret, so nothing is measured", h)
 		return clean
 	case leaked && accepted:

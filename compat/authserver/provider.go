@@ -1,4 +1,4 @@
-// Package oauth starts a real authorization server for tests: zitadel/oidc with
+// Package authserver starts a real authorization server for tests: zitadel/oidc with
 // its example's in-memory storage, on a loopback port.
 //
 // It knows three clients and these grants:
@@ -9,7 +9,7 @@
 //
 // Refresh tokens rotate; one shown twice revokes its family. An assertion is
 // taken once, and its audience is the issuer. Of DPoP it knows nothing.
-package oauth
+package authserver
 
 import (
 	"context"
@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,8 +57,12 @@ type Provider struct {
 	// ServiceKey signs the assertions of the client service, by RS256.
 	ServiceKey *rsa.PrivateKey
 
-	store *store
+	store    *store
+	provider *op.Provider
 }
+
+// serviceKey is one for all providers: to make one takes longer than most tests.
+var serviceKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // Start starts a provider, which ends with the test. A middleware sees every
 // request before the provider does, first the first; it can count, delay or
@@ -66,7 +71,7 @@ func Start(tb testing.TB, middlewares ...func(http.Handler) http.Handler) *Provi
 	tb.Helper()
 	web := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + web.Listener.Addr().String()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	key, err := serviceKey()
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -97,7 +102,7 @@ func Start(tb testing.TB, middlewares ...func(http.Handler) http.Handler) *Provi
 	return &Provider{
 		Issuer: issuer, TokenURL: at(endpoints.Token), AuthURL: at(endpoints.Authorization), DeviceURL: at(endpoints.DeviceAuthorization),
 		UserinfoURL: at(endpoints.Userinfo), IntrospectURL: at(endpoints.Introspection), RevokeURL: at(endpoints.Revocation),
-		ServiceKey: key, store: s,
+		ServiceKey: key, store: s, provider: provider,
 	}
 }
 
@@ -136,6 +141,21 @@ func (p *Provider) Login(ctx context.Context, authURL string) (*url.URL, error) 
 		return nil, err
 	}
 	return location(ctx, p.AuthURL+"/callback?id="+url.QueryEscape(id))
+}
+
+// DenyLogin is the user's no to Login.
+func (p *Provider) DenyLogin(ctx context.Context, authURL string) (*url.URL, error) {
+	login, err := location(ctx, authURL)
+	if err != nil || login.Query().Get("error") != "" {
+		return login, err
+	}
+	request, err := p.store.AuthRequestByID(ctx, login.Query().Get("authRequestID"))
+	if err != nil {
+		return nil, err
+	}
+	answer := httptest.NewRecorder()
+	op.AuthRequestError(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, authURL, nil), request, oidc.ErrAccessDenied(), p.provider)
+	return answer.Result().Location()
 }
 
 // Users of the example's storage.

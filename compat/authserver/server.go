@@ -1,4 +1,4 @@
-package oauth
+package authserver
 
 import (
 	"context"
@@ -9,9 +9,11 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// server is op's own but for three things: a client with a key may ask for
-// client credentials, an assertion is taken once (RFC 7523, section 3), and a
-// token that is not good gets a 401 from the resource (RFC 6750, section 3.1).
+// server is op's own but for four things: a client with a key may ask for
+// client credentials, an assertion is taken once (RFC 7523, section 3), a client
+// that is refused in the Authorization header gets a 401 instead of a 400 (RFC
+// 6749, section 5.2), and so does a token that is not good from the resource
+// (RFC 6750, section 3.1).
 type server struct {
 	*op.LegacyServer
 
@@ -24,7 +26,11 @@ type server struct {
 // VerifyClient implements op.Server.
 func (s *server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCredentials]) (op.Client, error) {
 	if r.Data.ClientAssertion == "" {
-		return s.LegacyServer.VerifyClient(ctx, r)
+		c, err := s.LegacyServer.VerifyClient(ctx, r)
+		if err != nil && r.Header.Get("Authorization") != "" {
+			err = op.NewStatusError(oidc.ErrInvalidClient().WithParent(err), http.StatusUnauthorized)
+		}
+		return c, err
 	}
 	c, err := op.AuthorizePrivateJWTKey(ctx, r.Data.ClientAssertion, s.provider)
 	if err != nil {

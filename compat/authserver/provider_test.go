@@ -1,8 +1,9 @@
-package oauth_test
+package authserver_test
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -15,48 +16,51 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"github.com/aplomb-go/aplomb/compat/oauth"
+	"github.com/aplomb-go/aplomb/compat/authserver"
 )
 
 func TestClientCredentials(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
+	p := authserver.Start(t)
 	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
-		config := clientcredentials.Config{ClientID: oauth.WebID, ClientSecret: oauth.WebSecret, TokenURL: p.TokenURL, AuthStyle: style, Scopes: []string{"read"}}
+		config := clientcredentials.Config{ClientID: authserver.WebID, ClientSecret: authserver.WebSecret, TokenURL: p.TokenURL, AuthStyle: style, Scopes: []string{"read"}}
 		token, err := config.Token(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if left := time.Until(token.Expiry); left <= 0 || left > oauth.Lifetime {
+		if left := time.Until(token.Expiry); left <= 0 || left > authserver.Lifetime {
 			t.Errorf("the token is good for %v", left)
 		}
 		userinfo(t, p, token.AccessToken, 200)
 		p.RevokeAll()
 		userinfo(t, p, token.AccessToken, 401)
 	}
-	config := clientcredentials.Config{ClientID: oauth.WebID, ClientSecret: "another", TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}
-	_, err := config.Token(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "invalid_client") {
-		t.Errorf("a wrong secret: %v", err)
+	for style, status := range map[oauth2.AuthStyle]int{oauth2.AuthStyleInHeader: 401, oauth2.AuthStyleInParams: 400} {
+		config := clientcredentials.Config{ClientID: authserver.WebID, ClientSecret: "another", TokenURL: p.TokenURL, AuthStyle: style}
+		_, err := config.Token(t.Context())
+		refusal, ok := errors.AsType[*oauth2.RetrieveError](err)
+		if !ok || refusal.ErrorCode != "invalid_client" || refusal.Response.StatusCode != status {
+			t.Errorf("a wrong secret, by style %d: %v", style, err)
+		}
 	}
 }
 
 func TestCodeAndRefresh(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
+	p := authserver.Start(t)
 	for _, config := range []oauth2.Config{
-		{ClientID: oauth.AppID, Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInParams}},
-		{ClientID: oauth.WebID, ClientSecret: oauth.WebSecret, Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInHeader}},
+		{ClientID: authserver.AppID, Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInParams}},
+		{ClientID: authserver.WebID, ClientSecret: authserver.WebSecret, Endpoint: oauth2.Endpoint{AuthStyle: oauth2.AuthStyleInHeader}},
 	} {
 		t.Run(config.ClientID, func(t *testing.T) {
 			config.Endpoint.AuthURL, config.Endpoint.TokenURL = p.AuthURL, p.TokenURL
-			config.RedirectURL, config.Scopes = oauth.RedirectURI, []string{"openid", "offline_access"}
+			config.RedirectURL, config.Scopes = authserver.RedirectURI, []string{"openid", "offline_access"}
 			verifier := oauth2.GenerateVerifier()
 			back, err := p.Login(t.Context(), config.AuthCodeURL("state-1", oauth2.S256ChallengeOption(verifier)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := back.Query().Get("state"); got != "state-1" || !strings.HasPrefix(back.String(), oauth.RedirectURI) {
+			if got := back.Query().Get("state"); got != "state-1" || !strings.HasPrefix(back.String(), authserver.RedirectURI) {
 				t.Fatalf("sent back to %s", back)
 			}
 			if _, err := config.Exchange(t.Context(), back.Query().Get("code"), oauth2.VerifierOption(oauth2.GenerateVerifier())); err == nil {
@@ -90,13 +94,27 @@ func TestCodeAndRefresh(t *testing.T) {
 
 func TestPublicClientNeedsPKCE(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
-	config := oauth2.Config{ClientID: oauth.AppID, RedirectURL: oauth.RedirectURI, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL}}
+	p := authserver.Start(t)
+	config := oauth2.Config{ClientID: authserver.AppID, RedirectURL: authserver.RedirectURI, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL}}
 	back, err := p.Login(t.Context(), config.AuthCodeURL("s"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := back.Query().Get("error"); got != "invalid_request" || back.Query().Get("code") != "" {
+		t.Errorf("sent back to %s", back)
+	}
+}
+
+func TestDenyLogin(t *testing.T) {
+	t.Parallel()
+	p := authserver.Start(t)
+	config := oauth2.Config{ClientID: authserver.AppID, RedirectURL: authserver.RedirectURI, Scopes: []string{"openid"}, Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL}}
+	back, err := p.DenyLogin(t.Context(), config.AuthCodeURL("state-1", oauth2.S256ChallengeOption(oauth2.GenerateVerifier())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := back.Query()
+	if q.Get("error") != "access_denied" || q.Get("state") != "state-1" || q.Has("code") || !strings.HasPrefix(back.String(), authserver.RedirectURI) {
 		t.Errorf("sent back to %s", back)
 	}
 }
@@ -112,8 +130,8 @@ func refresh(t *testing.T, config oauth2.Config, refreshToken string) *oauth2.To
 
 func TestDevice(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
-	config := oauth2.Config{ClientID: oauth.AppID, Scopes: []string{"openid", "offline_access"}, Endpoint: oauth2.Endpoint{
+	p := authserver.Start(t)
+	config := oauth2.Config{ClientID: authserver.AppID, Scopes: []string{"openid", "offline_access"}, Endpoint: oauth2.Endpoint{
 		DeviceAuthURL: p.DeviceURL, TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInParams,
 	}}
 	for verdict, approve := range map[string]func(ctx context.Context, code string) error{"approved": p.ApproveDevice, "denied": p.DenyDevice} {
@@ -124,7 +142,7 @@ func TestDevice(t *testing.T) {
 				t.Fatal(err)
 			}
 			pending := ask(t, p.TokenURL, url.Values{
-				"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {oauth.AppID}, "device_code": {device.DeviceCode},
+				"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {authserver.AppID}, "device_code": {device.DeviceCode},
 			})
 			if pending["error"] != "authorization_pending" {
 				t.Errorf("before the user's word: %v", pending)
@@ -150,14 +168,14 @@ func TestDevice(t *testing.T) {
 
 func TestTokenExchange(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
-	config := clientcredentials.Config{ClientID: oauth.WebID, ClientSecret: oauth.WebSecret, TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}
+	p := authserver.Start(t)
+	config := clientcredentials.Config{ClientID: authserver.WebID, ClientSecret: authserver.WebSecret, TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}
 	subject, err := config.Token(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer := ask(t, p.TokenURL, url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {oauth.WebID}, "client_secret": {oauth.WebSecret},
+		"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {authserver.WebID}, "client_secret": {authserver.WebSecret},
 		"subject_token": {subject.AccessToken}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}, "scope": {"read"},
 	})
 	if answer["issued_token_type"] != "urn:ietf:params:oauth:token-type:access_token" {
@@ -168,7 +186,7 @@ func TestTokenExchange(t *testing.T) {
 
 func TestAssertions(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
+	p := authserver.Start(t)
 	for name, form := range map[string]func(assertion string) url.Values{
 		"private_key_jwt": func(assertion string) url.Values {
 			return url.Values{
@@ -201,14 +219,14 @@ func TestAssertions(t *testing.T) {
 }
 
 // assert is an assertion of the client service.
-func assert(t *testing.T, p *oauth.Provider, id string, now time.Time) string {
+func assert(t *testing.T, p *authserver.Provider, id string, now time.Time) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: p.ServiceKey, KeyID: oauth.ServiceKeyID}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: p.ServiceKey, KeyID: authserver.ServiceKeyID}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := jwt.Signed(signer).Claims(jwt.Claims{
-		Issuer: oauth.ServiceID, Subject: oauth.ServiceID, Audience: jwt.Audience{p.Issuer}, ID: id,
+		Issuer: authserver.ServiceID, Subject: authserver.ServiceID, Audience: jwt.Audience{p.Issuer}, ID: id,
 		IssuedAt: jwt.NewNumericDate(now), Expiry: jwt.NewNumericDate(now.Add(time.Minute)),
 	}).Serialize()
 	if err != nil {
@@ -225,9 +243,9 @@ func TestExpiryAndMiddleware(t *testing.T) {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { order = append(order, name); next.ServeHTTP(w, r) })
 		}
 	}
-	p := oauth.Start(t, note("first"), note("second"))
+	p := authserver.Start(t, note("first"), note("second"))
 	p.SetLifetime(-time.Second)
-	answer := ask(t, p.TokenURL, url.Values{"grant_type": {"client_credentials"}, "client_id": {oauth.WebID}, "client_secret": {oauth.WebSecret}})
+	answer := ask(t, p.TokenURL, url.Values{"grant_type": {"client_credentials"}, "client_id": {authserver.WebID}, "client_secret": {authserver.WebSecret}})
 	userinfo(t, p, fmt.Sprint(answer["access_token"]), 401)
 	if got := fmt.Sprint(order); got != "[first second first second]" {
 		t.Error(got)
@@ -236,11 +254,11 @@ func TestExpiryAndMiddleware(t *testing.T) {
 
 func TestIntrospectAndRevoke(t *testing.T) {
 	t.Parallel()
-	p := oauth.Start(t)
+	p := authserver.Start(t)
 	with := func(name, value string) url.Values {
-		return url.Values{"client_id": {oauth.WebID}, "client_secret": {oauth.WebSecret}, name: {value}}
+		return url.Values{"client_id": {authserver.WebID}, "client_secret": {authserver.WebSecret}, name: {value}}
 	}
-	config := oauth2.Config{ClientID: oauth.WebID, ClientSecret: oauth.WebSecret, RedirectURL: oauth.RedirectURI, Scopes: []string{"openid", "offline_access"},
+	config := oauth2.Config{ClientID: authserver.WebID, ClientSecret: authserver.WebSecret, RedirectURL: authserver.RedirectURI, Scopes: []string{"openid", "offline_access"},
 		Endpoint: oauth2.Endpoint{AuthURL: p.AuthURL, TokenURL: p.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}}
 	back, err := p.Login(t.Context(), config.AuthCodeURL("s"))
 	if err != nil {
@@ -288,7 +306,7 @@ func post(t *testing.T, address string, form url.Values) *http.Response {
 }
 
 // userinfo wants status from the protected resource.
-func userinfo(t *testing.T, p *oauth.Provider, accessToken string, status int) {
+func userinfo(t *testing.T, p *authserver.Provider, accessToken string, status int) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.UserinfoURL, nil)
 	if err != nil {
