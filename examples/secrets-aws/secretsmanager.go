@@ -30,7 +30,6 @@ func NewSecretsManager(endpoint, region string, credentials func(context.Context
 		aplomb.Sign(signature.AWS{Region: region, Service: "secretsmanager", Credentials: credentials}),
 		aplomb.Judge(judge),
 		aplomb.ErrorDecoder(decodeError),
-		aplomb.Retry{Attempts: 2}, // the call that needs the secret is tried again as well, and attempts multiply
 		aplomb.Options(opts...))
 	if err != nil {
 		return nil, err

@@ -339,6 +339,17 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				r := newRig(t)
+				if len(faults) == 1 { // whoever asks for the secret itself sees nothing of one
+					r.faults.Then(faults...)
+					_, err := r.secrets().Secret("acme/api", "key").Secret(t.Context())
+					r.ok(err)
+					wanted := 1
+					if name == "lost" || name == "truncated" {
+						wanted = 2
+					}
+					r.want(wanted, 0)
+					r = newRig(t)
+				}
 				r.faults.Then(faults...)
 				r.ok(atOnce(5, r.api(r.secrets().Secret("acme/api", "key"))))
 				// A secret that cannot be had is looked for in its previous version too.
@@ -371,6 +382,15 @@ func TestAWSIsAway(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		call := r.api(r.secrets().Secret("acme/api", "key"))
+		r.net.Refuse("secretsmanager.eu-central-1.amazonaws.com")
+		began := time.Now()
+		err := call()
+		if took := time.Since(began); err == nil || took > 30*time.Second {
+			t.Errorf("%v after %v, want an error sooner", err, took)
+		}
+		r.clean(err)
+		r.net.Restore("secretsmanager.eu-central-1.amazonaws.com")
+		time.Sleep(time.Minute)
 		r.ok(call())
 		r.net.Refuse("secretsmanager.eu-central-1.amazonaws.com")
 		for range 20 {
