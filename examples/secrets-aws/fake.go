@@ -23,6 +23,7 @@ type fakeAWS struct {
 	secrets map[string][]any // versions by name: a string, or []byte
 	deleted map[string]bool
 	asked   map[string]int // answers given, by stage
+	seen    int            // requests
 }
 
 func newFakeAWS() *fakeAWS {
@@ -54,7 +55,8 @@ func (f *fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Date", f.now().UTC().Format(http.TimeFormat))
 	h.Set("Content-Type", "application/x-amz-json-1.1")
-	h.Set("X-Amzn-Requestid", fmt.Sprintf("00000000-0000-4000-8000-%012d", len(f.asked)))
+	f.seen++
+	h.Set("X-Amzn-Requestid", fmt.Sprintf("00000000-0000-4000-8000-%012d", f.seen))
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return

@@ -59,15 +59,15 @@ func (f *fakeAWS) verify(r *http.Request, body []byte) *awsRefusal {
 		return badRequest("InvalidSignatureException", "Signature not yet current: %s is still later than %s (%s + 15 min.)",
 			stamp, stampOf(now.Add(tolerance)), stampOf(now))
 	}
-	canonical := r.Method + "\n" + r.URL.EscapedPath() + "\n\n"
+	var headers strings.Builder
 	for _, name := range names {
 		value := strings.Join(r.Header.Values(name), ",")
 		if name == "host" {
 			value = r.Host
 		}
-		canonical += name + ":" + strings.Join(strings.Fields(value), " ") + "\n"
+		headers.WriteString(name + ":" + strings.Join(strings.Fields(value), " ") + "\n")
 	}
-	canonical += "\n" + parts["SignedHeaders"] + "\n" + hash(body)
+	canonical := strings.Join([]string{r.Method, r.URL.EscapedPath(), "", headers.String(), parts["SignedHeaders"], hash(body)}, "\n")
 	key := []byte("AWS4" + f.secretKey)
 	for step := range strings.SplitSeq(scope, "/") {
 		key = sign(key, step)

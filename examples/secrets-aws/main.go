@@ -88,7 +88,7 @@ func show(ctx context.Context, out io.Writer, opts ...aplomb.Option) error {
 				return fmt.Errorf("%s: %w", what, err)
 			}
 			after := aws.answers()
-			_, err := fmt.Fprintf(out, "%s: %d orders; asked for AWSCURRENT %d, AWSPREVIOUS %d times\n", what, n, after[0]-before[0], after[1]-before[1])
+			_, err := fmt.Fprintf(out, "%s: orders %d, AWSCURRENT read %d, AWSPREVIOUS %d times\n", what, n, after[0]-before[0], after[1]-before[1])
 			return err
 		}
 	}

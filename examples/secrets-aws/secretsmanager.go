@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 
@@ -29,7 +30,6 @@ func NewSecretsManager(endpoint, region string, credentials func(context.Context
 		aplomb.Sign(signature.AWS{Region: region, Service: "secretsmanager", Credentials: credentials}),
 		aplomb.Judge(judge),
 		aplomb.ErrorDecoder(decodeError),
-		aplomb.Retry{Attempts: 2}, // the call that needs the secret is tried again as well, and attempts multiply
 		aplomb.Options(opts...))
 	if err != nil {
 		return nil, err
@@ -113,23 +113,25 @@ func (e *Error) Unwrap() error { return e.Err }
 
 func decodeError(e *aplomb.APIError) error {
 	e.Code = errorType(e.Body)
+	if throttles(e.Code) { // so that errors.Is(err, aplomb.ErrRateLimited), and the call that needs the secret waits for it
+		e.StatusCode = http.StatusTooManyRequests
+	}
 	return &Error{Type: e.Code, Err: e}
 }
 
-// judge knows that AWS says 400 where others say 429.
+// judge knows a throttle by its name, for AWS says 400 where others say 429.
 func judge(a *aplomb.Attempt) aplomb.Verdict {
-	if a.Response == nil || a.Response.StatusCode != 400 {
+	if a.Response == nil || a.Response.StatusCode != http.StatusBadRequest {
 		return aplomb.Verdict{}
 	}
-	body, err := a.Peek(4 << 10)
-	if err != nil {
+	if body, err := a.Peek(4 << 10); err != nil || !throttles(errorType(body)) {
 		return aplomb.Verdict{}
 	}
-	switch errorType(body) {
-	case "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded":
-		return aplomb.Verdict{Outcome: aplomb.OutcomeThrottled, Resend: aplomb.ResendUnprocessed}
-	}
-	return aplomb.Verdict{}
+	return aplomb.Verdict{Outcome: aplomb.OutcomeThrottled, Resend: aplomb.ResendUnprocessed}
+}
+
+func throttles(kind string) bool {
+	return kind == "ThrottlingException" || kind == "Throttling" || kind == "TooManyRequestsException"
 }
 
 // errorType is __type without the namespace that may stand before it, see

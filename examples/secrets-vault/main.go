@@ -94,7 +94,7 @@ func show(ctx context.Context, out io.Writer, opts ...aplomb.Option) error {
 	}
 	say := func(what string) {
 		n := server.effects()
-		fmt.Fprintf(out, "%s: Vault has seen %d log-in and %d reads\n", what, n[0], n[1])
+		fmt.Fprintf(out, "%s: log-ins %d, reads %d\n", what, n[0], n[1])
 	}
 
 	if err := call(); err != nil {

@@ -154,10 +154,10 @@ func TestTranscript(t *testing.T) {
 	if err := show(t.Context(), &out, aplomb.Logging{Logger: lines, Bodies: true}); err != nil {
 		t.Fatal(err)
 	}
-	want := `one order: Vault has seen 1 log-in and 1 reads
-100 more at once: Vault has seen 1 log-in and 1 reads
-100 more, after the key was changed: Vault has seen 1 log-in and 2 reads
-100 more, with Vault sealed: Vault has seen 1 log-in and 2 reads
+	want := `one order: log-ins 1, reads 1
+100 more at once: log-ins 1, reads 1
+100 more, after the key was changed: log-ins 1, reads 2
+100 more, with Vault sealed: log-ins 1, reads 2
 orders served: 301 of 301
 `
 	if out.String() != want {
