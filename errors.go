@@ -357,6 +357,9 @@ func (c *call) name() string {
 // safeText is an error's text without what a secret might stand in.
 func safeText(err error, secrets []string) string {
 	if e, ok := errors.AsType[*timeoutError](err); ok && e.what == totalTimeout {
+		if t, ok := errors.AsType[*tokenError](err); ok {
+			return e.Error() + ", waiting for a credential after " + redact.Text(t.Error(), 400, secrets...)
+		}
 		return e.Error()
 	}
 	if err == io.EOF { //nolint:errorlint // wrapped, it has words around it

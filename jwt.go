@@ -169,7 +169,7 @@ type selfSigned struct {
 	jwt    JWT
 	tokens Tokens
 	offset atomic.Int64            // of the server's clock when the token was signed
-	used   atomic.Pointer[rotated] // which key of a Rotation it was signed with
+	used   atomic.Pointer[Secret] // the key that it was signed with, where Key is it
 }
 
 func (s *selfSigned) auth() Auth {
@@ -198,24 +198,23 @@ func (s *selfSigned) fetch(ctx context.Context, _ Token) (Token, error) {
 }
 
 func (s *selfSigned) key(ctx context.Context) (any, error) {
-	r, ok := s.jwt.Key.(*rotation)
-	if !ok {
-		return s.jwt.key(ctx)
+	if s.jwt.Signer != nil {
+		return s.jwt.Signer, nil
 	}
-	use, err := r.use(ctx)
+	secret, err := s.jwt.Key.Secret(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.used.Store(&use)
-	return s.jwt.parse(use.value)
+	s.used.Store(&secret)
+	return s.jwt.parse(secret)
 }
 
-// answered turns to the other key after a 401, which has the token replaced,
-// and replaces one that was signed by the wrong time.
+// answered tells the key's source of a 401, which has the token replaced, and
+// replaces one that was signed by the wrong time.
 func (s *selfSigned) answered(resp *http.Response) bool {
 	ctx := resp.Request.Context()
-	if use := s.used.Load(); use != nil {
-		use.judged(ctx, resp.StatusCode)
+	if used := s.used.Load(); used != nil {
+		anotherSecret(ctx, s.jwt.Key, resp.StatusCode, func(key Secret) bool { return key.Reveal() == used.Reveal() })
 	}
 	a := attemptFrom(ctx)
 	if a == nil || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {

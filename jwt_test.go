@@ -209,6 +209,22 @@ func TestJWTKeyRotation(t *testing.T) {
 	})
 }
 
+// A secrets manager is asked for the key again after a 401.
+func TestJWTKeyOfASecretsManager(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		source := aplomb.SecretFunc(func(context.Context) (string, error) {
+			asked++
+			return pkcs8(keys()[[]string{"P-384", "P-256"}[min(asked, 2)-1]]), nil
+		})
+		h := script(byKey(keys()["P-256"].Public(), 0, 401))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.JWT{Key: source})
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, [2]int{asked, h.count()}, [2]int{2, 2})
+	})
+}
+
 func TestJWTInvalid(t *testing.T) {
 	t.Parallel()
 	good := aplomb.Static(pkcs8(keys()["P-256"]))

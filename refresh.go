@@ -38,9 +38,10 @@ func (p *pacer) reset() { *p = pacer{} }
 
 // flight is one Fetch, waited for by any number of callers.
 type flight struct {
-	done  chan struct{}
-	token Token
-	err   error
+	done   chan struct{}
+	before error // why the one before brought nothing
+	token  Token
+	err    error
 }
 
 func (f *flight) wait(ctx context.Context) (Token, error) {
@@ -48,6 +49,9 @@ func (f *flight) wait(ctx context.Context) (Token, error) {
 	case <-f.done:
 		return f.token, f.err
 	case <-ctx.Done():
+		if f.before != nil {
+			return Token{}, fmt.Errorf("%w, after %w", context.Cause(ctx), f.before)
+		}
 		return Token{}, context.Cause(ctx)
 	}
 }
@@ -71,6 +75,9 @@ func (t *Tokens) fetch(ctx context.Context, now time.Time) (*flight, error) {
 		return nil, t.failure
 	}
 	f := &flight{done: make(chan struct{})}
+	if t.failure != nil {
+		f.before = t.failure
+	}
 	t.flight = f
 	go t.run(ctx, f, t.last)
 	return f, nil

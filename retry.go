@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -249,8 +250,11 @@ func (l *loop) pay(a *Attempt) bool {
 		return false
 	}
 	cost := 1.0
-	if a.Verdict.Outcome == OutcomeThrottled {
+	switch {
+	case a.Verdict.Outcome == OutcomeThrottled:
 		cost = 0.5
+	case errors.Is(a.Err, errNoCredential):
+		cost = 0 // nothing was sent, and however many wait for a token, one asks
 	}
 	if !l.budget(a).spend(cost) {
 		return l.call.stop("the retry budget is spent")

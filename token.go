@@ -54,11 +54,15 @@ func (t Token) Scheme() string {
 //
 // Package oauth makes Tokens for each flow of OAuth 2.0. One Tokens may serve
 // several clients. It is also a [SecretSource], for an API that wants the token
-// elsewhere: APIKey("X-Auth-Token", tokens). Do not change it once it is used.
+// elsewhere: APIKey("X-Auth-Token", tokens); Proof, Answered and Origins are
+// then of no use. Do not change it once it is used. A Fetch outlives the call
+// that started it, for Timeout at most: a test in a bubble has to wait for it.
 type Tokens struct {
 	// Fetch gets a token; last is the one to be replaced, zero at first. Its
 	// context has the values of a caller's, without that call's options, and
-	// ends after Timeout.
+	// ends after Timeout. A client that it uses must be one of its own, made by
+	// New: with that of the API, or one from its With, an open circuit would
+	// keep the token away that the probe is waiting for.
 	Fetch func(ctx context.Context, last Token) (Token, error)
 	// Early is how long before its Expiry a token is fetched anew. Default 5
 	// minutes, but at most a quarter of its life.

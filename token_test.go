@@ -132,12 +132,26 @@ func TestTokensPatientCallsOutlastAnOutage(t *testing.T) {
 		c := fixedJitter(newClient(t, aplombtest.NewServer(t, script(ok)), tokens), 0)
 		time.AfterFunc(2*time.Second, func() { i.set(func(i *issuer) { i.down = nil }) })
 		start := time.Now()
-		errs, _ := crowd(c, 4, nil)
+		errs, _ := crowd(c, 100, nil)
 		for _, err := range errs {
 			assert.True(t, err == nil, err)
 		}
 		assert.Equal(t, time.Since(start), 3*time.Second) // remembered for 1 s, then for 2
 		assert.Equal(t, i.fetches(), 3)
+	})
+}
+
+// A call that ends while it waits for a token says why there was none before.
+func TestTokensCauseOfAWait(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		i.down = errIssuerDown
+		c := newClient(t, aplombtest.NewServer(t, script(ok)), tokens)
+		time.AfterFunc(time.Second/2, func() { i.set(func(i *issuer) { i.delay = time.Minute }) })
+		_, err := get(t, c, aplomb.Timeout(20*time.Second))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Contains(t, err.Error(), "total timeout after 20s, waiting for a credential after issuer: POST /issue: 503")
+		time.Sleep(30 * time.Second)
 	})
 }
 
