@@ -168,7 +168,7 @@ func (j JWT) applyCall(s *settings) error {
 type selfSigned struct {
 	jwt    JWT
 	tokens Tokens
-	offset atomic.Int64            // of the server's clock when the token was signed
+	offset atomic.Int64           // of the server's clock when the token was signed
 	used   atomic.Pointer[Secret] // the key that it was signed with, where Key is it
 }
 

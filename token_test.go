@@ -158,7 +158,7 @@ func TestTokensCauseOfAWait(t *testing.T) {
 		time.Sleep(i.life)
 		i.set(func(i *issuer) { i.delay = time.Hour })
 		_, err = get(t, c, aplomb.Timeout(time.Second))
-		assert.NotContains(t, err.Error(), "issue:") // that is over
+		assert.NotContains(t, err.Error(), "credential after") // that is over
 		time.Sleep(30 * time.Second)
 	})
 }
