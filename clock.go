@@ -89,8 +89,6 @@ func skew(h http.Header, sent, received time.Time, now time.Duration) (time.Dura
 		return 0, false
 	case least <= now && now <= most:
 		return now, true
-	case least <= 0 && 0 <= most:
-		return 0, true
 	}
 	return least, true
 }
