@@ -40,8 +40,6 @@ type Attempt struct {
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
 	auth      atomic.Pointer[Auth]         // the first credential attached
-	token     atomic.Pointer[Secret]       // that Tokens attached
-	rotated   atomic.Pointer[rotated]      // which secret of a Rotation was attached
 	dated     atomic.Pointer[int64]        // what ServerTime added to our time, where it was asked
 	renewable atomic.Bool                  // the credential that was refused has a successor
 	touched   atomic.Bool                  // the transport has asked for the body
@@ -56,6 +54,9 @@ type Attempt struct {
 	body      []byte      // a typed call's, read inside the attempt
 	memory    *memoryBody // the same as the response has it
 	returned  bool        // what it holds was handed on or given back
+
+	mu      sync.Mutex
+	carries []carried // the secrets in it
 
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand

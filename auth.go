@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -28,14 +28,18 @@ type Auth struct {
 	// (resp.Request is that request), before anybody reads its body. It may learn
 	// from the headers, and reports whether a request that was refused, by a 4xx
 	// but no 429, should be sent again with what Attach would attach now. That
-	// happens once a call, if the body can be sent again. Nil means no.
+	// happens once a call, if the body can be sent again. Nil means no. It is not
+	// needed for a secret that is replaced after a 401: for that read it with
+	// [Reveal].
 	Answered func(resp *http.Response) (again bool)
+	// Secret is where Attach gets the credential. [New] reports what is wrong with
+	// it, and a 401 names it. Nil where there is none.
+	Secret SecretSource
 	// Origins are further allowed origins, such as "https://files.acme.example".
 	// [Wrap] needs them, since it knows no base URL.
 	Origins []string
 
-	err     error // what New or the call reports
-	source  SecretSource
+	err     error    // what New or the call reports
 	origins []origin // Origins, parsed
 	// slot is the header or parameter that the credential goes into. A later
 	// one of the same slot replaces an earlier one.
@@ -61,11 +65,11 @@ func (a Auth) applyCall(s *settings) error {
 	case a.err != nil:
 		return a.err
 	case a.Attach == nil:
-		return errors.New("aplomb: Auth.Attach is nil: use Bearer, Basic, APIKey, APIKeyQuery, Tokens, JWT, Sign or an AuthFunc")
+		return errors.New("aplomb: Auth.Attach is nil: use " + credentials + ", or an AuthFunc")
 	}
-	if c, ok := a.source.(checked); ok {
+	if c, ok := a.Secret.(checked); ok {
 		if err := c.check(); err != nil {
-			return fmt.Errorf("aplomb: config: %w", err)
+			return settingError(err)
 		}
 	}
 	a.Origins, a.origins = slices.Clone(a.Origins), nil
@@ -86,6 +90,22 @@ func (a Auth) applyCall(s *settings) error {
 	}
 	s.auths, s.noAuth = slices.Insert(s.auths, at, a), false
 	return nil
+}
+
+// credentials is what an error advises to use.
+const credentials = "Bearer, Basic, APIKey, APIKeyQuery, Digest, Tokens, JWT or Sign"
+
+// settingError is a source's complaint as New reports it.
+func settingError(err error) error {
+	if strings.HasPrefix(err.Error(), "aplomb: ") {
+		return err
+	}
+	return fmt.Errorf("aplomb: config: %w", err)
+}
+
+// nilSource is the error of a credential that has no source.
+func nilSource(of string) error {
+	return errors.New("aplomb: " + of + ": the SecretSource is nil: use Env, File, SecretFunc, Rotation or Static")
 }
 
 // NoAuth sends no credential.
@@ -145,50 +165,21 @@ func headerAuth(name string, secret SecretSource, format func(value string) stri
 // secretAuth is an Auth around a secret, formatted into one place of a request.
 func secretAuth(slot string, source SecretSource, get func(*http.Request) string, format func(string) string, set func(*http.Request, string)) Auth {
 	if isNil(source) {
-		return Auth{err: errors.New("aplomb: the credential's SecretSource is nil: use Env, File, SecretFunc or Static")}
+		return Auth{err: nilSource("the credential")}
 	}
 	return Auth{
-		source:  source,
+		Secret:  source,
 		slot:    slot,
 		brought: func(r *http.Request) bool { return get(r) != "" },
 		Attach: func(r *http.Request) error {
-			secret, err := source.Secret(r.Context())
+			secret, err := ask(r.Context(), source)
 			if err != nil {
 				return err
 			}
 			set(r, format(secret.Reveal()))
 			return nil
 		},
-		Answered: func(resp *http.Response) bool {
-			return anotherSecret(resp.Request.Context(), source, resp.StatusCode, func(s Secret) bool { return get(resp.Request) == format(s.Reveal()) })
-		},
 	}
-}
-
-// anotherSecret tells a source what became of its secret, and reports whether
-// it has another than the one refused, as after a rotation.
-func anotherSecret(ctx context.Context, source SecretSource, status int, carried func(Secret) bool) bool {
-	if s, ok := source.(interface {
-		judged(ctx context.Context, status int, carried func(Secret) bool) bool
-	}); ok {
-		return s.judged(ctx, status, carried)
-	}
-	if status != http.StatusUnauthorized {
-		return false
-	}
-	secret, err := source.Secret(ctx)
-	return err == nil && !carried(secret)
-}
-
-// Refused tells a source that its secret was refused, and reports whether it has
-// another by now: that of a [Rotation], or what a [SecretFunc] or a file says when
-// it is asked again. It is for an [AuthFunc] whose API refuses otherwise than by
-// 401; for the credentials of this package it is done already.
-func Refused(ctx context.Context, source SecretSource, secret Secret) (another bool) {
-	if isNil(source) {
-		return false
-	}
-	return anotherSecret(ctx, source, http.StatusUnauthorized, func(s Secret) bool { return s.Reveal() == secret.Reveal() })
 }
 
 // userinfoAuth turns https://user:password@host into Basic authentication
@@ -235,20 +226,20 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// answered tells the credentials of an answer, all of them, and reports whether
-// one of them would now be another.
+// answered tells everyone whom it concerns of an answer, and reports whether
+// the credential would now be another: first the clock and the schemes, who know
+// other reasons for a refusal than the secret; only else is that to blame.
 func (a *Attempt) answered(auths []Auth, resp *http.Response, sent time.Time) (again bool) {
 	if len(auths) == 0 {
 		return false
 	}
 	again = a.clockMoved(resp, sent)
-	again = a.rotate(resp) || again
 	for i := range auths {
 		if auths[i].Answered != nil {
 			again = auths[i].Answered(resp) || again
 		}
 	}
-	return again
+	return again || a.judgeSecrets(resp.StatusCode)
 }
 
 // errNoCredential marks a failure to get a credential, told from the API's own.

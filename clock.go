@@ -30,12 +30,18 @@ func serverTime(ctx context.Context) time.Time {
 	now := time.Now()
 	a := attemptFrom(ctx)
 	if a == nil {
-		return now
+		if a, _ = ctx.Value(clockKey{}).(*Attempt); a == nil {
+			return now
+		}
 	}
 	offset := a.clock().offset.Load()
 	a.dated.Store(&offset)
 	return now.Add(time.Duration(offset))
 }
+
+// clockKey is where a Fetch finds the attempt that it was begun for, whose server
+// may be the one that wants to know the time.
+type clockKey struct{}
 
 // TrustDate lets [ServerTime] learn from Date headers over plain http as well,
 // where anybody on the way may have written them. It is for a loopback or a

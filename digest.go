@@ -1,11 +1,11 @@
 package aplomb
 
 import (
+	"context"
 	"crypto/md5" //nolint:gosec // RFC 7616 has it, and old devices nothing else
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"net/http"
@@ -22,10 +22,10 @@ import (
 // the challenge.
 func Digest(user string, password SecretSource) Auth {
 	if isNil(password) {
-		return Auth{err: errors.New("aplomb: Digest: the password's SecretSource is nil: use Env, File, SecretFunc or Static")}
+		return Auth{err: nilSource("Digest")}
 	}
 	d := &digestAuth{user: user, password: password}
-	return Auth{source: password, slot: authorizationSlot, brought: bringsAuthorization, Attach: d.attach, Answered: d.answered}
+	return Auth{Secret: password, slot: authorizationSlot, brought: bringsAuthorization, Attach: d.attach, Answered: d.answered}
 }
 
 // digestAuth keeps the challenge of each origin: its nonce serves many requests.
@@ -55,6 +55,7 @@ func (d *digestAuth) attach(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	note(r.Context(), carried{source: d.password, secret: password, apart: true})
 	r.Header.Set("Authorization", c.authorization(r, d.user, password, count, rand.Text()))
 	return nil
 }
@@ -87,14 +88,26 @@ func (d *digestAuth) answered(resp *http.Response) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if current := d.challenges[of]; current != nil && sent != "" && !stale && strings.Contains(sent, quoted("nonce", current.nonce)) {
-		delete(d.challenges, of) // it was not the nonce's age
-		return false
+		if !d.changed(resp.Request.Context()) { // it was not the nonce's age
+			delete(d.challenges, of)
+			return false
+		}
 	}
 	if d.challenges == nil || len(d.challenges) >= maxDigestOrigins {
 		d.challenges = map[origin]*digestChallenge{}
 	}
 	d.challenges[of] = offered
 	return true
+}
+
+// changed reports that there is another password than the one refused.
+func (d *digestAuth) changed(ctx context.Context) bool {
+	for _, c := range attemptFrom(ctx).carriedSecrets() {
+		if c.apart { // there is one Authorization, so it is ours
+			return Refuse(ctx, d.password, c.secret)
+		}
+	}
+	return false
 }
 
 const (

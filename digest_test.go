@@ -130,7 +130,7 @@ func TestDigestWrongPassword(t *testing.T) {
 		assert.Equal(t, s.seen, []string{" ", "n1 00000001", " ", "n1 00000001"})
 	})
 	_, err := aplomb.New("http://api.test", aplomb.Digest("u", nil))
-	assert.Contains(t, err.Error(), "Digest: the password's SecretSource is nil")
+	assert.Contains(t, err.Error(), "Digest: the SecretSource is nil")
 }
 
 // What cannot be answered is the caller's 401.

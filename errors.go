@@ -272,16 +272,22 @@ func (c *call) hintFor(e *APIError) string {
 }
 
 func (c *call) credentialHint() string {
-	switch auth := c.last.auth.Load(); {
-	case auth != nil:
-		if d, ok := auth.source.(described); ok {
-			return "the credential is " + d.describe()
+	var sent []string
+	for _, secret := range c.last.carriedSecrets() {
+		if d, ok := secret.source.(described); ok {
+			sent = append(sent, d.describe())
 		}
+	}
+	if len(sent) > 0 {
+		return "the credential is " + strings.Join(sent, "; and ")
+	}
+	to := originOf(c.last.Request.URL)
+	switch {
+	case c.last.auth.Load() != nil:
 		return ""
 	case len(c.auths) == 0 && c.last.Request.Header.Get("Authorization") == "":
-		return "no credential was sent: add Bearer, Basic, APIKey or OAuth2"
-	}
-	if to := originOf(c.last.Request.URL); len(c.auths) > 0 && to != c.stack.home && !slices.Contains(c.allowed, to) {
+		return "no credential was sent: add " + credentials
+	case len(c.auths) > 0 && to != c.stack.home && !slices.Contains(c.allowed, to):
 		return "no credential was sent: " + to.String() + " is not among its origins"
 	}
 	return ""

@@ -14,7 +14,7 @@ func SetRandom(c *Client, f func() float64) {
 		c.stack.limits.random = f
 	}
 	for _, auth := range c.stack.cfg.auths {
-		if t, ok := auth.source.(*Tokens); ok {
+		if t, ok := auth.Secret.(*Tokens); ok {
 			t.random = f
 		}
 	}

@@ -58,9 +58,12 @@ var errNoJWTKey = errors.New("aplomb: JWT: give Key, or a Signer")
 
 // Sign returns a token issued at now, a new one each time.
 func (j JWT) Sign(ctx context.Context, now time.Time) (string, error) {
-	key, err := j.key(ctx)
+	key, made, err := j.key(ctx)
 	if err != nil {
 		return "", err
+	}
+	if made != nil {
+		note(ctx, *made)
 	}
 	return j.sign(key, now)
 }
@@ -98,19 +101,20 @@ func (j JWT) sign(key any, now time.Time) (string, error) {
 
 func (j JWT) lifetime() time.Duration { return orDefault(j.Lifetime, defaultLifetime) }
 
-// key is the private key or the shared secret.
-func (j JWT) key(ctx context.Context) (any, error) {
-	if j.Signer != nil {
-		return j.Signer, nil
+// key is the private key or the shared secret, and where it is from.
+func (j JWT) key(ctx context.Context) (key any, made *carried, err error) {
+	if !isNil(j.Signer) {
+		return j.Signer, nil, nil
 	}
 	if isNil(j.Key) {
-		return nil, errNoJWTKey
+		return nil, nil, errNoJWTKey
 	}
 	secret, err := j.Key.Secret(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return j.parse(secret)
+	key, err = j.parse(secret)
+	return key, &carried{source: j.Key, secret: secret}, err
 }
 
 func (j JWT) parse(secret Secret) (any, error) {
@@ -143,7 +147,7 @@ func (j JWT) Check() error {
 		return key.check()
 	case checked:
 		if err := key.check(); err != nil {
-			return fmt.Errorf("aplomb: config: %w", err)
+			return settingError(err)
 		}
 		_, err := j.Sign(context.Background(), time.Now())
 		return err
@@ -168,23 +172,25 @@ func (j JWT) applyCall(s *settings) error {
 type selfSigned struct {
 	jwt    JWT
 	tokens Tokens
-	offset atomic.Int64           // of the server's clock when the token was signed
-	used   atomic.Pointer[Secret] // the key that it was signed with, where Key is it
+	offset atomic.Int64 // of the server's clock when the token was signed
 }
 
 func (s *selfSigned) auth() Auth {
 	s.tokens.Fetch, s.tokens.Answered, s.tokens.Origins = s.fetch, s.answered, s.jwt.Origins
+	s.tokens.what = "a token signed by JWT.Signer"
+	if d, ok := s.jwt.Key.(described); ok {
+		s.tokens.what = "a token signed with " + d.describe()
+	}
 	auth := s.tokens.auth()
-	attach := auth.Attach
 	auth.Attach = func(r *http.Request) error {
 		ServerTime(r) // so that the answer tells whether the token was signed by the right time
-		return attach(r)
+		return s.tokens.attach(r)
 	}
 	return auth
 }
 
 func (s *selfSigned) fetch(ctx context.Context, _ Token) (Token, error) {
-	key, err := s.key(ctx)
+	key, made, err := s.jwt.key(ctx)
 	if err != nil {
 		return Token{}, err
 	}
@@ -194,32 +200,14 @@ func (s *selfSigned) fetch(ctx context.Context, _ Token) (Token, error) {
 		return Token{}, err
 	}
 	s.offset.Store(int64(server.Sub(now)))
-	return Token{Value: NewSecret(signed), Expiry: now.Add(s.jwt.lifetime() - backdated)}, nil
+	return Token{Value: NewSecret(signed), Expiry: now.Add(s.jwt.lifetime() - backdated), made: made}, nil
 }
 
-func (s *selfSigned) key(ctx context.Context) (any, error) {
-	if s.jwt.Signer != nil {
-		return s.jwt.Signer, nil
-	}
-	secret, err := s.jwt.Key.Secret(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.used.Store(&secret)
-	return s.jwt.parse(secret)
-}
-
-// answered tells the key's source of a 401, which has the token replaced, and
-// replaces one that was signed by the wrong time.
+// answered replaces a token that was signed by the wrong time.
 func (s *selfSigned) answered(resp *http.Response) bool {
 	ctx := resp.Request.Context()
-	if used := s.used.Load(); used != nil {
-		anotherSecret(ctx, s.jwt.Key, resp.StatusCode, func(key Secret) bool { return key.Reveal() == used.Reveal() })
-	}
 	a := attemptFrom(ctx)
-	if a == nil || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {
-		return false
-	}
-	carried := carriedBy(a)
-	return carried != nil && s.tokens.replace(ctx, carried)
+	token, ok := a.tokenOf(&s.tokens)
+	return ok && refusesTime(resp.StatusCode) && time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() >= minSkew &&
+		s.tokens.replace(ctx, token)
 }

@@ -14,12 +14,12 @@ import (
 // fetched anew as [Tokens] has it. Most programs want package oauth instead,
 // whose tokens can also be replaced when the API refuses one: most sources of
 // x/oauth2 keep theirs until it expires, whatever the API says.
-func OAuth2(source oauth2.TokenSource) Auth {
+func OAuth2(source oauth2.TokenSource) *Tokens {
 	if isNil(source) {
-		return Auth{err: errors.New("aplomb: OAuth2: the oauth2.TokenSource is nil")}
+		return &Tokens{err: errors.New("aplomb: OAuth2: the oauth2.TokenSource is nil")}
 	}
 	shared := &sharedSource{source: source}
-	return (&Tokens{Fetch: shared.fetch}).auth()
+	return &Tokens{Fetch: shared.fetch}
 }
 
 // sharedSource asks a TokenSource, whose Token knows no context. One that hangs

@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,9 +36,22 @@ var plants = map[string]string{
 
 // printout is whatever was printed, by whom.
 type printout struct {
-	strings.Builder
+	mu   sync.Mutex // a Fetch in the background is told of as well
+	text strings.Builder
 
 	seen map[string]bool // exported structs that were printed
+}
+
+func (j *printout) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *printout) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
 }
 
 // print writes v in every way that fmt and the encoders know.
@@ -47,7 +61,7 @@ func (j *printout) print(values ...any) {
 			fmt.Fprintf(j, format+"\n", v)
 		}
 		if raw, err := json.Marshal(v); err == nil {
-			j.Write(raw)
+			_, _ = j.Write(raw)
 		}
 		slog.New(slog.NewJSONHandler(j, nil)).Info("x", "v", v)
 		slog.New(slog.NewTextHandler(j, nil)).Info("x", "v", v)
@@ -56,7 +70,9 @@ func (j *printout) print(values ...any) {
 			t = t.Elem()
 		}
 		name, _, _ := strings.Cut(t.String(), "[")
+		j.mu.Lock()
 		j.seen[name] = true
+		j.mu.Unlock()
 	}
 }
 
@@ -109,7 +125,7 @@ func TestLaw05_NothingPlantedIsPrinted(t *testing.T) {
 		clients := plantedClients(t, j, common, n.Transport(), store)
 		for _, c := range clients {
 			j.print(c)
-			j.WriteString(aplomb.Explain(c))
+			fmt.Fprint(j, aplomb.Explain(c))
 			for range 7 {
 				pause(time.Minute)
 				var resp aplomb.Response

@@ -105,11 +105,14 @@ func (t *Tokens) run(caller context.Context, f *flight, last Token) {
 	}
 }
 
-// detached is ctx without its end and without the settings that NewContext gave
-// it, which are not meant for the requests that a Fetch makes. The attempt stays,
-// for whoever asks for the server's time.
+// detached is ctx without its end, and without the attempt and the settings of
+// its call, which are not meant for the requests that a Fetch makes.
 func (t *Tokens) detached(ctx context.Context) context.Context {
+	a := attemptFrom(ctx)
 	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, nil)
+	if a != nil {
+		ctx = context.WithValue(context.WithValue(ctx, attemptKey{}, nil), clockKey{}, a)
+	}
 	return context.WithValue(ctx, fetching{t}, true)
 }
 
@@ -152,10 +155,10 @@ func (t *Tokens) refreshAt(token Token, now time.Time) time.Time {
 }
 
 // accept notes that an answer has accepted the token.
-func (t *Tokens) accept(carried func(Secret) bool) {
+func (t *Tokens) accept(token Secret) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if g := t.current; g != nil && !g.proved && carried(g.Value) {
+	if g := t.current; g != nil && !g.proved && g.Value.Reveal() == token.Reveal() {
 		g.proved = true
 		t.forced.reset()
 	}
@@ -164,12 +167,12 @@ func (t *Tokens) accept(carried func(Secret) bool) {
 // replace ends the token that was refused, unless that was done already, waits
 // for the next and reports whether there is one. Of all the requests that
 // carried it, only the first to be refused starts a Fetch.
-func (t *Tokens) replace(ctx context.Context, refused func(Secret) bool) bool {
+func (t *Tokens) replace(ctx context.Context, refused Secret) bool {
 	t.mu.Lock()
 	now := time.Now()
 	if g := t.current; g != nil {
 		switch {
-		case !refused(g.Value):
+		case g.Value.Reveal() != refused.Reveal():
 			t.mu.Unlock()
 			return true // somebody has replaced it meanwhile
 		case g.refused && t.flight != nil:
@@ -187,7 +190,7 @@ func (t *Tokens) replace(ctx context.Context, refused func(Secret) bool) bool {
 		return false
 	}
 	next, err := f.wait(ctx)
-	return err == nil && !refused(next.Value)
+	return err == nil && next.Value.Reveal() != refused.Reveal()
 }
 
 // end takes a refused token out of use. One without an end, such as a key from

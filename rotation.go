@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync/atomic"
 )
@@ -24,77 +23,54 @@ type rotation struct {
 	inUse   atomic.Int32
 }
 
-// rotated is the use of one of a rotation's secrets by an attempt.
-type rotated struct {
-	of    *rotation
-	index int32
-	value Secret
-}
-
 func (r *rotation) Secret(ctx context.Context) (Secret, error) {
-	use, err := r.use(ctx)
-	if a := attemptFrom(ctx); a != nil && err == nil {
-		a.rotated.Store(&use)
-	}
-	return use.value, err
+	_, secret, err := r.use(ctx)
+	return secret, err
 }
 
 // use asks for the secret in use, and for the other where that one is not to be
 // had.
-func (r *rotation) use(ctx context.Context) (rotated, error) {
-	index := r.inUse.Load()
-	value, err := r.sources[index].Secret(ctx)
-	if err == nil {
-		return rotated{r, index, value}, nil
+func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err error) {
+	index = r.inUse.Load()
+	if secret, err = r.sources[index].Secret(ctx); err == nil {
+		return index, secret, nil
 	}
-	if value, other := r.sources[1-index].Secret(ctx); other == nil {
-		return rotated{r, 1 - index, value}, nil
+	if other, failure := r.sources[1-index].Secret(ctx); failure == nil {
+		return 1 - index, other, nil
 	}
-	return rotated{}, err
+	return index, Secret{}, err
 }
 
 // judged tells the secret's own source what became of it, so that one that was
 // replaced in its own place is found there. Only if there is no other does it
-// turn to the other of the two. It reports whether there is another to try.
-func (u *rotated) judged(ctx context.Context, status int) bool {
-	carried := func(s Secret) bool { return s.Reveal() == u.value.Reveal() }
-	if anotherSecret(ctx, u.of.sources[u.index], status, carried) {
+// turn to the other of the two.
+func (r *rotation) judged(ctx context.Context, status int, secret Secret) bool {
+	index, inUse, err := r.use(ctx)
+	if err != nil {
+		return false
+	}
+	if inUse.Reveal() != secret.Reveal() {
+		return status == http.StatusUnauthorized // it was replaced already
+	}
+	own := carried{source: r.sources[index], secret: secret}
+	if own.judge(ctx, status) {
 		return true
 	}
 	if status != http.StatusUnauthorized {
 		return false
 	}
-	other, err := u.of.sources[1-u.index].Secret(ctx)
-	if err != nil || carried(other) {
+	other, err := r.sources[1-index].Secret(ctx)
+	if err != nil || other.Reveal() == secret.Reveal() {
 		return false
 	}
-	u.of.inUse.CompareAndSwap(u.index, 1-u.index)
+	r.inUse.CompareAndSwap(index, 1-index)
 	return true
-}
-
-// judged is for those who know a refused secret only by its value: if it is not
-// the one in use any more, it was replaced already.
-func (r *rotation) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
-	use, err := r.use(ctx)
-	if err != nil {
-		return false
-	}
-	if !carried(use.value) {
-		return status == http.StatusUnauthorized
-	}
-	return use.judged(ctx, status)
-}
-
-// rotate tells a rotation of an answer to its secret, if the attempt carries one.
-func (a *Attempt) rotate(resp *http.Response) bool {
-	use := a.rotated.Load()
-	return use != nil && use.judged(a.Request.Context(), resp.StatusCode)
 }
 
 func (r *rotation) check() error {
 	for _, source := range r.sources {
 		if isNil(source) {
-			return errors.New("Rotation: a SecretSource is nil: use Env, File, SecretFunc or Static")
+			return nilSource("Rotation")
 		}
 	}
 	if c, ok := r.sources[0].(checked); ok {

@@ -217,8 +217,8 @@ type managedSecret struct {
 
 func (m *managedSecret) Secret(ctx context.Context) (Secret, error) { return m.tokens.Secret(ctx) }
 
-func (m *managedSecret) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
-	return m.tokens.judged(ctx, status, carried)
+func (m *managedSecret) judged(ctx context.Context, status int, secret Secret) bool {
+	return m.tokens.judged(ctx, status, secret)
 }
 
 func (m *managedSecret) check() error {

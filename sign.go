@@ -32,15 +32,17 @@ func Sign(s Signer) Auth {
 }
 
 // Reveal turns a source into a function that returns the bytes of its secret,
-// for packages that know nothing of [Secret], such as signature:
+// for packages that know nothing of [Secret], such as signature, and for an
+// [AuthFunc]. Asked with the context of the request that the secret goes into,
+// it has a 401 told to the source.
 //
 //	aplomb.Sign(signature.SignedRequest(aplomb.Reveal(aplomb.Env("ACME_SECRET"))))
 func Reveal(source SecretSource) func(ctx context.Context) ([]byte, error) {
 	return func(ctx context.Context) ([]byte, error) {
 		if isNil(source) {
-			return nil, errors.New("aplomb: Reveal: the SecretSource is nil: use Env, File, SecretFunc or Static")
+			return nil, nilSource("Reveal")
 		}
-		secret, err := source.Secret(ctx)
+		secret, err := ask(ctx, source)
 		if err != nil {
 			return nil, fmt.Errorf("aplomb: %w", err)
 		}

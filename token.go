@@ -24,10 +24,12 @@ type Token struct {
 	// never before three quarters of its life are over, so that short-lived
 	// tokens are kept too.
 	RefreshAt time.Time
+
+	made *carried // what it was signed with
 }
 
-// Scheme is what stands before the token in Authorization: Type, or Bearer.
-func (t Token) Scheme() string {
+// scheme is what stands before the token in Authorization: Type, or Bearer.
+func (t Token) scheme() string {
 	if t.Type == "" || strings.EqualFold(t.Type, "Bearer") { // servers write bearer, and some read only Bearer
 		return "Bearer"
 	}
@@ -69,7 +71,7 @@ type Tokens struct {
 	Early time.Duration
 	// Timeout bounds one Fetch. Default 30 s.
 	Timeout time.Duration
-	// Proof adds to r what t needs beside "Authorization: <t.Scheme()> <value>",
+	// Proof adds to r what t needs beside "Authorization: <Type> <value>",
 	// such as a DPoP proof. Nil is none.
 	Proof func(r *http.Request, t Token) error
 	// Answered is [Auth].Answered, asked before the rule for 401. Nil is none.
@@ -88,6 +90,8 @@ type Tokens struct {
 	pace    pacer       // of failures
 	forced  pacer       // of tokens refused before they were accepted
 	random  func() float64
+	what    string // it is, for the hint of a 401; "" is a token that was fetched
+	err     error  // what New reports
 }
 
 // TokenEvent is a [Tokens].Fetch that has ended.
@@ -152,6 +156,9 @@ func (t *Tokens) Secret(ctx context.Context) (Secret, error) {
 
 // check names what is missing.
 func (t *Tokens) check() error {
+	if t != nil && t.err != nil {
+		return t.err
+	}
 	if t == nil || t.Fetch == nil {
 		return errors.New("aplomb: Tokens.Fetch is nil: say how a token is got")
 	}
@@ -164,7 +171,7 @@ func (t *Tokens) describe() string {
 	if t.failure != nil {
 		return "a token, and the last try to get another failed: " + t.failure.Error()
 	}
-	return "a token that was fetched"
+	return orDefault(t.what, "a token that was fetched")
 }
 
 // Format prints, for every verb, no more than what it is.
@@ -180,7 +187,7 @@ func (t *Tokens) applyCall(s *settings) error {
 }
 
 func (t *Tokens) auth() Auth {
-	return Auth{Origins: t.Origins, source: t, slot: authorizationSlot, brought: bringsAuthorization, Attach: t.attach, Answered: t.answered}
+	return Auth{Origins: t.Origins, Secret: t, slot: authorizationSlot, brought: bringsAuthorization, Attach: t.attach, Answered: t.Answered}
 }
 
 func (t *Tokens) attach(r *http.Request) error {
@@ -188,43 +195,22 @@ func (t *Tokens) attach(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if a := attemptFrom(r.Context()); a != nil {
-		a.token.Store(&token.Value)
-	}
-	r.Header.Set("Authorization", token.Scheme()+" "+token.Value.Reveal())
+	note(r.Context(), carried{source: t, secret: token.Value, made: token.made})
+	r.Header.Set("Authorization", token.scheme()+" "+token.Value.Reveal())
 	if t.Proof != nil {
 		return t.Proof(r, token)
 	}
 	return nil
 }
 
-func (t *Tokens) answered(resp *http.Response) bool {
-	if t.Answered != nil && t.Answered(resp) {
-		return true
-	}
-	ctx := resp.Request.Context()
-	carried := carriedBy(attemptFrom(ctx))
-	return carried != nil && t.judged(ctx, resp.StatusCode, carried)
-}
-
-// carriedBy tells the token that an attempt carries from others; nil if it
-// carries none.
-func carriedBy(a *Attempt) func(Secret) bool {
-	if a == nil || a.token.Load() == nil {
-		return nil
-	}
-	carried := a.token.Load().Reveal()
-	return func(s Secret) bool { return s.Reveal() == carried }
-}
-
-// judged learns from a status what became of the token that an answered request
-// carried, and reports whether there is another now.
-func (t *Tokens) judged(ctx context.Context, status int, carried func(Secret) bool) bool {
+// judged learns from a status what became of a token, and reports whether there
+// is another now.
+func (t *Tokens) judged(ctx context.Context, status int, token Secret) bool {
 	switch {
 	case status == http.StatusUnauthorized:
-		return t.replace(ctx, carried)
+		return t.replace(ctx, token)
 	case status < 400:
-		t.accept(carried)
+		t.accept(token)
 	}
 	return false
 }

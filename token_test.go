@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -434,14 +435,14 @@ func TestTokensLateAnswers(t *testing.T) {
 	for name, late := range map[string]int{"accepted": 200, "refused": 401} {
 		bubbleCase(t, name, func(t *testing.T) {
 			i, tokens := newIssuer(t)
-			requests := 0
+			requests := atomic.Int32{}
 			c := newClient(t, aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				requests++
+				n := requests.Add(1)
 				switch carried := r.Header.Get("Authorization"); {
 				case r.URL.Path == "/slow" && carried == "Bearer t1":
 					time.Sleep(20*time.Second + time.Second/2)
 					status(late)(w, r)
-				case carried == "Bearer t2" && r.URL.Path == "/slow", carried == "Bearer t1" && requests == 1:
+				case carried == "Bearer t2" && r.URL.Path == "/slow", carried == "Bearer t1" && n == 1:
 					ok(w, r)
 				default:
 					status(401)(w, r)

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -25,9 +24,6 @@ type ClientAuth interface {
 	transport(given http.RoundTripper) (http.RoundTripper, error)
 	// inForm reports that the form names the client.
 	inForm() bool
-	// refused reports whether the proof would be another now that this one was
-	// refused otherwise than by a 401.
-	refused(ctx context.Context) bool
 }
 
 // SecretBasic sends the secret by HTTP Basic authentication, the way that every
@@ -44,12 +40,6 @@ func SecretPost(secret aplomb.SecretSource) ClientAuth {
 type clientSecret struct {
 	secret aplomb.SecretSource
 	post   bool
-	shown  atomic.Pointer[aplomb.Secret] // the last that was attached
-}
-
-func (s *clientSecret) refused(ctx context.Context) bool {
-	shown := s.shown.Load()
-	return shown != nil && aplomb.Refused(ctx, s.secret, *shown)
 }
 
 func (s *clientSecret) inForm() bool { return s.post }
@@ -67,26 +57,43 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 	if s.secret == nil {
 		return aplomb.Auth{}, errors.New("oauth: the client's secret is nil: use aplomb.Env, File, SecretFunc or Static")
 	}
-	// A basic credential and its source are checked by aplomb itself; in the
-	// header both halves are form-encoded first (RFC 6749, section 2.3.1).
-	auth := aplomb.Basic(c.cfg.ClientID, s.secret)
-	auth.Attach = func(r *http.Request) error {
-		secret, err := s.secret.Secret(r.Context())
+	return aplomb.Auth{Secret: s.secret, Attach: func(r *http.Request) error {
+		secret, err := reveal(r, s.secret)
 		if err != nil {
 			return err
 		}
-		s.shown.Store(&secret)
 		if s.post {
-			return amend(r, url.Values{"client_secret": {secret.Reveal()}})
+			return amend(r, url.Values{"client_secret": {secret}})
 		}
-		pair := url.QueryEscape(c.cfg.ClientID) + ":" + url.QueryEscape(secret.Reveal())
+		// Both halves are form-encoded first (RFC 6749, section 2.3.1).
+		pair := url.QueryEscape(c.cfg.ClientID) + ":" + url.QueryEscape(secret)
 		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
 		return nil
+	}}, nil
+}
+
+// shown is the secret that a token request carried, for the answers that refuse
+// it otherwise than by a 401.
+type shown struct {
+	source aplomb.SecretSource
+	secret aplomb.Secret
+}
+
+// shownKey is where a token request has a *shown.
+type shownKey struct{}
+
+// reveal reads a secret for r, and notes it.
+func reveal(r *http.Request, source aplomb.SecretSource) (string, error) {
+	raw, err := aplomb.Reveal(source)(r.Context())
+	if s, ok := r.Context().Value(shownKey{}).(*shown); ok && err == nil {
+		*s = shown{source, aplomb.NewSecret(string(raw))}
 	}
-	auth.Answered = func(resp *http.Response) bool {
-		return resp.StatusCode == http.StatusUnauthorized && s.refused(resp.Request.Context())
-	}
-	return auth, nil
+	return string(raw), err
+}
+
+// refused tells the source, and reports whether it has another secret.
+func (s *shown) refused(ctx context.Context) bool {
+	return s.source != nil && aplomb.Refuse(ctx, s.source, s.secret)
 }
 
 // PrivateKeyJWT sends an assertion that j signs (RFC 7523, section 2.2; OpenID
@@ -96,14 +103,6 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 func PrivateKeyJWT(j aplomb.JWT) ClientAuth { return &assertion{j} }
 
 type assertion struct{ jwt aplomb.JWT }
-
-func (a *assertion) refused(ctx context.Context) bool {
-	if a.jwt.Key == nil {
-		return false
-	}
-	key, err := a.jwt.Key.Secret(ctx)
-	return err == nil && aplomb.Refused(ctx, a.jwt.Key, key)
-}
 
 func (a *assertion) inForm() bool { return true }
 
@@ -117,7 +116,15 @@ func (a *assertion) auth(c *Client) (aplomb.Auth, error) {
 		return aplomb.Auth{}, fmt.Errorf("oauth: PrivateKeyJWT: %w", err)
 	}
 	return aplomb.Auth{Attach: func(r *http.Request) error {
-		signed, err := j.Sign(r.Context(), aplomb.ServerTime(r))
+		signing := j
+		if j.Key != nil {
+			key, err := reveal(r, j.Key)
+			if err != nil {
+				return err
+			}
+			signing.Key = aplomb.Static(key)
+		}
+		signed, err := signing.Sign(r.Context(), aplomb.ServerTime(r))
 		if err != nil {
 			return err
 		}
@@ -153,8 +160,7 @@ func MutualTLS(certificate func(*tls.CertificateRequestInfo) (*tls.Certificate, 
 
 type mutualTLS func(*tls.CertificateRequestInfo) (*tls.Certificate, error)
 
-func (mutualTLS) inForm() bool                 { return true }
-func (mutualTLS) refused(context.Context) bool { return false }
+func (mutualTLS) inForm() bool { return true }
 
 func (m mutualTLS) auth(*Client) (aplomb.Auth, error) {
 	if m == nil {

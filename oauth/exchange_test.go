@@ -46,7 +46,7 @@ func TestTokenExchange(t *testing.T) {
 		assert.NoError(t, err)
 		got, err := tokens.Token(context.Background())
 		assert.NoError(t, err)
-		equal(t, got.Scheme(), "Bearer")
+		equal(t, got.Type, "")
 		equal(t, a.form(0), url.Values{
 			"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {"c"}, "audience": {"backend"}, "scope": {"r w"},
 			"subject_token": {"subj"}, "subject_token_type": {oauth.IDToken}, "actor_token": {"act0r"}, "actor_token_type": {oauth.JWTToken},

@@ -49,13 +49,15 @@ const (
 // answer; who the client is, and that it holds a key, is added below it, for
 // each attempt anew.
 func (c *Client) grant(ctx context.Context, params url.Values, again repeatable) (grant, error) {
+	var proof shown
+	ctx = context.WithValue(ctx, shownKey{}, &proof)
 	g, err := c.ask(ctx, params, again)
 	refusal, ok := errors.AsType[*Error](err)
 	switch {
 	case !ok || refusal.StatusCode != http.StatusBadRequest: // what a 401 asks for is done
 	case refusal.Code == "use_dpop_nonce" && c.cfg.DPoP != nil: // it came with the answer (RFC 9449, section 8)
 		return c.ask(ctx, params, again)
-	case refusal.Code == "invalid_client" && c.cfg.Auth != nil && c.cfg.Auth.refused(ctx):
+	case refusal.Code == "invalid_client" && proof.refused(ctx):
 		return c.ask(ctx, params, again)
 	}
 	return g, err
