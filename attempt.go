@@ -57,6 +57,7 @@ type Attempt struct {
 
 	mu      sync.Mutex
 	carries []carried // the secrets in it
+	renewal error     // why one that was refused has no successor
 
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
@@ -157,7 +158,7 @@ func (s *stack) perform(a *Attempt) {
 	if a.Err != nil {
 		a.Response = nil
 		a.cancel(nil)
-		if a.wire.Load() == nil && errors.Is(a.Err, errNoCredential) {
+		if a.wire.Load() == nil && errors.Is(a.Err, ErrNoCredential) {
 			c.count(-1)
 		}
 	} else if !c.typed {

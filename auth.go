@@ -242,13 +242,10 @@ func (a *Attempt) answered(auths []Auth, resp *http.Response, sent time.Time) (a
 	return again || a.judgeSecrets(resp.StatusCode)
 }
 
-// errNoCredential marks a failure to get a credential, told from the API's own.
-var errNoCredential = errors.New("aplomb: no credential")
-
 // noCredential is the refusal to send a request without one. A token's failure
 // says when there may be another.
 func noCredential(err error) error {
-	r := &refusal{sentinel: errNoCredential, why: "no credential", err: err}
+	r := &refusal{sentinel: ErrNoCredential, why: "no credential", err: err}
 	if t, ok := errors.AsType[*tokenError](err); ok {
 		r.readyAt = t.readyAt
 	}

@@ -115,7 +115,8 @@ type call struct {
 	origin    origin   // of the call's first request
 	allowed   []origin // origins beside the client's own that its credentials may go to
 
-	mu sync.Mutex // guards attempts while a hedged round is under way
+	mu    sync.Mutex // guards attempts and trial, while a hedged round is under way
+	trial *rotation  // whose other secret is tried
 
 	hops     int  // redirects followed
 	finished bool // the last answer is not one to follow

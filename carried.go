@@ -51,6 +51,13 @@ func (a *Attempt) carriedSecrets() []carried {
 	return a.carries
 }
 
+// renewalError is why what the attempt carried has no successor.
+func (a *Attempt) renewalError() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.renewal
+}
+
 // tokenOf is the token of t that the attempt carries.
 func (a *Attempt) tokenOf(t *Tokens) (Secret, bool) {
 	for _, c := range a.carriedSecrets() {
@@ -65,32 +72,39 @@ func (a *Attempt) tokenOf(t *Tokens) (Secret, bool) {
 // answered, and reports whether one of them has another secret by now.
 func (a *Attempt) judgeSecrets(status int) (again bool) {
 	for _, c := range a.carriedSecrets() {
-		if !c.apart {
-			again = c.judge(a.Request.Context(), status) || again
+		if c.apart {
+			continue
+		}
+		another, err := c.judge(a.Request.Context(), status)
+		if again = another || again; err != nil {
+			a.mu.Lock()
+			a.renewal = err
+			a.mu.Unlock()
 		}
 	}
 	return again
 }
 
 // judge is told to the key first, so that a token is made anew with the next.
-func (c *carried) judge(ctx context.Context, status int) bool {
+func (c *carried) judge(ctx context.Context, status int) (another bool, err error) {
 	if c.made != nil {
-		c.made.judge(ctx, status)
+		_, _ = c.made.judge(ctx, status) // whether there is another token is what counts
 	}
 	if s, ok := c.source.(judged); ok {
 		return s.judged(ctx, status, c.secret)
 	}
 	if status != http.StatusUnauthorized {
-		return false
+		return false, nil
 	}
 	now, err := c.source.Secret(ctx)
-	return err == nil && now.Reveal() != c.secret.Reveal()
+	return err == nil && now.Reveal() != c.secret.Reveal(), err
 }
 
 // A judged source wants to know how a request with its secret was answered, and
-// reports whether it has another by now. Others are only asked again after a 401.
+// reports whether it has another by now, or why it could not get one. Others are
+// only asked again after a 401.
 type judged interface {
-	judged(ctx context.Context, status int, secret Secret) (another bool)
+	judged(ctx context.Context, status int, secret Secret) (another bool, err error)
 }
 
 // Refuse tells a source that its secret was refused, and reports whether it has
@@ -102,5 +116,6 @@ func Refuse(ctx context.Context, source SecretSource, secret Secret) (another bo
 		return false
 	}
 	c := carried{source: source, secret: secret}
-	return c.judge(ctx, http.StatusUnauthorized)
+	another, _ = c.judge(ctx, http.StatusUnauthorized)
+	return another
 }

@@ -28,20 +28,27 @@ func ServerTime(r *http.Request) time.Time { return serverTime(r.Context()) }
 
 func serverTime(ctx context.Context) time.Time {
 	now := time.Now()
-	a := attemptFrom(ctx)
+	a := attemptBehind(ctx)
 	if a == nil {
-		if a, _ = ctx.Value(clockKey{}).(*Attempt); a == nil {
-			return now
-		}
+		return now
 	}
 	offset := a.clock().offset.Load()
 	a.dated.Store(&offset)
 	return now.Add(time.Duration(offset))
 }
 
-// clockKey is where a Fetch finds the attempt that it was begun for, whose server
-// may be the one that wants to know the time.
-type clockKey struct{}
+// behindKey is where a Fetch finds the attempt that it was begun for: its server
+// may want to know the time, and its call may try another key.
+type behindKey struct{}
+
+// attemptBehind is the attempt that ctx belongs to, or a Fetch on its behalf.
+func attemptBehind(ctx context.Context) *Attempt {
+	if a := attemptFrom(ctx); a != nil {
+		return a
+	}
+	a, _ := ctx.Value(behindKey{}).(*Attempt)
+	return a
+}
 
 // TrustDate lets [ServerTime] learn from Date headers over plain http as well,
 // where anybody on the way may have written them. It is for a loopback or a

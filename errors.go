@@ -28,6 +28,9 @@ var (
 	// ErrRateLimited means that the call was not sent, since a quota or rate
 	// would have held it past its deadline; or that the server answered 429.
 	ErrRateLimited = errors.New("aplomb: rate limited")
+	// ErrNoCredential means that the call was not sent, since its credential was
+	// not to be had: what could not be got is behind it.
+	ErrNoCredential = errors.New("aplomb: no credential")
 	// ErrTooLarge means that a response body was larger than MaxBody.
 	ErrTooLarge = errors.New("aplomb: response body too large")
 	// ErrTruncated means that a list ended before the total it had announced.
@@ -63,7 +66,13 @@ type APIError struct {
 	Hint string
 
 	attempt *Attempt
+	renewal error
 }
+
+// Unwrap returns, for a 401, why the credential that was refused has no
+// successor: that the user has to log in again, for one. Nil where that is not
+// known.
+func (e *APIError) Unwrap() error { return e.renewal }
 
 // Redact is [Response.Redact] for what an [ErrorDecoder] reads from the body.
 func (e *APIError) Redact(text string) string { return redact.Text(text, 0, secretsOf(e.attempt)...) }
@@ -202,13 +211,24 @@ func lineJSON(operation, line string) ([]byte, error) {
 	return json.Marshal(map[string]string{"operation": operation, "error": line})
 }
 
-// StatusCode is the HTTP status behind err, 0 when there was no answer.
+// StatusCode is the HTTP status behind err, 0 when there was no answer, whatever
+// another server, such as one that issues tokens, has answered.
 func StatusCode(err error) int {
-	if e, ok := errors.AsType[*APIError](err); ok {
+	switch e := err.(type) { //nolint:errorlint // one after the other, from the outside
+	case *APIError:
 		return e.StatusCode
-	}
-	if e, ok := errors.AsType[*DecodeError](err); ok {
+	case *DecodeError:
 		return e.StatusCode
+	case *CallError: // what is behind it is another server's
+		return 0
+	case interface{ Unwrap() error }:
+		return StatusCode(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			if code := StatusCode(err); code != 0 {
+				return code
+			}
+		}
 	}
 	return 0
 }
@@ -231,6 +251,9 @@ func (c *call) apiError(resp *http.Response, body []byte) error {
 		StatusCode: resp.StatusCode, Operation: c.operation, RequestID: redact.Text(requestID(resp.Header), 80, secretsOf(c.last)...),
 		Header: resp.Header, Body: body, RetryAfter: c.last.Verdict.Wait,
 		Attempts: c.attempts, Elapsed: time.Since(c.start), Client: c.name(), attempt: c.last,
+	}
+	if e.StatusCode == http.StatusUnauthorized {
+		e.renewal = c.last.renewalError()
 	}
 	e.Code, e.Message = readProblem(resp.Header.Get("Content-Type"), body)
 	e.Code = orDefault(e.Code, c.last.Verdict.Code)

@@ -208,6 +208,9 @@ func (s *selfSigned) answered(resp *http.Response) bool {
 	ctx := resp.Request.Context()
 	a := attemptFrom(ctx)
 	token, ok := a.tokenOf(&s.tokens)
-	return ok && refusesTime(resp.StatusCode) && time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() >= minSkew &&
-		s.tokens.replace(ctx, token)
+	if !ok || !refusesTime(resp.StatusCode) || time.Duration(a.clock().offset.Load()-s.offset.Load()).Abs() < minSkew {
+		return false
+	}
+	another, _ := s.tokens.replace(ctx, token) // why not is told by the refusal itself
+	return another
 }

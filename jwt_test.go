@@ -204,6 +204,7 @@ func TestJWTKeyRotation(t *testing.T) {
 		for range 3 {
 			_, err := get(t, c)
 			assert.NoError(t, err)
+			pause(time.Minute)
 		}
 		assert.Equal(t, h.count(), 5)
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	"golang.org/x/oauth2"
 )
@@ -18,45 +17,26 @@ func OAuth2(source oauth2.TokenSource) *Tokens {
 	if isNil(source) {
 		return &Tokens{err: errors.New("aplomb: OAuth2: the oauth2.TokenSource is nil")}
 	}
-	shared := &sharedSource{source: source}
-	return &Tokens{Fetch: shared.fetch}
+	return &Tokens{Fetch: func(context.Context, Token) (Token, error) { return tokenOf(source.Token()) }}
 }
 
-// sharedSource asks a TokenSource, whose Token knows no context. One that hangs
-// is not asked again until it answers: there is no way to call it off.
-type sharedSource struct {
-	source oauth2.TokenSource
+// TokenSource is t for an SDK that asks for an oauth2.TokenSource; it waits for a
+// token as long as ctx lets it. Such an SDK attaches the token by itself, so that
+// a 401 has it replaced only where the SDK's requests go through a client that
+// has t too.
+func (t *Tokens) TokenSource(ctx context.Context) oauth2.TokenSource { return &tokensSource{ctx, t} }
 
-	mu      sync.Mutex
-	pending *flight
+type tokensSource struct {
+	ctx    context.Context
+	tokens *Tokens
 }
 
-func (s *sharedSource) fetch(ctx context.Context, _ Token) (Token, error) {
-	return s.join().wait(ctx)
-}
-
-// join joins the question under way or asks anew.
-func (s *sharedSource) join() *flight {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.pending != nil {
-		return s.pending
+func (s *tokensSource) Token() (*oauth2.Token, error) {
+	token, err := s.tokens.Token(s.ctx)
+	if err != nil {
+		return nil, err
 	}
-	f := &flight{done: make(chan struct{}), err: errors.New("the oauth2.TokenSource ended its goroutine")}
-	s.pending = f
-	go func() {
-		defer close(f.done)
-		defer func() {
-			if p := recover(); p != nil {
-				f.err = fmt.Errorf("the oauth2.TokenSource panicked: %v", p)
-			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.pending = nil
-		}()
-		f.token, f.err = tokenOf(s.source.Token())
-	}()
-	return f
+	return &oauth2.Token{AccessToken: token.Value.Reveal(), TokenType: token.scheme(), Expiry: token.Expiry}, nil
 }
 
 // tokenOf is x/oauth2's token as ours.

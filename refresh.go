@@ -30,7 +30,7 @@ type pacer struct {
 func (p *pacer) next(now time.Time, random float64) time.Time {
 	wait := doubled(minPace, p.count, maxPace)
 	p.count++
-	p.until = now.Add(wait + time.Duration(random*float64(wait/2)))
+	p.until = now.Add(min(wait+time.Duration(random*float64(wait/2)), maxPace))
 	return p.until
 }
 
@@ -65,14 +65,21 @@ type tokenError struct {
 func (e *tokenError) Error() string { return redact.Text(e.err.Error(), 400) }
 func (e *tokenError) Unwrap() error { return e.err }
 
-// fetch joins the flight under way or starts one, unless a failure is still
-// remembered. The caller holds t.mu.
+// fetch joins the flight under way or starts one, unless the last was too short
+// a time ago: then it returns its failure, or nothing for a token that was over
+// when it came. The caller holds t.mu.
 func (t *Tokens) fetch(ctx context.Context, now time.Time) (*flight, error) {
 	switch {
 	case t.flight != nil:
 		return t.flight, nil
-	case t.failure != nil && now.Before(t.failure.readyAt):
-		return nil, t.failure
+	case now.Before(t.pace.until) || t.hung:
+		switch {
+		case t.failure != nil:
+			return nil, t.failure
+		case t.current == nil:
+			return nil, &tokenError{errStale, t.pace.until}
+		}
+		return nil, nil
 	}
 	f := &flight{done: make(chan struct{})}
 	if t.failure != nil {
@@ -83,25 +90,49 @@ func (t *Tokens) fetch(ctx context.Context, now time.Time) (*flight, error) {
 	return f, nil
 }
 
-// run is the flight: detached from the caller who happened to start it.
+var errStale = errors.New("the last one had ended when it came: is this machine's clock right?")
+
+// fetched is what a Fetch returned.
+type fetched struct {
+	token Token
+	err   error
+}
+
+// run is the flight: detached from the caller who happened to start it. A Fetch
+// that heeds no context is not waited for after Timeout, nor called again until
+// it returns.
 func (t *Tokens) run(caller context.Context, f *flight, last Token) {
 	timeout := orDefault(t.Timeout, defaultFetchTimeout)
 	ctx, cancel := context.WithTimeoutCause(t.detached(caller), timeout, &timeoutError{"token fetch", timeout})
 	defer cancel()
-	start := time.Now()
-	f.err = errors.New("aplomb: Tokens.Fetch ended its goroutine")
+	start, returned := time.Now(), make(chan fetched, 1)
+	go t.call(ctx, last, returned)
+	select {
+	case got := <-returned:
+		if got.err != nil && ctx.Err() != nil {
+			got.err = fmt.Errorf("%w: %w", context.Cause(ctx), got.err)
+		}
+		t.land(f, got, start)
+	case <-ctx.Done():
+		t.mu.Lock()
+		t.hung = true
+		t.mu.Unlock()
+		t.land(f, fetched{err: context.Cause(ctx)}, start)
+		t.late(<-returned)
+	}
+}
+
+// call runs Fetch, whose panic is an error like another.
+func (t *Tokens) call(ctx context.Context, last Token, returned chan<- fetched) {
+	got := fetched{err: errors.New("aplomb: Tokens.Fetch ended its goroutine")}
 	defer func() {
 		if p := recover(); p != nil {
-			f.err = fmt.Errorf("aplomb: Tokens.Fetch panicked: %v", p)
+			got.err = fmt.Errorf("aplomb: Tokens.Fetch panicked: %v", p)
 		}
-		t.land(f, start)
+		returned <- got
 	}()
-	f.token, f.err = t.Fetch(ctx, last)
-	switch {
-	case f.err != nil && ctx.Err() != nil:
-		f.err = fmt.Errorf("%w: %w", context.Cause(ctx), f.err)
-	case f.err == nil && f.token.Value.Reveal() == "":
-		f.err = errors.New("aplomb: Tokens.Fetch returned an empty token")
+	if got.token, got.err = t.Fetch(ctx, last); got.err == nil && got.token.Value.Reveal() == "" {
+		got.err = errors.New("aplomb: Tokens.Fetch returned an empty token")
 	}
 }
 
@@ -111,7 +142,7 @@ func (t *Tokens) detached(ctx context.Context) context.Context {
 	a := attemptFrom(ctx)
 	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, nil)
 	if a != nil {
-		ctx = context.WithValue(context.WithValue(ctx, attemptKey{}, nil), clockKey{}, a)
+		ctx = context.WithValue(context.WithValue(ctx, attemptKey{}, nil), behindKey{}, a)
 	}
 	return context.WithValue(ctx, fetching{t}, true)
 }
@@ -120,30 +151,72 @@ func (t *Tokens) detached(ctx context.Context) context.Context {
 // wait for itself.
 type fetching struct{ *Tokens }
 
-var errOwnToken = errors.New("aplomb: Tokens.Fetch needs what it is to fetch, so give its request NoAuth() or a client of its own")
+var errOwnToken = errors.New("aplomb: Tokens.Fetch needs what it is to fetch, so give it a client of its own, made by New")
 
 // land takes in what the flight brought and lets those who wait go on.
-func (t *Tokens) land(f *flight, start time.Time) {
+func (t *Tokens) land(f *flight, got fetched, start time.Time) {
 	t.mu.Lock()
 	now := time.Now()
 	t.flight = nil
-	event := TokenEvent{Err: f.err, Elapsed: now.Sub(start)}
-	if f.err != nil {
-		failure := &tokenError{err: f.err, readyAt: t.pace.next(now, t.random01())}
-		t.failure, f.token, f.err = failure, Token{}, failure
-		event.Err, event.RetryAt = failure, failure.readyAt
+	event := TokenEvent{Err: got.err, Elapsed: now.Sub(start)}
+	if got.err != nil {
+		failure := t.fail(got.err, now)
+		f.err, event.Err, event.RetryAt = failure, failure, failure.readyAt
 	} else {
-		t.failure = nil
-		t.pace.reset()
-		t.last = f.token
-		t.current = &generation{Token: f.token, refreshAt: t.refreshAt(f.token, now)}
+		f.token = t.adopt(got.token, now)
 		event.Expiry = f.token.Expiry
 	}
 	t.mu.Unlock()
 	close(f.done)
-	if t.Watch != nil {
-		t.Watch(event)
+	t.tell(event)
+}
+
+// late takes in what a Fetch returned after its time.
+func (t *Tokens) late(got fetched) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.hung = false
+	if got.err == nil {
+		t.adopt(got.token, time.Now())
 	}
+}
+
+// fail remembers a failure: for as long as the pace has it, or as the error
+// itself says.
+func (t *Tokens) fail(err error, now time.Time) *tokenError {
+	t.failure = &tokenError{err: err, readyAt: t.pace.next(now, t.random01())}
+	if own, ok := errors.AsType[interface {
+		error
+		RetryAt() time.Time
+	}](err); ok {
+		t.failure.readyAt = own.RetryAt()
+		t.pace = pacer{until: own.RetryAt()}
+	}
+	return t.failure
+}
+
+// adopt makes token the current one. Its end is told by the clock on the wall,
+// which goes on while a machine sleeps. One that is over when it comes, by a wrong
+// clock or a careless server, is not asked for again at the callers' pace.
+func (t *Tokens) adopt(token Token, now time.Time) Token {
+	token.Expiry, token.RefreshAt = token.Expiry.Round(0), token.RefreshAt.Round(0)
+	t.failure, t.last = nil, token
+	t.current = &generation{Token: token, fetched: now, refreshAt: t.refreshAt(token, now)}
+	if t.current.alive(now) && !t.current.old(now) {
+		t.pace.reset()
+	} else {
+		t.pace.next(now, t.random01())
+	}
+	return token
+}
+
+// tell calls Watch on a goroutine that no caller could recover.
+func (t *Tokens) tell(event TokenEvent) {
+	if t.Watch == nil {
+		return
+	}
+	defer func() { _ = recover() }()
+	t.Watch(event)
 }
 
 // refreshAt is when a token got now is to be fetched anew.
@@ -154,12 +227,12 @@ func (t *Tokens) refreshAt(token Token, now time.Time) time.Time {
 	return token.Expiry.Add(-min(orDefault(t.Early, defaultEarly), token.Expiry.Sub(now)/4))
 }
 
-// accept notes that an answer has accepted the token.
+// accept notes that an answer has accepted the token. One that is accepted for
+// long says that the next refusal is about the token.
 func (t *Tokens) accept(token Secret) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if g := t.current; g != nil && !g.proved && g.Value.Reveal() == token.Reveal() {
-		g.proved = true
+	if g := t.current; t.forced.count > 0 && g != nil && time.Since(g.fetched) >= maxPace && g.Value.Reveal() == token.Reveal() {
 		t.forced.reset()
 	}
 }
@@ -167,30 +240,30 @@ func (t *Tokens) accept(token Secret) {
 // replace ends the token that was refused, unless that was done already, waits
 // for the next and reports whether there is one. Of all the requests that
 // carried it, only the first to be refused starts a Fetch.
-func (t *Tokens) replace(ctx context.Context, refused Secret) bool {
+func (t *Tokens) replace(ctx context.Context, refused Secret) (another bool, err error) {
 	t.mu.Lock()
 	now := time.Now()
 	if g := t.current; g != nil {
 		switch {
 		case g.Value.Reveal() != refused.Reveal():
 			t.mu.Unlock()
-			return true // somebody has replaced it meanwhile
+			return true, nil // somebody has replaced it meanwhile
 		case g.refused && t.flight != nil:
 			// Somebody has ended it; the next is under way.
-		case !g.proved && now.Before(t.forced.until):
+		case now.Before(t.forced.until):
 			t.mu.Unlock()
-			return false // the API refuses whatever it is shown
+			return false, nil // the API may refuse whatever it is shown
 		default:
 			t.end(g, now)
 		}
 	}
 	f, err := t.fetch(ctx, now)
 	t.mu.Unlock()
-	if err != nil {
-		return false
+	if f == nil {
+		return false, err
 	}
 	next, err := f.wait(ctx)
-	return err == nil && next.Value.Reveal() != refused.Reveal()
+	return err == nil && next.Value.Reveal() != refused.Reveal(), err
 }
 
 // end takes a refused token out of use. One without an end, such as a key from
@@ -199,7 +272,7 @@ func (t *Tokens) replace(ctx context.Context, refused Secret) bool {
 func (t *Tokens) end(g *generation, now time.Time) {
 	t.forced.next(now, t.random01())
 	if g.Expiry.IsZero() {
-		g.refused, g.proved = true, false
+		g.refused = true
 		return
 	}
 	t.current = nil

@@ -253,7 +253,7 @@ func (l *loop) pay(a *Attempt) bool {
 	switch {
 	case a.Verdict.Outcome == OutcomeThrottled:
 		cost = 0.5
-	case errors.Is(a.Err, errNoCredential):
+	case errors.Is(a.Err, ErrNoCredential):
 		cost = 0 // nothing was sent, and however many wait for a token, one asks
 	}
 	if !l.budget(a).spend(cost) {

@@ -28,10 +28,13 @@ func (r *rotation) Secret(ctx context.Context) (Secret, error) {
 	return secret, err
 }
 
-// use asks for the secret in use, and for the other where that one is not to be
-// had.
+// use asks for the secret in use, or the other if the call is trying that, and
+// for the one that is left where that is not to be had.
 func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err error) {
 	index = r.inUse.Load()
+	if callBehind(ctx).trying(r) {
+		index = 1 - index
+	}
 	if secret, err = r.sources[index].Secret(ctx); err == nil {
 		return index, secret, nil
 	}
@@ -42,29 +45,58 @@ func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err err
 }
 
 // judged tells the secret's own source what became of it, so that one that was
-// replaced in its own place is found there. Only if there is no other does it
-// turn to the other of the two.
-func (r *rotation) judged(ctx context.Context, status int, secret Secret) bool {
-	index, inUse, err := r.use(ctx)
-	if err != nil {
-		return false
-	}
-	if inUse.Reveal() != secret.Reveal() {
-		return status == http.StatusUnauthorized // it was replaced already
+// replaced in its own place is found there. Only if there is no other does the
+// call try the other of the two, which is in use for all once it was accepted: a
+// 401 may be about something else.
+func (r *rotation) judged(ctx context.Context, status int, secret Secret) (another bool, err error) {
+	index, used, err := r.use(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case used.Reveal() != secret.Reveal():
+		return status == http.StatusUnauthorized, nil // it was replaced already
+	case status < 400:
+		r.inUse.Store(index)
 	}
 	own := carried{source: r.sources[index], secret: secret}
-	if own.judge(ctx, status) {
-		return true
+	if another, err = own.judge(ctx, status); another || status != http.StatusUnauthorized {
+		return another, err
 	}
-	if status != http.StatusUnauthorized {
+	other, failure := r.sources[1-index].Secret(ctx)
+	call := callBehind(ctx)
+	switch {
+	case failure != nil || other.Reveal() == secret.Reveal() || call.trying(r):
+		return false, err
+	case call != nil:
+		call.try(r)
+	default:
+		r.inUse.Store(1 - index)
+	}
+	return true, nil
+}
+
+// callBehind is the call that a secret is read for, nil where there is none.
+func callBehind(ctx context.Context) *call {
+	if a := attemptBehind(ctx); a != nil {
+		return a.call
+	}
+	return nil
+}
+
+// try has the call use the other secret of r.
+func (c *call) try(r *rotation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trial = r
+}
+
+func (c *call) trying(r *rotation) bool {
+	if c == nil {
 		return false
 	}
-	other, err := r.sources[1-index].Secret(ctx)
-	if err != nil || other.Reveal() == secret.Reveal() {
-		return false
-	}
-	r.inUse.CompareAndSwap(index, 1-index)
-	return true
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.trial == r
 }
 
 func (r *rotation) check() error {

@@ -217,7 +217,7 @@ type managedSecret struct {
 
 func (m *managedSecret) Secret(ctx context.Context) (Secret, error) { return m.tokens.Secret(ctx) }
 
-func (m *managedSecret) judged(ctx context.Context, status int, secret Secret) bool {
+func (m *managedSecret) judged(ctx context.Context, status int, secret Secret) (another bool, err error) {
 	return m.tokens.judged(ctx, status, secret)
 }
 

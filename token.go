@@ -50,24 +50,25 @@ func (t Token) scheme() string {
 // while it lasts.
 //
 // A 401 ends a token, once for all calls that carried it: the next is fetched,
-// and each of them is sent again once, if its body can be. A token that is
-// refused before any answer accepted it is only replaced at that slower pace. A
-// 403 ends nothing.
+// and each of them is sent again once, if its body can be. If that is refused as
+// well, the one after it is fetched a second later at the soonest, then two, up to
+// half a minute: a path may answer 401 to every token. A 403 ends nothing.
 //
 // Package oauth makes Tokens for each flow of OAuth 2.0. One Tokens may serve
 // several clients. It is also a [SecretSource], for an API that wants the token
 // elsewhere: APIKey("X-Auth-Token", tokens); Proof, Answered and Origins are
-// then of no use. Do not change it once it is used. A Fetch outlives the call
-// that started it, for Timeout at most: a test in a bubble has to wait for it.
+// then of no use. Do not change it once it is used.
 type Tokens struct {
-	// Fetch gets a token; last is the one to be replaced, zero at first. Its
+	// Fetch gets a token; last is the one to be replaced, zero at first. An error
+	// with a method RetryAt() time.Time says itself from when on another try is
+	// worth it. Its
 	// context has the values of a caller's, without that call's options, and
 	// ends after Timeout. A client that it uses must be one of its own, made by
 	// New: with that of the API, or one from its With, an open circuit would
 	// keep the token away that the probe is waiting for.
 	Fetch func(ctx context.Context, last Token) (Token, error)
 	// Early is how long before its Expiry a token is fetched anew. Default 5
-	// minutes, but at most a quarter of its life.
+	// minutes. It is never more than a quarter of the token's life.
 	Early time.Duration
 	// Timeout bounds one Fetch. Default 30 s.
 	Timeout time.Duration
@@ -79,16 +80,18 @@ type Tokens struct {
 	// Origins are further allowed origins, as [Auth] has them.
 	Origins []string
 	// Watch is told of every Fetch, for metrics and alerts: a failure is no
-	// error of any call as long as the last token lives. Nil is none.
+	// error of any call as long as the last token lives. Its own panics end
+	// nothing. Nil is none.
 	Watch func(TokenEvent)
 
 	mu      sync.Mutex
 	current *generation // nil before the first and after a refusal
 	last    Token       // the latest that was fetched
+	hung    bool        // a Fetch that Timeout could not end has not returned
 	flight  *flight     // the Fetch under way
 	failure *tokenError // of the last Fetch, nil after a success
-	pace    pacer       // of failures
-	forced  pacer       // of tokens refused before they were accepted
+	pace    pacer       // of failures, and of tokens that were over when they came
+	forced  pacer       // of refusals
 	random  func() float64
 	what    string // it is, for the hint of a 401; "" is a token that was fetched
 	err     error  // what New reports
@@ -110,8 +113,8 @@ type TokenEvent struct {
 type generation struct {
 	Token
 
+	fetched   time.Time
 	refreshAt time.Time // zero: when it is refused
-	proved    bool      // an answer has accepted it
 	refused   bool      // kept only because it has no end, until there is another
 }
 
@@ -132,20 +135,22 @@ func (t *Tokens) Token(ctx context.Context) (Token, error) {
 		return Token{}, errOwnToken
 	}
 	t.mu.Lock()
-	now := time.Now()
-	if g := t.current; g.alive(now) {
-		if g.old(now) {
-			_, _ = t.fetch(ctx, now) // in the background; a failure is told by Watch
-		}
-		t.mu.Unlock()
-		return g.Token, nil
+	now, g := time.Now(), t.current
+	var f *flight
+	var err error
+	if !g.alive(now) || g.old(now) {
+		f, err = t.fetch(ctx, now)
 	}
-	f, err := t.fetch(ctx, now)
 	t.mu.Unlock()
-	if err != nil {
-		return Token{}, err
+	switch {
+	case g.alive(now):
+		return g.Token, nil // whatever became of the fetch: Watch is told
+	case f != nil:
+		return f.wait(ctx)
+	case err == nil:
+		return g.Token, nil // it was over when it came: the API shall say whether it is
 	}
-	return f.wait(ctx)
+	return Token{}, err
 }
 
 // Secret returns the current token's value, as a [SecretSource].
@@ -205,14 +210,14 @@ func (t *Tokens) attach(r *http.Request) error {
 
 // judged learns from a status what became of a token, and reports whether there
 // is another now.
-func (t *Tokens) judged(ctx context.Context, status int, token Secret) bool {
+func (t *Tokens) judged(ctx context.Context, status int, token Secret) (another bool, err error) {
 	switch {
 	case status == http.StatusUnauthorized:
 		return t.replace(ctx, token)
 	case status < 400:
 		t.accept(token)
 	}
-	return false
+	return false, nil
 }
 
 // random01 is the source of jitter.

@@ -254,7 +254,7 @@ func TestTokensOfTheirOwnClient(t *testing.T) {
 		c = newClient(t, aplombtest.NewServer(t, h), tokens)
 		start := time.Now()
 		_, err := get(t, c)
-		assert.Contains(t, fmt.Sprint(err), "Tokens.Fetch needs what it is to fetch, so give its request NoAuth()")
+		assert.Contains(t, fmt.Sprint(err), "Tokens.Fetch needs what it is to fetch, so give it a client of its own")
 		assert.Equal(t, time.Since(start), 0)
 		opts = append(opts, aplomb.NoAuth())
 		time.Sleep(time.Second)
@@ -407,26 +407,166 @@ func (r *refusing) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	status(code)(w, req)
 }
 
-// What was accepted is replaced at once when it is refused; the pace of what was
-// not begins anew with the next that is accepted.
+// The first refusal has a token replaced at once, further ones ever later, until
+// one has been accepted for half a minute.
 func TestTokensPaceBeginsAnew(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		i, tokens := newIssuer(t)
-		h := &refusing{issuer: i, plan: []int{200, 401, 401, 401, 401, 200, 401, 401, 401, 401, 200}}
+		h := &refusing{issuer: i, plan: []int{200, 401, 401, 401, 401, 200, 401, 401, 200, 200, 401, 200, 401, 401, 200}}
 		c := newClient(t, aplombtest.NewServer(t, h), tokens)
 		at := func(after time.Duration, want int) {
 			time.Sleep(after)
 			_, err := get(t, c)
 			assert.Equal(t, aplomb.StatusCode(err), want)
 		}
-		at(0, 0)                      // t1 accepted
-		at(0, 401)                    // t1 refused, t2 refused
-		at(999*time.Millisecond, 401) // t2 again: too soon
-		at(time.Millisecond, 0)       // t2 refused, t3 accepted
-		at(0, 401)                    // t3 refused, t4 refused
-		at(999*time.Millisecond, 401) // too soon
-		at(time.Millisecond, 0)       // t4 refused, t5 accepted
-		assert.Equal(t, h.fetched, []int{1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5})
+		at(0, 0)                       // t1 accepted
+		at(0, 401)                     // t1 refused, t2 refused
+		at(999*time.Millisecond, 401)  // t2 again: too soon
+		at(time.Millisecond, 0)        // t2 refused, t3 accepted
+		at(1999*time.Millisecond, 401) // t3 refused: too soon, although it was accepted
+		at(time.Millisecond, 0)        // t3 refused, t4 accepted
+		at(30*time.Second, 0)          // t4 accepted, for long enough
+		at(0, 0)                       // t4 refused, t5 accepted
+		at(999*time.Millisecond, 401)  // t5 refused: too soon
+		at(time.Millisecond, 0)        // t5 refused, t6 accepted
+		assert.Equal(t, h.fetched, []int{1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5, 6})
+	})
+}
+
+// A path that answers 401 to everybody has the issuer asked ever less.
+func TestTokens401OfOnePath(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		c := newClient(t, aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/forbidden" {
+				status(401)(w, r)
+				return
+			}
+			ok(w, r)
+		})), tokens)
+		for range 10 * 60 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+			_, err = aplomb.Get[order](context.Background(), c, "/forbidden")
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			time.Sleep(100 * time.Millisecond)
+		}
+		assert.True(t, i.fetches() <= 9, i.fetches())
+	})
+}
+
+// A token that is over when it comes, because a clock is wrong, is used all the
+// same, and not fetched again for each call.
+func TestTokensDeadOnArrival(t *testing.T) {
+	for name, change := range map[string]func(*aplomb.Token){
+		"ended": func(token *aplomb.Token) { token.Expiry = time.Now().Add(-time.Hour) },
+		"old":   func(token *aplomb.Token) { token.RefreshAt = time.Now().Add(-time.Second) },
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			i, tokens := newIssuer(t)
+			tokens.Fetch = func(ctx context.Context, last aplomb.Token) (aplomb.Token, error) {
+				token, err := i.fetch(ctx, last)
+				change(&token)
+				return token, err
+			}
+			c := newClient(t, aplombtest.NewServer(t, script(ok)), tokens)
+			for range 600 {
+				_, err := get(t, c)
+				assert.NoError(t, err)
+				time.Sleep(100 * time.Millisecond)
+			}
+			assert.True(t, i.fetches() <= 7, i.fetches()) // at 0, 1, 3, 7, 15, 31 s
+		})
+	}
+}
+
+// A Fetch that heeds no context holds nobody beyond Timeout; it is not called
+// again until it returns, and what it brings late is welcome.
+func TestTokensFetchThatHeedsNoContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		fetches := 0
+		tokens := aplomb.Fixed(&aplomb.Tokens{Timeout: sec, Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+			fetches++
+			time.Sleep(time.Minute)
+			return aplomb.Token{Value: aplomb.NewSecret("late"), Expiry: time.Now().Add(time.Hour)}, nil
+		}})
+		for range 5 {
+			assert.Contains(t, value(t, tokens), "token fetch timeout after 1s")
+			time.Sleep(10 * time.Second)
+		}
+		time.Sleep(10 * time.Second)
+		assert.Equal(t, value(t, tokens), "late")
+		assert.Equal(t, fetches, 1)
+	})
+}
+
+// retryError says itself when another try is worth it.
+type retryError struct{ at time.Time }
+
+func (e retryError) Error() string      { return "not yet" }
+func (e retryError) RetryAt() time.Time { return e.at }
+
+func TestTokensErrorSaysWhen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		i.down = retryError{time.Now()}
+		for n := range 5 {
+			assert.Contains(t, value(t, tokens), "not yet")
+			assert.Equal(t, i.fetches(), n+1)
+		}
+		i.down = retryError{time.Now().Add(time.Hour)}
+		for range 5 {
+			assert.Contains(t, value(t, tokens), "not yet")
+			time.Sleep(10 * time.Minute)
+		}
+		assert.Equal(t, i.fetches(), 6)
+	})
+}
+
+// Whoever watches may panic: it ends neither the program nor the token.
+func TestTokensWatchPanics(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, tokens := newIssuer(t)
+		tokens.Watch = func(aplomb.TokenEvent) { panic("mine") }
+		assert.Equal(t, value(t, tokens), "t1")
+	})
+}
+
+// The 401 carries why there was no other token; a call that was not sent has no
+// status, whatever the issuer's was.
+func TestErrorsOfCredentials(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		c := newClient(t, aplombtest.NewServer(t, script(ok, status(401))), tokens, aplomb.NoRetry())
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		i.down = errIssuerDown
+		_, err = get(t, c)
+		assert.Equal(t, aplomb.StatusCode(err), 401)
+		assert.ErrorIs(t, err, errIssuerDown)
+		_, err = get(t, c)
+		assert.Equal(t, aplomb.StatusCode(err), 0)
+		assert.ErrorIs(t, err, aplomb.ErrNoCredential)
+		assert.ErrorIs(t, err, errIssuerDown)
+		assert.Equal(t, aplomb.StatusCode(errors.Join(errors.New("x"), fmt.Errorf("wrapped: %w", errIssuerDown))), 503)
+	})
+}
+
+// For an SDK that wants a source of x/oauth2's.
+func TestTokensAsTokenSource(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		source := tokens.TokenSource(t.Context())
+		for range 2 {
+			token, err := source.Token()
+			assert.NoError(t, err)
+			assert.Equal(t, [2]string{token.Type(), token.AccessToken}, [2]string{"Bearer", "t1"})
+			assert.Equal(t, time.Until(token.Expiry), time.Hour)
+		}
+		i.down = errIssuerDown
+		time.Sleep(time.Hour)
+		_, err := source.Token()
+		assert.ErrorIs(t, err, errIssuerDown)
 	})
 }
 

@@ -137,7 +137,7 @@ func classifyError(a *Attempt) Verdict {
 	// A refusal by the library is looked at first: it may wrap the caller's own deadline.
 	if r, ok := errors.AsType[*refusal](err); ok {
 		v := Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
-		if errors.Is(r, errNoCredential) && ctx.Err() == nil && transient(r.err) {
+		if errors.Is(r, ErrNoCredential) && ctx.Err() == nil && transient(r.err) {
 			v.Resend, v.Wait = ResendUnprocessed, max(0, time.Until(r.readyAt))
 		}
 		return v
@@ -175,7 +175,10 @@ const unknownLatency = time.Second
 // transient reports a failure to get a credential that may pass: who issues it
 // is down, busy or out of reach.
 func transient(err error) bool {
-	status := StatusCode(err)
+	status := 0
+	if e, ok := errors.AsType[*APIError](err); ok {
+		status = e.StatusCode
+	}
 	if r, ok := errors.AsType[*oauth2.RetrieveError](err); ok && r.Response != nil {
 		status = r.Response.StatusCode
 	}
