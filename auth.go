@@ -18,9 +18,11 @@ import (
 //
 // It is attached inside the transport, last, on every attempt and redirect,
 // and only where the request's origin (scheme, host and effective port) is the
-// client's own or among Origins. Anywhere else the request goes without it. A
-// request that brings the same header or parameter itself, as an SDK's does,
-// keeps its own.
+// client's own or among Origins. Anywhere else the request goes without it: a
+// second host with a credential of its own wants a client of its own. A request
+// that brings the same header or parameter itself, as an SDK's does, keeps its
+// own; what an AuthFunc or [Sign] sets it sets all the same. Of two credentials
+// in the same header or parameter the later counts.
 type Auth struct {
 	// Attach adds the credential to r, which is a copy made for this attempt.
 	Attach AuthFunc
@@ -125,6 +127,9 @@ func APIKey(name string, secret SecretSource) Auth {
 
 // Basic sends the user name and password by HTTP Basic authentication (RFC 7617).
 func Basic(user string, password SecretSource) Auth {
+	if strings.Contains(user, ":") {
+		return Auth{err: errors.New("aplomb: Basic: the user name has a colon, which would end it (RFC 7617, section 2)")}
+	}
 	return headerAuth("Authorization", password, func(value string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+value))
 	})

@@ -82,6 +82,18 @@ func (a *Attempt) clockMoved(resp *http.Response, sent time.Time) bool {
 	return refusesTime(resp.StatusCode) && time.Duration(clock.offset.Load()-*used).Abs() >= minSkew
 }
 
+// clockOff is how far a refusal's Date is ahead of the time that was signed by,
+// where that is far enough to be the reason.
+func (a *Attempt) clockOff() (ahead time.Duration, ok bool) {
+	used := a.dated.Load()
+	if used == nil || a.Response == nil {
+		return 0, false
+	}
+	date, err := http.ParseTime(a.Response.Header.Get("Date"))
+	ahead = time.Until(date) - time.Duration(*used)
+	return ahead, err == nil && ahead.Abs() >= time.Minute
+}
+
 // refusesTime reports a status that servers answer with to a signature of
 // another time: there is no one of its own for it.
 func refusesTime(status int) bool {

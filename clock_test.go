@@ -95,6 +95,17 @@ func TestServerTimeIsSteady(t *testing.T) {
 	}
 }
 
+// A clock that is off and may not be corrected is named.
+func TestClockHint(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(dating(10*time.Minute, time.Minute, 401))
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, h), aplomb.Sign(&timestamper{})))
+		assert.Contains(t, err.Error(), "the server's clock is 10m0s ahead of ours, and its Date was not believed: see ServerTime and TrustDate")
+		_, err = get(t, newClient(t, aplombtest.NewServer(t, h), aplomb.Bearer(aplomb.Static("t0ken"))))
+		assert.NotContains(t, err.Error(), "clock")
+	})
+}
+
 // Outside an attempt there is no server to ask.
 func TestServerTimeElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {

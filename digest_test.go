@@ -118,6 +118,29 @@ func TestDigest(t *testing.T) {
 	})
 }
 
+// A stale nonce says nothing of the password; a refused one has the other tried.
+func TestDigestRotation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for name, source := range map[string]aplomb.SecretSource{
+			"the new one is good": aplomb.Rotation(aplomb.Static("pa55word"), aplomb.Static("old-password")),
+			"the old one is good": aplomb.Rotation(aplomb.Static("new-password"), aplomb.Static("pa55word")),
+		} {
+			s := &digestServer{nonce: "n1"}
+			c := newClient(t, aplombtest.NewServer(t, s), aplomb.Digest("admin", source))
+			refused := 0
+			for n := range 4 {
+				if name == "the new one is good" {
+					s.nonce = fmt.Sprint("n", n)
+				}
+				if _, err := get(t, c); err != nil {
+					refused++
+				}
+			}
+			assert.True(t, refused == 0 || name == "the old one is good" && refused == 1, name, refused) // its renewal went into the challenge
+		}
+	})
+}
+
 func TestDigestWrongPassword(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := &digestServer{nonce: "n1"}

@@ -37,9 +37,10 @@
 //	           limiter wait, then quota gate                          |  every wait: ctx-aware,
 //	           breaker admit (probe lease)                            |  never past the deadline,
 //	           PerAttempt middlewares                                 |  an event while it waits
-//	           auth: attach or sign, last, only to allowed origins    |
+//	           auth: attach, signers last, only to allowed origins    |
 //	           header and idle timeouts (once the credential is there)|
 //	           base transport                                         |
+//	           auth hears of the answer: nonce, clock, next secret    |
 //	           verdict: judged, sealed, then log and hooks -----------+
 //	           bulkhead's place given up, at the end of the body
 //
@@ -55,10 +56,10 @@
 // flow of OAuth 2.0. [JWT] and [Digest] are made here, and [Sign] takes the
 // signatures of package signature: HMAC, AWS, RFC 9421.
 //
-// A 401 has a credential replaced, once for all calls that carried it, and the
-// call is sent again once. What was signed by a clock that is off is signed again
-// by the server's ([ServerTime]). Nothing else is ever repeated for an answer
-// that blames the request.
+// A call is sent again once where its credential has become another: its secret
+// was refused by a 401 and there is a next one, what signed it went by a clock
+// that is off (400, 401 or 403; see [ServerTime]), or its scheme has learned a
+// nonce. For other answers that blame the request nothing is repeated.
 //
 // # Deadlines
 //

@@ -301,6 +301,9 @@ func (c *call) credentialHint() string {
 			sent = append(sent, d.describe())
 		}
 	}
+	if ahead, ok := c.last.clockOff(); ok {
+		return fmt.Sprintf("the server's clock is %s ahead of ours, and its Date was not believed: see ServerTime and TrustDate", brief(ahead))
+	}
 	if len(sent) > 0 {
 		return "the credential is " + strings.Join(sent, "; and ")
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"strings"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // JWT is a [RequestOption]: a JSON Web Token (RFC 7519) signed here, sent as a
@@ -29,6 +33,8 @@ type JWT struct {
 	// [Rotation] is tried.
 	Key SecretSource
 	// Signer is the private key instead, where it does not leave its KMS or HSM.
+	// A struct of yours that holds a JWT with the key itself in an unexported
+	// field prints it: fmt calls no methods there.
 	Signer crypto.Signer
 	// Algorithm is the JWS algorithm (RFC 7518, section 3.1). Default by the key:
 	// RS256, ES256, ES384, ES512 or EdDSA.
@@ -38,8 +44,8 @@ type JWT struct {
 	Header map[string]any
 	// Issuer, Subject and Audience are the claims iss, sub and aud.
 	Issuer, Subject, Audience string
-	// Claims are further ones. They win over iss, sub and aud; iat, exp and jti
-	// are set for each token.
+	// Claims are further ones, and an aud that is a list. They win over the fields
+	// above; iat, exp and jti are set for each token.
 	Claims map[string]any
 	// Lifetime is from iat to exp. Default 5 minutes.
 	Lifetime time.Duration
@@ -87,11 +93,7 @@ func (j JWT) sign(key any, now time.Time) (string, error) {
 	if j.KeyID != "" {
 		token.Header["kid"] = j.KeyID
 	}
-	for name, value := range j.Header {
-		if name != "alg" {
-			token.Header[name] = value
-		}
-	}
+	maps.Copy(token.Header, j.Header)
 	signed, err := token.SignedString(key)
 	if err != nil {
 		return "", fmt.Errorf("aplomb: JWT: sign with %s: %w", method.Alg(), err)
@@ -131,32 +133,54 @@ func (j JWT) parse(secret Secret) (any, error) {
 // Check reports what [New] would, for those who only call Sign.
 func (j JWT) Check() error {
 	switch {
-	case j.Key == nil && j.Signer == nil, j.Signer == nil && isNil(j.Key):
+	case isNil(j.Key) && isNil(j.Signer):
 		return errNoJWTKey
-	case j.Key != nil && j.Signer != nil:
+	case !isNil(j.Key) && !isNil(j.Signer):
 		return errors.New("aplomb: JWT: give Key or Signer, not both")
 	case j.Lifetime != 0 && j.Lifetime <= backdated:
 		return fmt.Errorf("aplomb: JWT.Lifetime: %v is too short: iat is %v before now; zero means 5 minutes", j.Lifetime, backdated)
 	}
-	if j.Signer != nil {
-		_, err := jwtMethod(j.Algorithm, j.Signer)
+	if err := j.checkNames(); err != nil {
 		return err
 	}
 	switch key := j.Key.(type) {
-	case *managedSecret: // which New does not ask
-		return key.check()
+	case nil:
+		_, err := jwtMethod(j.Algorithm, j.Signer)
+		return err
+	case *staticSecret, envSecret, *fileSecret: // which New may read
+		_, err := j.Sign(context.Background(), time.Now())
+		return err
 	case checked:
 		if err := key.check(); err != nil {
 			return settingError(err)
 		}
-		_, err := j.Sign(context.Background(), time.Now())
-		return err
+	}
+	return nil
+}
+
+// checkNames refuses what Sign sets itself.
+func (j JWT) checkNames() error {
+	for name, field := range map[string]string{"exp": "Lifetime", "iat": "Lifetime", "jti": "a new one for each token"} {
+		if _, ok := j.Claims[name]; ok {
+			return fmt.Errorf("aplomb: JWT.Claims has %s, which Sign sets: leave it out (%s)", name, field)
+		}
+	}
+	for name, field := range map[string]string{"alg": "Algorithm", "kid": "KeyID"} {
+		if _, ok := j.Header[name]; ok {
+			return fmt.Errorf("aplomb: JWT.Header has %s: give it as %s", name, field)
+		}
 	}
 	return nil
 }
 
 // Format prints, for every verb, no more than what it is: Claims may be private.
 func (j JWT) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "aplomb.JWT([redacted])") }
+
+// LogValue is what slog prints.
+func (j JWT) LogValue() slog.Value { return slog.StringValue("aplomb.JWT(" + redact.Mask + ")") }
+
+// MarshalJSON gives no more than what it is: a Signer may be the private key.
+func (j JWT) MarshalJSON() ([]byte, error) { return json.Marshal("aplomb.JWT(" + redact.Mask + ")") }
 
 func (j JWT) applyClient(c *config) error { return j.applyCall(&c.settings) }
 
@@ -165,12 +189,12 @@ func (j JWT) applyCall(s *settings) error {
 		return err
 	}
 	j.Claims, j.Header = maps.Clone(j.Claims), maps.Clone(j.Header)
-	return (&selfSigned{jwt: j}).auth().applyCall(s)
+	return (&selfSigned{jwt: &j}).auth().applyCall(s)
 }
 
 // selfSigned keeps a JWT's current token.
 type selfSigned struct {
-	jwt    JWT
+	jwt    *JWT // a pointer, since fmt would print a key in an unexported field
 	tokens Tokens
 	offset atomic.Int64 // of the server's clock when the token was signed
 }

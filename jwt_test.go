@@ -1,6 +1,7 @@
 package aplomb_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -9,10 +10,12 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -111,10 +114,10 @@ func claimsOf(t *testing.T, authorization string) (header map[string]any, claims
 func TestJWT(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := script(ok)
-		claims := map[string]any{"scope": "read", "aud": []string{"a", "b"}, "iat": 1}
+		claims := map[string]any{"scope": "read", "aud": []string{"a", "b"}}
 		c := newClient(t, aplombtest.NewServer(t, h), aplomb.JWT{
 			Key: aplomb.Static(pkcs8(keys()["Ed25519"])), KeyID: "k1", Issuer: "svc", Subject: "bot", Audience: "x", Claims: claims,
-			Header: map[string]any{"typ": "at+jwt", "alg": "none"},
+			Header: map[string]any{"typ": "at+jwt"},
 		})
 		claims["scope"] = "changed since"
 		start := time.Now()
@@ -234,7 +237,11 @@ func TestJWTInvalid(t *testing.T) {
 		"give Key, or a Signer":            {},
 		"not both":                         {Key: good, Signer: keys()["RSA"]},
 		"is no PEM private key":            {Key: aplomb.Static("planted-s3cret")},
-		"another kind than a private key":  {Key: certificate},
+		`PEM block "CERTIFICATE"`:          {Key: certificate},
+		"Claims has exp":                   {Key: good, Claims: map[string]any{"exp": 1}},
+		"Header has alg: give it as":       {Key: good, Header: map[string]any{"alg": "none"}},
+		"Header has kid: give it as KeyID": {Key: good, Header: map[string]any{"kid": "k"}},
+		`"" does not go with this key`:     {Signer: &rsa.PrivateKey{}},
 		`"HS256" does not go with`:         {Signer: keys()["RSA"], Algorithm: "HS256"},
 		"leave Algorithm out":              {Key: good, Algorithm: "HS256"},
 		`"none" does not go with this key`: {Key: good, Algorithm: "none"},
@@ -248,6 +255,52 @@ func TestJWTInvalid(t *testing.T) {
 		assert.NotContains(t, fmt.Sprint(err), "planted")
 		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", j, j, j), "planted")
 	}
+}
+
+// A JWT that holds the key itself shows it to nobody who asks a method.
+func TestJWTPrintsNoKey(t *testing.T) {
+	t.Parallel()
+	for name, key := range keys() {
+		j := aplomb.JWT{Signer: key, Claims: map[string]any{"ssn": "pl4nted"}}
+		raw, err := json.Marshal(map[string]any{"jwt": j, "pointer": &j})
+		assert.NoError(t, err)
+		var out bytes.Buffer
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "jwt", j, "in", struct{ J aplomb.JWT }{j})
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "jwt", j)
+		text := string(raw) + out.String() + fmt.Sprintf("%v %+v %#v %x", j, &j, struct{ J aplomb.JWT }{j}, j)
+		assert.NotContains(t, text, "pl4nted", name)
+		assert.True(t, len(text) < 1500, name, text) // a key is longer
+	}
+}
+
+// Typed nils and empty keys are errors, not panics.
+func TestJWTWithoutAKey(t *testing.T) {
+	t.Parallel()
+	for _, key := range []crypto.Signer{(*ecdsa.PrivateKey)(nil), (*rsa.PrivateKey)(nil), &ecdsa.PrivateKey{}, ed25519.PrivateKey(nil), ed25519.PrivateKey("short")} {
+		_, err := aplomb.New("http://api.test", aplomb.JWT{Signer: key})
+		assert.True(t, err != nil, fmt.Sprintf("%T", key))
+		_, err = aplomb.JWT{Signer: key}.Sign(context.Background(), time.Now())
+		assert.True(t, err != nil, fmt.Sprintf("%T", key))
+	}
+	asked := 0
+	source := aplomb.SecretFunc(func(context.Context) (string, error) { asked++; return "x", nil })
+	_, err := aplomb.New("http://api.test", aplomb.JWT{Key: aplomb.Rotation(source, source)})
+	assert.NoError(t, err)
+	assert.Equal(t, asked, 0) // New asks no secrets manager
+}
+
+// Keys as .env files and openssl write them.
+func TestJWTKeyOnOneLine(t *testing.T) {
+	t.Parallel()
+	text := strings.ReplaceAll(pkcs8(keys()["P-256"]), "\n", `\n`)
+	_, err := aplomb.JWT{Key: aplomb.Static(text)}.Sign(context.Background(), time.Now())
+	assert.NoError(t, err)
+	ecKey, _ := keys()["P-256"].(*ecdsa.PrivateKey)
+	der, err := x509.MarshalECPrivateKey(ecKey)
+	assert.NoError(t, err)
+	text = string(pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 0}})) + string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	_, err = aplomb.JWT{Key: aplomb.Static(text)}.Sign(context.Background(), time.Now())
+	assert.NoError(t, err)
 }
 
 // A KMS that fails, or that signs nonsense, is the call's failure.

@@ -12,13 +12,21 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
 )
 
 // parsePrivateKey reads a PEM block. Its errors quote nothing of it.
 func parsePrivateKey(secret Secret) (crypto.Signer, error) {
-	block, _ := pem.Decode([]byte(secret.Reveal()))
+	text := secret.Reveal()
+	if !strings.Contains(text, "\n") {
+		text = strings.ReplaceAll(text, `\n`, "\n") // as .env files have it
+	}
+	block, rest := pem.Decode([]byte(text))
+	if block != nil && block.Type == "EC PARAMETERS" { // openssl ecparam puts them first
+		block, _ = pem.Decode(rest)
+	}
 	if block == nil {
 		return nil, errors.New(`aplomb: JWT.Key is no PEM private key: it should begin "-----BEGIN PRIVATE KEY-----"; for a shared secret set Algorithm to HS256`)
 	}
@@ -32,7 +40,7 @@ func parsePrivateKey(secret Secret) (crypto.Signer, error) {
 			return signer, nil
 		}
 	}
-	return nil, errors.New("aplomb: JWT.Key is a PEM block of another kind than a private key without a passphrase: write it with `openssl pkcs8 -topk8 -nocrypt`")
+	return nil, fmt.Errorf("aplomb: JWT.Key is a PEM block %.40q, which is no private key without a passphrase: write it with `openssl pkcs8 -topk8 -nocrypt`", block.Type)
 }
 
 // jwtMethod is how key signs, by the algorithm asked for or the key's usual one.
@@ -58,7 +66,7 @@ func keyAlgorithms(key any) (usual string, allowed []jwt.SigningMethod) {
 		return "HS256", []jwt.SigningMethod{jwt.SigningMethodHS256, jwt.SigningMethodHS384, jwt.SigningMethodHS512}
 	}
 	signer, ok := key.(crypto.Signer)
-	if !ok {
+	if !ok || !usable(signer) {
 		return "", nil
 	}
 	switch public := signer.Public().(type) {
@@ -77,6 +85,19 @@ func keyAlgorithms(key any) (usual string, allowed []jwt.SigningMethod) {
 		return "EdDSA", []jwt.SigningMethod{jwt.SigningMethodEdDSA}
 	}
 	return "", nil
+}
+
+// usable reports a key that can be asked: a nil or an empty one would panic.
+func usable(signer crypto.Signer) bool {
+	switch k := signer.(type) {
+	case *rsa.PrivateKey:
+		return k != nil && k.N != nil && k.D != nil
+	case *ecdsa.PrivateKey:
+		return k != nil && k.Curve != nil && k.D != nil //nolint:staticcheck // whether there is one is all that is asked
+	case ed25519.PrivateKey:
+		return len(k) == ed25519.PrivateKeySize
+	}
+	return !isNil(signer)
 }
 
 // remoteMethod signs with a key that is only known by its crypto.Signer, such as
@@ -110,7 +131,7 @@ func digest(hash crypto.Hash, text string) []byte {
 // of size bytes.
 func rawECDSA(der []byte, size int) ([]byte, error) {
 	var sig struct{ R, S *big.Int }
-	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 || sig.R.Sign() < 0 || sig.S.Sign() < 0 ||
+	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 || sig.R.Sign() <= 0 || sig.S.Sign() <= 0 ||
 		sig.R.BitLen() > 8*size || sig.S.BitLen() > 8*size {
 		return nil, errors.New("the crypto.Signer returned no ECDSA signature in ASN.1")
 	}

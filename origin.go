@@ -44,6 +44,11 @@ func (o origin) hostname() string {
 	return o.host
 }
 
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() || host == "localhost"
+}
+
 // parseOrigin reads "https://host" or "https://host:port".
 func parseOrigin(s string) (origin, error) {
 	u, err := url.Parse(s)

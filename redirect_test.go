@@ -167,6 +167,17 @@ func TestLaw04_AllowedOrigin(t *testing.T) {
 	})
 }
 
+// Neither does an allowed origin take it from https to http.
+func TestLaw04_OriginsStaySecure(t *testing.T) {
+	t.Parallel()
+	auth := aplomb.Bearer(aplomb.Static(planted))
+	for origin, want := range map[string]bool{"http://files.test": false, "https://files.test": true, "http://127.0.0.1:8080": true, "http://localhost": true} {
+		auth.Origins = []string{origin}
+		_, err := aplomb.New("https://api.test", auth)
+		assert.Equal(t, err == nil, want, origin, err)
+	}
+}
+
 // A next link is held to the same rule, loudly: ending would pass for the end.
 func TestLaw04_ForeignNextLinkIsAnError(t *testing.T) {
 	for name, by := range map[string]aplomb.Pager{"link": aplomb.ByLink{}, "url": aplomb.ByURL{}} {

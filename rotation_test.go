@@ -57,6 +57,29 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A path that answers 401 to every key takes nobody else's key away: the other
+// is tried for that call alone.
+func TestRotationTriesForOneCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var shown []string
+		c := newClient(t, aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/forbidden" {
+				status(401)(w, r)
+				return
+			}
+			shown = append(shown, r.Header.Get("X-Api-Key"))
+			accepting("new-key")(w, r)
+		})), aplomb.APIKey("X-Api-Key", aplomb.Rotation(aplomb.Static("new-key"), aplomb.Static("old-key"))))
+		for range 5 {
+			_, err := aplomb.Get[order](context.Background(), c, "/forbidden")
+			assert.Equal(t, aplomb.StatusCode(err), 401)
+			_, err = get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, shown, []string{"new-key", "new-key", "new-key", "new-key", "new-key"})
+	})
+}
+
 // What stands in the current's own place comes before the previous.
 func TestRotationOfAFile(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -101,6 +124,15 @@ func TestFileIsReadAgain(t *testing.T) {
 	put(other, "key-4", old)
 	assert.NoError(t, os.Rename(other, path))
 	reads("key-4")
+}
+
+// What would be waited for, or read without end, is no secret.
+func TestFileIsRegular(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{t.TempDir(), os.DevNull} {
+		_, err := aplomb.New("http://api.test", aplomb.Bearer(aplomb.File(path)))
+		assert.Contains(t, fmt.Sprint(err), "is no regular file")
+	}
 }
 
 // Refusals come in one after the other: those that come in while the next secret

@@ -48,6 +48,9 @@ func findSecrets(a *Attempt) []string {
 				if raw, err := base64.StdEncoding.DecodeString(rest); err == nil && strings.EqualFold(scheme, "Basic") {
 					user, password, _ := strings.Cut(string(raw), ":")
 					secrets = append(secrets, string(raw), user, password)
+					if plain, err := url.QueryUnescape(password); err == nil { // as a token endpoint has it
+						secrets = append(secrets, plain)
+					}
 				}
 			}
 		}

@@ -98,9 +98,9 @@ type envSecret string
 func (e envSecret) Secret(context.Context) (Secret, error) {
 	value := os.Getenv(string(e))
 	if value == "" {
-		return Secret{}, fmt.Errorf("the environment variable %s is empty: set it", string(e))
+		return Secret{}, fmt.Errorf("%s is empty: set it", e.describeName())
 	}
-	return tidySecret("the environment variable "+string(e), value)
+	return tidySecret(e.describeName(), value)
 }
 
 func (e envSecret) check() error {
@@ -112,7 +112,13 @@ func (e envSecret) check() error {
 }
 
 func (e envSecret) describe() string {
-	return "the environment variable " + string(e) + length(os.Getenv(string(e)))
+	return e.describeName() + length(os.Getenv(string(e)))
+}
+
+// describeName does not show a name that somebody has mistaken for the place of
+// the value.
+func (e envSecret) describeName() string {
+	return "the environment variable " + redact.Text(string(e), 80)
 }
 
 // File is a secret in a file, as container platforms mount them. It is read
@@ -140,7 +146,10 @@ func (f *fileSecret) Secret(context.Context) (Secret, error) {
 	if f.current(info) {
 		return f.value, nil
 	}
-	if info.Size() > 1<<20 {
+	switch {
+	case !info.Mode().IsRegular():
+		return f.orLast(fmt.Errorf("%s is no regular file", f.path)) // a pipe would be waited for
+	case info.Size() > maxSecretFile:
 		return f.orLast(fmt.Errorf("secret file %s holds %d bytes: is it the right file?", f.path, info.Size()))
 	}
 	now := time.Now()
@@ -163,6 +172,8 @@ func (f *fileSecret) current(info os.FileInfo) bool {
 	return f.info != nil && os.SameFile(info, f.info) && info.ModTime().Equal(f.info.ModTime()) && info.Size() == f.info.Size() &&
 		f.read.Sub(info.ModTime()) > fileTick
 }
+
+const maxSecretFile = 1 << 20
 
 // fileTick is the coarsest time stamp of a file system in use.
 const fileTick = 2 * time.Second

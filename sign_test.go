@@ -80,6 +80,21 @@ func TestSignNeedsTheBody(t *testing.T) {
 	})
 }
 
+// The right time with the new key may be refused as the wrong one was: a skewed
+// clock does not turn a rotation.
+func TestSkewDoesNotTurnARotation(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		source := aplomb.Rotation(aplomb.Static("the-new-one"), aplomb.Static("the-old-one"))
+		h := signedBy(t, signature.SignedRequest(signature.StaticKey("the-new-one")), 10*time.Minute)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.TrustDate(), aplomb.Sign(signature.SignedRequest(aplomb.Reveal(source))))
+		for range 3 {
+			_, err := post(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, h.count(), 4)
+	})
+}
+
 // New reports what a Signer can tell of itself.
 func TestSignChecks(t *testing.T) {
 	t.Parallel()

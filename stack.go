@@ -49,6 +49,9 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	if cfg.retry != nil {
 		s.budget = cfg.retry.Budget
 	}
+	if err := s.secureOrigins(); err != nil {
+		return nil, err
+	}
 	s.watch = newWatchers(cfg)
 	s.root = s.cfg
 	if shared != nil {
@@ -64,6 +67,19 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	s.retry = &retrying{next: RoundTripFunc(s.send), budgets: s.budgets, random: rand.Float64}
 	s.perCall, err = chain(&keyedRequest{s.retry}, cfg.perCall)
 	return s, err
+}
+
+// secureOrigins refuses an origin over http for the credential of a client of
+// https (law 4); on loopback nobody listens.
+func (s *stack) secureOrigins() error {
+	for i := range s.cfg.auths {
+		for _, o := range s.cfg.auths[i].origins {
+			if s.home.scheme == "https" && o.scheme == "http" && !loopback(o.host) {
+				return fmt.Errorf("aplomb: Auth.Origins: %s: a credential of https must not travel over http", o)
+			}
+		}
+	}
+	return nil
 }
 
 // share takes over the state of the stack that With was called on, or makes

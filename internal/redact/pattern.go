@@ -105,6 +105,9 @@ var harmless = sync.OnceValue(func() map[string]bool {
 		cannot challenge could credentials does error expired failed field for format from has have header http in incorrect
 		invalid is it may method missing must no not null of on only or please problem realm required revoked scheme
 		should syntax the this to token tokens too type unknown unsupported
+		dial key lookup read write tls
+		aws aws.credentials aws.unsignedpayload hmac hmac.keys hmac.keys[0] hmac.keys[1] hmac.content hmac.value hmac.header
+		messagesignature messagesignature.keys messagesignature.components
 		plan tier account info information support usage was were when which with wrong you your`) {
 		set[w] = true
 	}

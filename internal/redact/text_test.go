@@ -306,3 +306,16 @@ func TestSplitWords(t *testing.T) {
 		}
 	}
 }
+
+// The library's own errors, whose prefixes smell of a secret, stay readable.
+func TestTextKeepsOwnErrors(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"signature: HMAC.Keys[0] is nil: use StaticKey or a function", "signature: AWS: the access key id is empty",
+		"POST /token: dial tcp 127.0.0.1:43789: connect: connection refused", "signature: HMAC.Keys is empty", "signature: MessageSignature.Keys is empty",
+	} {
+		if got := Text(text, 0); got != text {
+			t.Errorf("got  %s\nwant %s", got, text)
+		}
+	}
+}
