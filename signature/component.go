@@ -182,22 +182,6 @@ func (c component) derive(m message) (string, error) {
 	return c.queryParam(r)
 }
 
-// schemeOf of a received request is known by its connection only.
-func schemeOf(r *http.Request) string {
-	switch {
-	case r.URL.Scheme != "":
-		return strings.ToLower(r.URL.Scheme)
-	case r.TLS != nil:
-		return "https"
-	}
-	return "http"
-}
-
-// authorityOf is the host without the scheme's own port (RFC 9421, section 2.2.3).
-func authorityOf(r *http.Request) string {
-	return withoutPort(schemeOf(r), strings.ToLower(hostOf(r)))
-}
-
 // queryParam is the parameter's value, escaped anew (RFC 9421, section 2.2.8).
 func (c component) queryParam(r *http.Request) (string, error) {
 	var found []string

@@ -201,7 +201,7 @@ func (h HMAC) Sign(r *http.Request, now time.Time) error {
 }
 
 func (c *recipe) sign(r *http.Request, now time.Time) error {
-	key, err := c.instrument(r, 0)
+	key, err := c.key(r, 0)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,9 @@ func (h HMAC) Verify(r *http.Request, body []byte, now time.Time) (Verified, err
 	if err := cmp.Or(err, checkRequest(r)); err != nil {
 		return Verified{}, err
 	}
-	keys := make([]*instrument, len(c.Keys))
+	keys := make([]*hmacKey, len(c.Keys))
 	for i := range c.Keys {
-		if keys[i], err = c.instrument(r, i); err != nil {
+		if keys[i], err = c.key(r, i); err != nil {
 			return Verified{}, err
 		}
 	}
