@@ -116,10 +116,16 @@ func (c component) param(key string) any {
 	return nil
 }
 
+// readsPath reports a component that is taken from the URL's path.
+func (c component) readsPath(r *http.Request) bool {
+	return c.name == "@path" || c.name == "@target-uri" || c.name == "@request-target" && r.RequestURI == ""
+}
+
 // message is what is signed: a request, or a response and the request it answers.
 type message struct {
 	request  *http.Request
 	response *http.Response
+	body     []byte // of one that was received
 }
 
 func (m message) header() http.Header {

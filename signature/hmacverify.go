@@ -88,6 +88,11 @@ func (c *recipe) receive(r *http.Request, body []byte) (*received, error) {
 		}
 		m.time = time.Unix(seconds, 0)
 	}
+	if c.content.has("path") || c.content.has("target") {
+		if err := checkPath(r); err != nil {
+			return nil, err
+		}
+	}
 	if c.content.has("id") {
 		if err := c.goodID(m.values["id"]); err != nil {
 			return nil, err

@@ -79,6 +79,16 @@ func withoutPort(scheme, host string) string {
 // pathOf is the path as it is on the wire.
 func pathOf(r *http.Request) string { return cmp.Or(r.URL.EscapedPath(), "/") }
 
+// checkPath refuses the path of a received request if net/url would write it in
+// another way: EscapedPath then gives what URL.Path means and no longer tells an
+// escaped separator from one that separates.
+func checkPath(r *http.Request) error {
+	if raw := r.URL.RawPath; raw != "" && raw != r.URL.EscapedPath() {
+		return refusef("the path %.80q is not escaped as it should be, so it may not be the one that was signed", raw)
+	}
+	return nil
+}
+
 // targetOf is the request line's target: path and query, as they are on the wire.
 func targetOf(r *http.Request) string {
 	if r.URL.RawQuery == "" && !r.URL.ForceQuery {

@@ -68,7 +68,7 @@ func requestValue(r *http.Request, p part) (string, error) {
 		return targetOf(r), nil
 	case "header":
 		value, err := oneHeader(r.Header, p.arg)
-		return strings.TrimSpace(value), err
+		return strings.Trim(value, " \t"), err // HTTP has no other white space
 	}
 	return "", fmt.Errorf("signature: {%s} is not known", p.name)
 }
