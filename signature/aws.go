@@ -140,7 +140,7 @@ func (a AWS) credentials(ctx context.Context) (id string, secret []byte, token s
 func (a AWS) payload(r *http.Request) (string, error) {
 	if !a.UnsignedPayload {
 		sum := sha256.New()
-		err := copyBody(sum, r)
+		err := bodyOf(r)(sum)
 		if errors.Is(err, errNoGetBody) && a.s3() {
 			err = fmt.Errorf("%w; or set UnsignedPayload", err)
 		}

@@ -7,14 +7,10 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 )
-
-// content writes what is signed.
-type content func(w io.Writer) error
 
 // hmacKey is a key of an [HMAC] as its scheme uses it.
 type hmacKey struct {

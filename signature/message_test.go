@@ -434,7 +434,7 @@ func (f failing) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) { re
 
 func TestForeignSignersAreChecked(t *testing.T) {
 	t.Parallel()
-	for _, f := range []failing{{err: errors.New("KMS is away")}, {sum: []byte("malformed")}, {sum: []byte{0x30, 6, 2, 1, 0, 2, 1, 1}}} {
+	for _, f := range []failing{{err: errors.New("KMS is away")}, {sum: []byte("malformed")}, {sum: []byte{0x30, 6, 2, 1, 0, 2, 1, 1}}, {sum: []byte{0x30, 6, 2, 1, 1, 2, 1, 0}}} {
 		f.Signer = ecdsaKey(elliptic.P256())
 		s := signature.MessageSignature{Keys: []signature.MessageKey{signature.PrivateKey("k", signature.ECDSAP256SHA256, f)}}
 		err := s.Sign(post("{}"), at)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -48,14 +47,14 @@ func (s MessageSignature) verify(ctx context.Context, m message, now time.Time) 
 	}
 	var closest error
 	for _, one := range signatures {
-		err := s.suffices(m, one, required)
+		v, err := Verified{}, s.suffices(m, one, required)
 		if err == nil {
-			var v Verified
-			if v, err = s.prove(ctx, m, one, now); err == nil {
-				return v, nil
-			}
+			v, err = s.prove(ctx, m, one, now)
 		}
-		if closest == nil || weight(err) > weight(closest) {
+		switch {
+		case err == nil:
+			return v, nil
+		case closest == nil || weight(err) > weight(closest):
 			closest = err
 		}
 	}
@@ -221,7 +220,7 @@ func (s MessageSignature) prove(ctx context.Context, m message, one *signed, now
 		return Verified{}, refusef("%s: the signature does not match the key %.80q: is what it covers as it came?", one.label, one.keyID)
 	}
 	if coversBody(one.covered) {
-		if err := checkContentDigest(m.header(), func(w io.Writer) error { _, err := w.Write(m.body); return err }); err != nil {
+		if err := checkContentDigest(m.header(), bytesOf(m.body)); err != nil {
 			return Verified{}, refusef("%s: %v", one.label, err)
 		}
 	}

@@ -42,23 +42,36 @@ func checkRequest(r *http.Request) error {
 // hasBody reports whether r brings a body; an unknown length counts as one.
 func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
 
-// copyBody writes r's body to w and leaves r.Body where it was.
-func copyBody(w io.Writer, r *http.Request) error {
-	if !hasBody(r) {
+// content writes a text that is signed or hashed, as often as it is asked to.
+type content func(w io.Writer) error
+
+// bytesOf is a text that is at hand.
+func bytesOf(text []byte) content {
+	return func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	}
+}
+
+// bodyOf is the body of a request to be sent; r.Body stays where it was.
+func bodyOf(r *http.Request) content {
+	return func(w io.Writer) error {
+		if !hasBody(r) {
+			return nil
+		}
+		if r.GetBody == nil {
+			return errNoGetBody
+		}
+		body, err := r.GetBody()
+		if err != nil {
+			return fmt.Errorf("signature: the body cannot be read again: %w", err)
+		}
+		defer body.Close()
+		if _, err := io.Copy(w, body); err != nil {
+			return fmt.Errorf("signature: the body cannot be read: %w", err)
+		}
 		return nil
 	}
-	if r.GetBody == nil {
-		return errNoGetBody
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		return fmt.Errorf("signature: the body cannot be read again: %w", err)
-	}
-	defer body.Close()
-	if _, err := io.Copy(w, body); err != nil {
-		return fmt.Errorf("signature: the body cannot be read: %w", err)
-	}
-	return nil
 }
 
 func methodOf(r *http.Request) string { return cmp.Or(r.Method, http.MethodGet) }
