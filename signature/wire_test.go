@@ -287,7 +287,10 @@ func TestAWSKeyIsNeverPrinted(t *testing.T) {
 	c, err := credentials(t.Context())
 	assert.NoError(t, err)
 	a := signature.AWS{Region: "r", Service: "s3", Credentials: credentials}
+	wrapped := struct{ inner signature.AWSCredentials }{c}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		assert.NotContains(t, fmt.Sprintf(verb+verb, a, c), "hush")
+		text := fmt.Sprintf(verb+verb+verb, a, c, wrapped)
+		assert.NotContains(t, text, "hush")
+		assert.NotContains(t, text, "68757368") // in %x
 	}
 }
