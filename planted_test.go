@@ -200,7 +200,8 @@ func settingsDump(t *testing.T) []any {
 	return []any{
 		auth, &auth, aplomb.Breaker{}, aplomb.Bulkhead{}, aplomb.ByCursor{}, aplomb.ByLink{}, aplomb.ByOffset{}, aplomb.ByPage{}, aplomb.ByURL{},
 		aplomb.Claim{}, aplomb.Fleet{Store: aplomb.NewMemoryStore()}, aplomb.Hedge{}, aplomb.Hooks{}, aplomb.Idempotency{}, aplomb.Logging{},
-		signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))), signature.MessageKey{}, signature.AWSCredentials{}, signature.Verified{},
+		signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))), signature.MessageKey{}, signature.Verified{},
+		signature.NewAWSCredentials("id", plants["API key"], plants["cookie"]),
 		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
 		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
 		aplomb.NewMemoryStore(), aplomb.RateLimit{}, aplomb.Retry{}, aplomb.StoreEvent{}, aplomb.Timeouts{}, aplomb.BreakerEvent{},

@@ -25,8 +25,8 @@ type AWS struct {
 	// Region, such as "eu-central-1", and Service, such as "s3" or
 	// "execute-api", name what the signature is for.
 	Region, Service string
-	// Credentials are asked for at each use: let the function cache.
-	// [StaticAWS] makes one.
+	// Credentials are asked for at each use, so that new ones are picked up: let
+	// the function cache. [StaticAWS] makes one.
 	Credentials func(ctx context.Context) (AWSCredentials, error)
 	// UnsignedPayload leaves the body out of the signature, so that one that
 	// can be read only once, a stream, can be sent. Only S3 accepts that; the
@@ -36,24 +36,25 @@ type AWS struct {
 
 var _ Signer = AWS{}
 
-// AWSCredentials are what AWS hands out together and must be used together.
+// AWSCredentials are what AWS hands out together and must be used together: not
+// the key of one hour with the token of the next. [NewAWSCredentials] makes them.
+// Their secrets cannot be printed.
 type AWSCredentials struct {
-	// AccessKeyID names the key; it is no secret.
-	AccessKeyID string
-	// SecretKey signs.
-	SecretKey Key
-	// SessionToken comes with temporary credentials and is sent along; nil
-	// otherwise.
-	SessionToken Key
+	accessKeyID string
+	secrets     func() (secretKey, sessionToken string)
 }
 
-// StaticAWS are credentials given in the program, most often in a test. The
-// session token is "" for those that do not expire.
+// NewAWSCredentials are credentials as they were handed out. The access key id is
+// no secret. The session token is "" for those that do not expire; else it is
+// sent along.
+func NewAWSCredentials(accessKeyID, secretKey, sessionToken string) AWSCredentials {
+	return AWSCredentials{accessKeyID, func() (string, string) { return secretKey, sessionToken }}
+}
+
+// StaticAWS are credentials given in the program, most often in a test; see
+// [NewAWSCredentials].
 func StaticAWS(accessKeyID, secretKey, sessionToken string) func(context.Context) (AWSCredentials, error) {
-	c := AWSCredentials{AccessKeyID: accessKeyID, SecretKey: StaticKey(secretKey)}
-	if sessionToken != "" {
-		c.SessionToken = StaticKey(sessionToken)
-	}
+	c := NewAWSCredentials(accessKeyID, secretKey, sessionToken)
 	return func(context.Context) (AWSCredentials, error) { return c, nil }
 }
 
@@ -121,26 +122,27 @@ func (a AWS) Sign(r *http.Request, now time.Time) error {
 	return nil
 }
 
-func (a AWS) credentials(ctx context.Context) (id string, secret []byte, token string, err error) {
+func (a AWS) credentials(ctx context.Context) (id, secret, token string, err error) {
 	c, err := a.Credentials(ctx)
 	switch {
 	case err != nil:
-		return "", nil, "", fmt.Errorf("signature: AWS.Credentials cannot be had: %w", err)
-	case c.AccessKeyID == "" || strings.ContainsAny(c.AccessKeyID, "/, \r\n"):
-		return "", nil, "", errors.New("signature: AWS: the access key id is empty or no access key id")
+		return "", "", "", fmt.Errorf("signature: AWS.Credentials cannot be had: %w", err)
+	case c.secrets == nil:
+		return "", "", "", errors.New("signature: AWS.Credentials gave none: make them with NewAWSCredentials")
+	case c.accessKeyID == "" || strings.ContainsAny(c.accessKeyID, "/, \r\n"):
+		return "", "", "", errors.New("signature: AWS: the access key id is empty or no access key id")
 	}
-	if secret, err = c.SecretKey.bytes(ctx, "AWS: the secret key"); err != nil || c.SessionToken == nil {
-		return c.AccessKeyID, secret, "", err
+	if secret, token = c.secrets(); secret == "" {
+		return "", "", "", errors.New("signature: AWS: the secret key is empty: anybody could sign with it")
 	}
-	session, err := c.SessionToken.bytes(ctx, "AWS: the session token")
-	return c.AccessKeyID, secret, string(session), err
+	return c.accessKeyID, secret, token, nil
 }
 
 // payload is the body's hash as the signature has it.
 func (a AWS) payload(r *http.Request) (string, error) {
 	if !a.UnsignedPayload {
 		sum := sha256.New()
-		err := copyBody(sum, r)
+		err := bodyOf(r)(sum)
 		if errors.Is(err, errNoGetBody) && a.s3() {
 			err = fmt.Errorf("%w; or set UnsignedPayload", err)
 		}
@@ -153,8 +155,8 @@ func (a AWS) payload(r *http.Request) (string, error) {
 }
 
 // awsSignature derives the day's key from the secret and signs with it.
-func awsSignature(secret []byte, scope, text string) string {
-	key := append([]byte("AWS4"), secret...)
+func awsSignature(secret, scope, text string) string {
+	key := []byte("AWS4" + secret)
 	for part := range strings.SplitSeq(scope, "/") {
 		key = macOf(key, part)
 	}

@@ -71,7 +71,7 @@ func TestAWSSuiteUnescapedPaths(t *testing.T) {
 		r := awsRequestFor(t, "GET", "https://example.amazonaws.com/", "", "X-Amz-Date", "20150830T123600Z")
 		text, _ := awsRequest(r, signed, "", hexSum(""))
 		scope := "20150830/us-east-1/service/aws4_request"
-		assert.Equal(t, awsSignature([]byte(awsSecret), scope, "AWS4-HMAC-SHA256\n20150830T123600Z\n"+scope+"\n"+hexSum(text)), want)
+		assert.Equal(t, awsSignature(awsSecret, scope, "AWS4-HMAC-SHA256\n20150830T123600Z\n"+scope+"\n"+hexSum(text)), want)
 	}
 }
 
@@ -196,18 +196,15 @@ func TestAWSRefusesBadSettings(t *testing.T) {
 	t.Parallel()
 	creds := StaticAWS(awsID, awsSecret, "")
 	for want, a := range map[string]AWS{
-		"needs a Region":          {Service: "s3", Credentials: creds},
-		"a Service":               {Region: "r", Credentials: creds},
-		"does not belong":         {Region: "r/x", Service: "s3", Credentials: creds},
-		"Credentials is nil":      {Region: "r", Service: "s3"},
-		"access key id":           {Region: "r", Service: "s3", Credentials: StaticAWS("", "x", "")},
-		"no access key id":        {Region: "r", Service: "s3", Credentials: StaticAWS("a/b", "x", "")},
-		"the secret key is empty": {Region: "r", Service: "s3", Credentials: StaticAWS("a", "", "")},
-		"the secret key is nil":   {Region: "r", Service: "s3", Credentials: func(context.Context) (AWSCredentials, error) { return AWSCredentials{AccessKeyID: "a"}, nil }},
-		"context canceled":        {Region: "r", Service: "s3", Credentials: func(context.Context) (AWSCredentials, error) { return AWSCredentials{}, context.Canceled }},
-		"session token is empty": {Region: "r", Service: "s3", Credentials: func(context.Context) (AWSCredentials, error) {
-			return AWSCredentials{"a", StaticKey("x"), StaticKey("")}, nil
-		}},
+		"needs a Region":                   {Service: "s3", Credentials: creds},
+		"a Service":                        {Region: "r", Credentials: creds},
+		"does not belong":                  {Region: "r/x", Service: "s3", Credentials: creds},
+		"Credentials is nil":               {Region: "r", Service: "s3"},
+		"access key id":                    {Region: "r", Service: "s3", Credentials: StaticAWS("", "x", "")},
+		"no access key id":                 {Region: "r", Service: "s3", Credentials: StaticAWS("a/b", "x", "")},
+		"the secret key is empty":          {Region: "r", Service: "s3", Credentials: StaticAWS("a", "", "")},
+		"make them with NewAWSCredentials": {Region: "r", Service: "s3", Credentials: func(context.Context) (AWSCredentials, error) { return AWSCredentials{}, nil }},
+		"context canceled":                 {Region: "r", Service: "s3", Credentials: func(context.Context) (AWSCredentials, error) { return AWSCredentials{}, context.Canceled }},
 	} {
 		err := a.Sign(awsRequestFor(t, "GET", "https://b.example/", ""), awsNow)
 		if err == nil {

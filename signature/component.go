@@ -116,10 +116,16 @@ func (c component) param(key string) any {
 	return nil
 }
 
+// readsPath reports a component that is taken from the URL's path.
+func (c component) readsPath(r *http.Request) bool {
+	return c.name == "@path" || c.name == "@target-uri" || c.name == "@request-target" && r.RequestURI == ""
+}
+
 // message is what is signed: a request, or a response and the request it answers.
 type message struct {
 	request  *http.Request
 	response *http.Response
+	body     []byte // of one that was received
 }
 
 func (m message) header() http.Header {
@@ -180,22 +186,6 @@ func (c component) derive(m message) (string, error) {
 		return "?" + r.URL.RawQuery, nil
 	}
 	return c.queryParam(r)
-}
-
-// schemeOf of a received request is known by its connection only.
-func schemeOf(r *http.Request) string {
-	switch {
-	case r.URL.Scheme != "":
-		return strings.ToLower(r.URL.Scheme)
-	case r.TLS != nil:
-		return "https"
-	}
-	return "http"
-}
-
-// authorityOf is the host without the scheme's own port (RFC 9421, section 2.2.3).
-func authorityOf(r *http.Request) string {
-	return withoutPort(schemeOf(r), strings.ToLower(hostOf(r)))
 }
 
 // queryParam is the parameter's value, escaped anew (RFC 9421, section 2.2.8).

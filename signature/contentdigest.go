@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -37,9 +36,9 @@ func knownDigest(name any) bool {
 // setContentDigest gives r the digest of its body, or checks the one it brings:
 // an untrue one would be signed and then refused.
 func setContentDigest(r *http.Request, hash crypto.Hash) error {
-	write := func(w io.Writer) error { return copyBody(w, r) }
+	body := bodyOf(r)
 	if len(r.Header.Values("Content-Digest")) > 0 {
-		if err := checkContentDigest(r.Header, write); err != nil {
+		if err := checkContentDigest(r.Header, body); err != nil {
 			return fmt.Errorf("signature: the request's own: %w", err)
 		}
 		return nil
@@ -49,7 +48,7 @@ func setContentDigest(r *http.Request, hash crypto.Hash) error {
 			continue
 		}
 		sum := hash.New()
-		if err := write(sum); err != nil {
+		if err := body(sum); err != nil {
 			return err
 		}
 		setHeader(r, contentDigest, fieldMember{d.name, fieldItem{value: sum.Sum(nil)}}.String())

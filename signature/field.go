@@ -49,15 +49,6 @@ type fieldParser struct {
 	i int
 }
 
-func parseFieldItem(s string) (fieldItem, error) {
-	p := &fieldParser{s: strings.Trim(s, " ")}
-	it, err := p.item()
-	if err == nil && !p.done() {
-		err = p.unexpected()
-	}
-	return it, err
-}
-
 func parseFieldList(s string) ([]fieldItem, error) {
 	p := &fieldParser{s: strings.Trim(s, " ")}
 	var list []fieldItem

@@ -9,6 +9,16 @@ import (
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
+// parseFieldItem reads what stands alone, which no header of a signature does.
+func parseFieldItem(s string) (fieldItem, error) {
+	p := &fieldParser{s: strings.Trim(s, " ")}
+	it, err := p.item()
+	if err == nil && !p.done() {
+		err = p.unexpected()
+	}
+	return it, err
+}
+
 func TestFieldItems(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

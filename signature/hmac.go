@@ -48,8 +48,10 @@ type HMAC struct {
 	//	{digest}       the body's Hash, in Encoding
 	//
 	// Verify refuses a Content that two messages could share, such as
-	// "{timestamp}{body}" or one whose {header} holds the text that separates
-	// it from the next, and a body where there is no {body} or {digest}.
+	// "{timestamp}{body}". Of the messages it refuses one whose {header} holds
+	// the text that separates it from the next, one whose signed path is not
+	// escaped as net/url does it, and one with a body where there is no {body}
+	// or {digest}.
 	Content string
 
 	// Header is where the signature goes and Value how: "sha256={signature}",
@@ -95,8 +97,8 @@ type recipe struct {
 // item is one of Value's, such as "v1={signature}".
 type item struct{ prefix, name string }
 
-// Check reports what is wrong with the description, without asking for a key.
-// Sign and Verify report the same.
+// Check reports what is wrong with the description, as Sign would, without asking
+// for a key. Verify refuses more: a Content that two messages could share.
 func (h HMAC) Check() error {
 	_, err := h.recipe()
 	return err
@@ -201,7 +203,7 @@ func (h HMAC) Sign(r *http.Request, now time.Time) error {
 }
 
 func (c *recipe) sign(r *http.Request, now time.Time) error {
-	key, err := c.instrument(r, 0)
+	key, err := c.key(r, 0)
 	if err != nil {
 		return err
 	}
@@ -209,7 +211,7 @@ func (c *recipe) sign(r *http.Request, now time.Time) error {
 	if values["id"], err = c.messageID(r); err != nil {
 		return err
 	}
-	sum, err := key.sign(func(w io.Writer) error { return c.write(w, r, values, nil) })
+	sum, err := key.sign(func(w io.Writer) error { return c.write(w, r, values, bodyOf(r)) })
 	if err != nil {
 		return err
 	}
@@ -270,9 +272,8 @@ func (c *recipe) goodID(id string) error {
 
 const maxID = 256
 
-// write writes the signed text. body is that of a received message; nil means
-// that r is being signed.
-func (c *recipe) write(w io.Writer, r *http.Request, values map[string]string, body []byte) error {
+// write writes the signed text.
+func (c *recipe) write(w io.Writer, r *http.Request, values map[string]string, body content) error {
 	if _, err := io.WriteString(w, c.content.head); err != nil {
 		return err
 	}
@@ -282,10 +283,10 @@ func (c *recipe) write(w io.Writer, r *http.Request, values map[string]string, b
 		switch p.name {
 		case "timestamp", "id":
 		case "body":
-			err = writeBody(w, r, body)
+			err = body(w)
 		case "digest":
 			sum := c.Hash.New()
-			err = writeBody(sum, r, body)
+			err = body(sum)
 			value = c.Encoding.encode(sum.Sum(nil))
 		default:
 			value, err = requestValue(r, p)
@@ -298,12 +299,4 @@ func (c *recipe) write(w io.Writer, r *http.Request, values map[string]string, b
 		}
 	}
 	return nil
-}
-
-func writeBody(w io.Writer, r *http.Request, body []byte) error {
-	if body == nil {
-		return copyBody(w, r)
-	}
-	_, err := w.Write(body)
-	return err
 }

@@ -2,6 +2,8 @@ package signature
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -14,12 +16,15 @@ import (
 // knows a key.
 func (h HMAC) Verify(r *http.Request, body []byte, now time.Time) (Verified, error) {
 	c, err := h.recipe()
-	if err := cmp.Or(err, checkRequest(r)); err != nil {
+	if err != nil {
 		return Verified{}, err
 	}
-	keys := make([]*instrument, len(c.Keys))
+	if err := cmp.Or(c.separable(), checkRequest(r)); err != nil {
+		return Verified{}, err
+	}
+	keys := make([]*hmacKey, len(c.Keys))
 	for i := range c.Keys {
-		if keys[i], err = c.instrument(r, i); err != nil {
+		if keys[i], err = c.key(r, i); err != nil {
 			return Verified{}, err
 		}
 	}
@@ -29,7 +34,7 @@ func (h HMAC) Verify(r *http.Request, body []byte, now time.Time) (Verified, err
 	}
 	found := -1
 	for i, key := range keys {
-		good, err := key.verifyAny(m.candidates, func(w io.Writer) error { return c.write(w, r, m.values, m.body) })
+		good, err := key.verifyAny(m.candidates, func(w io.Writer) error { return c.write(w, r, m.values, bytesOf(body)) })
 		if err != nil {
 			return Verified{}, err
 		}
@@ -64,9 +69,6 @@ type candidate struct {
 }
 
 func (c *recipe) receive(r *http.Request, body []byte) (*received, error) {
-	if body == nil {
-		body = []byte{} // nil would mean r's own
-	}
 	m := &received{body: body, values: map[string]string{}}
 	if err := c.parseHeader(r, m); err != nil {
 		return nil, err
@@ -87,6 +89,11 @@ func (c *recipe) receive(r *http.Request, body []byte) (*received, error) {
 			return nil, err
 		}
 		m.time = time.Unix(seconds, 0)
+	}
+	if c.content.has("path") || c.content.has("target") {
+		if err := checkPath(r); err != nil {
+			return nil, err
+		}
 	}
 	if c.content.has("id") {
 		if err := c.goodID(m.values["id"]); err != nil {
@@ -159,31 +166,41 @@ func parseTimestamp(text string) (int64, error) {
 	return strconv.ParseInt(text, 10, 64)
 }
 
-// unambiguous refuses a message whose signed text another message shares.
+// separable refuses a Content that cannot be taken apart in one way only, whatever
+// the message: no fault of the message.
+func (c *recipe) separable() error {
+	for i, p := range c.content.parts {
+		switch {
+		case i == len(c.content.parts)-1:
+		case p.name == "body":
+			return errors.New("signature: HMAC.Content has {body} before other values, which it could imitate: put it last, or use {digest}")
+		case p.tail == "":
+			return fmt.Errorf("signature: HMAC.Content has nothing between {%s} and the next value, so two messages could share a signature: put a separator there", p.name)
+		}
+	}
+	return nil
+}
+
+// unambiguous refuses a message whose signed text another message shares, though
+// Content can be taken apart.
 func (c *recipe) unambiguous(r *http.Request, m *received) error {
 	covered := len(m.body) == 0
 	for i, p := range c.content.parts {
 		last := i == len(c.content.parts)-1
-		covered = covered || p.name == "body" || p.name == "digest"
-		value, known := m.values[p.name]
-		switch {
+		switch value, known := m.values[p.name]; {
+		case p.name == "body" || p.name == "digest": // the last, and of one length
+			covered = true
 		case last:
-			continue
-		case p.name == "body":
-			return refusef("Content has {body} before other values, which it could imitate: put it last, or use {digest}")
-		case p.tail == "":
-			return refusef("Content has nothing between {%s} and the next value", p.name)
-		case p.name == "digest": // of one length
-			continue
-		}
-		if !known {
-			var err error
-			if value, err = requestValue(r, p); err != nil {
-				return err
+		default:
+			if !known {
+				var err error
+				if value, err = requestValue(r, p); err != nil {
+					return err
+				}
 			}
-		}
-		if !p.splits(value) {
-			return refusef("the request's %s contains %q, which separates it from what follows", p.name, p.tail)
+			if !p.splits(value) {
+				return refusef("the request's %s contains %q, which separates it from what follows", p.name, p.tail)
+			}
 		}
 	}
 	if !covered {

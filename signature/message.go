@@ -50,9 +50,9 @@ type MessageSignature struct {
 	Tag string
 	// Nonce adds a random nonce, or demands one, which Verified.ID gives back.
 	Nonce bool
-	// Algorithm has the signature name its algorithm, for verifiers that want
+	// NameAlgorithm has the signature name its algorithm, for verifiers that want
 	// that. When verifying, one that is named must be the key's anyway.
-	Algorithm bool
+	NameAlgorithm bool
 	// Lifetime has the signature expire; zero leaves that to the verifier.
 	Lifetime time.Duration
 	// Digest is for Content-Digest: crypto.SHA256 if zero, else SHA512. A
@@ -193,7 +193,7 @@ func (s MessageSignature) parameters(now time.Time) []fieldParam {
 		params = append(params, fieldParam{"expires", now.Add(s.Lifetime).Unix()})
 	}
 	params = append(params, fieldParam{"keyid", s.Keys[0].id})
-	if s.Algorithm {
+	if s.NameAlgorithm {
 		params = append(params, fieldParam{"alg", string(s.Keys[0].alg)})
 	}
 	if s.Nonce {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -16,7 +15,7 @@ func (s MessageSignature) Verify(r *http.Request, body []byte, now time.Time) (V
 	if err := checkRequest(r); err != nil {
 		return Verified{}, err
 	}
-	return s.verify(r.Context(), message{request: r}, body, now)
+	return s.verify(r.Context(), message{request: r, body: body}, now)
 }
 
 // VerifyResponse does the same for a response. Its request, resp.Request, must
@@ -31,14 +30,14 @@ func (s MessageSignature) VerifyResponse(resp *http.Response, body []byte, now t
 		}
 		ctx = resp.Request.Context()
 	}
-	return s.verify(ctx, message{request: resp.Request, response: resp}, body, now)
+	return s.verify(ctx, message{request: resp.Request, response: resp, body: body}, now)
 }
 
-func (s MessageSignature) verify(ctx context.Context, m message, body []byte, now time.Time) (Verified, error) {
+func (s MessageSignature) verify(ctx context.Context, m message, now time.Time) (Verified, error) {
 	if err := s.Check(); err != nil {
 		return Verified{}, err
 	}
-	required, err := s.components(m, len(body) > 0)
+	required, err := s.components(m, len(m.body) > 0)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -46,17 +45,20 @@ func (s MessageSignature) verify(ctx context.Context, m message, body []byte, no
 	if err != nil {
 		return Verified{}, err
 	}
-	var worst error
+	var closest error
 	for _, one := range signatures {
-		v, err := s.verifyOne(ctx, m, one, required, body, now)
+		v, err := Verified{}, s.suffices(m, one, required)
 		if err == nil {
-			return v, nil
+			v, err = s.prove(ctx, m, one, now)
 		}
-		if worst == nil || weight(err) > weight(worst) {
-			worst = err
+		switch {
+		case err == nil:
+			return v, nil
+		case closest == nil || weight(err) > weight(closest):
+			closest = err
 		}
 	}
-	return Verified{}, worst
+	return Verified{}, closest
 }
 
 // weight has the fault of a key reported rather than an old signature, and that
@@ -174,19 +176,29 @@ func readTime(value any) (time.Time, bool) {
 	return time.Unix(seconds, 0), ok && seconds > 0
 }
 
-// verifyOne looks at age last, so that only who has a key is told of it.
-func (s MessageSignature) verifyOne(ctx context.Context, m message, one *signed, required []component, body []byte, now time.Time) (Verified, error) {
+// suffices tells whether a signature, if it is good, signs what has to be signed.
+func (s MessageSignature) suffices(m message, one *signed, required []component) error {
 	switch {
 	case one.created.IsZero():
-		return Verified{}, refusef("%s: it does not say when it was created", one.label)
+		return refusef("%s: it does not say when it was created", one.label)
 	case s.Nonce && one.nonce == "":
-		return Verified{}, refusef("%s: it has no nonce", one.label)
+		return refusef("%s: it has no nonce", one.label)
 	}
 	for _, c := range required {
 		if !covers(one.covered, c) {
-			return Verified{}, refusef("%s: it does not cover %v", one.label, c)
+			return refusef("%s: it does not cover %v", one.label, c)
 		}
 	}
+	for _, c := range one.covered {
+		if m.response == nil && c.readsPath(m.request) { // that of a response's request is what was sent
+			return checkPath(m.request)
+		}
+	}
+	return nil
+}
+
+// prove looks at age last, so that only who has a key is told of it.
+func (s MessageSignature) prove(ctx context.Context, m message, one *signed, now time.Time) (Verified, error) {
 	key, index, err := s.find(ctx, one.keyID)
 	switch {
 	case err != nil:
@@ -208,7 +220,7 @@ func (s MessageSignature) verifyOne(ctx context.Context, m message, one *signed,
 		return Verified{}, refusef("%s: the signature does not match the key %.80q: is what it covers as it came?", one.label, one.keyID)
 	}
 	if coversBody(one.covered) {
-		if err := checkContentDigest(m.header(), func(w io.Writer) error { _, err := w.Write(body); return err }); err != nil {
+		if err := checkContentDigest(m.header(), bytesOf(m.body)); err != nil {
 			return Verified{}, refusef("%s: %v", one.label, err)
 		}
 	}

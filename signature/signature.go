@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -106,85 +104,12 @@ func (k Key) bytes(ctx context.Context, what string) ([]byte, error) {
 	return secret, nil
 }
 
-// errNoGetBody says how to mend a body that cannot be read for signing.
-var errNoGetBody = errors.New("signature: the body must be read to be signed and then once more to be sent: " +
-	"make the request from bytes, a string or a buffer, or set its GetBody")
-
-// checkSigning refuses what cannot be signed so that it holds on the wire.
-func checkSigning(r *http.Request, now time.Time) error {
-	if err := checkRequest(r); err != nil {
-		return err
-	}
-	switch {
-	case now.Unix() <= 0:
-		return errors.New("signature: now is before 1970: pass the time")
-	case strings.ContainsFunc(hostOf(r), func(c rune) bool { return c > '~' }):
-		return errors.New("signature: the request's host is not ASCII: write it in punycode, as it is sent")
-	}
-	return nil
-}
-
-// checkRequest refuses a request whose target is not plain to see.
-func checkRequest(r *http.Request) error {
-	switch {
-	case r.URL == nil:
-		return errors.New("signature: the request has no URL")
-	case r.URL.Opaque != "":
-		return errors.New("signature: the request's URL has an Opaque part: use Path and RawPath, which can be signed")
-	}
-	return nil
-}
-
-// hasBody reports whether r brings a body; an unknown length counts as one.
-func hasBody(r *http.Request) bool { return r.Body != nil && r.Body != http.NoBody }
-
-// copyBody writes r's body to w and leaves r.Body where it was.
-func copyBody(w io.Writer, r *http.Request) error {
-	if !hasBody(r) {
-		return nil
-	}
-	if r.GetBody == nil {
-		return errNoGetBody
-	}
-	body, err := r.GetBody()
-	if err != nil {
-		return fmt.Errorf("signature: the body cannot be read again: %w", err)
-	}
-	defer body.Close()
-	if _, err := io.Copy(w, body); err != nil {
-		return fmt.Errorf("signature: the body cannot be read: %w", err)
-	}
-	return nil
-}
-
 // ownFault is what Sign reports where only who verifies can blame the message.
 func ownFault(err error) error {
 	if errors.Is(err, ErrSignature) {
 		return errors.New(err.Error())
 	}
 	return err
-}
-
-// setHeader sets a header of a request that may have none at all yet.
-func setHeader(r *http.Request, name, value string) {
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	r.Header.Set(name, value)
-}
-
-// oneHeader returns the only value of a header: of two, one is not what was signed.
-func oneHeader(h http.Header, name string) (string, error) {
-	values := h.Values(name)
-	switch {
-	case len(values) == 0 || values[0] == "":
-		return "", refusef("the header %s is missing", name)
-	case len(values) > 1:
-		return "", refusef("the header %s is there %d times", name, len(values))
-	case len(values[0]) > maxHeader:
-		return "", refusef("the header %s is longer than %d bytes", name, maxHeader)
-	}
-	return values[0], nil
 }
 
 const (

@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -69,62 +68,7 @@ func requestValue(r *http.Request, p part) (string, error) {
 		return targetOf(r), nil
 	case "header":
 		value, err := oneHeader(r.Header, p.arg)
-		return strings.TrimSpace(value), err
+		return strings.Trim(value, " \t"), err // HTTP has no other white space
 	}
 	return "", fmt.Errorf("signature: {%s} is not known", p.name)
 }
-
-func methodOf(r *http.Request) string { return cmp.Or(r.Method, http.MethodGet) }
-
-func hostOf(r *http.Request) string { return cmp.Or(r.Host, r.URL.Host) }
-
-// withoutPort takes the scheme's own port off a host.
-func withoutPort(scheme, host string) string {
-	switch scheme {
-	case "https":
-		return strings.TrimSuffix(host, ":443")
-	case "http":
-		return strings.TrimSuffix(host, ":80")
-	}
-	return host
-}
-
-// pathOf is the path as it is on the wire.
-func pathOf(r *http.Request) string { return cmp.Or(r.URL.EscapedPath(), "/") }
-
-// targetOf is the request line's target: path and query, as they are on the wire.
-func targetOf(r *http.Request) string {
-	if r.URL.RawQuery == "" && !r.URL.ForceQuery {
-		return pathOf(r)
-	}
-	return pathOf(r) + "?" + r.URL.RawQuery
-}
-
-// signableHeader reports a header that is the same in r.Header and on the wire.
-func signableHeader(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
-	case "Host", "Content-Length", "Transfer-Encoding", "Trailer", "Connection":
-		return false
-	}
-	return isToken(name)
-}
-
-// isToken reports a header's or method's name (RFC 9110, section 5.6.2).
-func isToken(s string) bool {
-	for i := range len(s) {
-		if !isTokenByte(s[i]) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isTokenByte(c byte) bool {
-	return isAlnum(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
-}
-
-func isAlnum(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || isDigit(c)
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }

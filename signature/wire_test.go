@@ -1,7 +1,9 @@
 package signature_test
 
 import (
+	"bufio"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -68,6 +70,110 @@ func TestSignedIsWhatArrives(t *testing.T) {
 	}
 }
 
+// arrives is what a server makes of a request line and headers, one a line.
+func arrives(t *testing.T, lines ...string) *http.Request {
+	t.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.Join(lines, "\r\n") + "\r\n\r\n")))
+	assert.NoError(t, err)
+	return r
+}
+
+// signedHeaders signs a GET and gives its headers as they are sent.
+func signedHeaders(t *testing.T, s signature.Signer, address string, headers ...string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, http.NoBody)
+	assert.NoError(t, err)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	assert.NoError(t, s.Sign(r, at))
+	var b strings.Builder
+	assert.NoError(t, r.Header.Write(&b))
+	return strings.TrimSuffix(b.String(), "\r\n")
+}
+
+// A signed header with something around it that is white space elsewhere, but
+// not in HTTP, is another header.
+func TestSignedHeaderIsTrimmedAsHTTPDoes(t *testing.T) {
+	t.Parallel()
+	h := signature.Stripe(signature.StaticKey("a secret for tests"))
+	h.Content = "{timestamp}.{header:X-User}"
+	headers := signedHeaders(t, h, "http://api.test/", "X-User", "alice")
+	for space, good := range map[string]bool{"": true, " ": true, "\t": true, "\u00a0": false, "\u0085": false, "\u2003": false, "\u3000": false} {
+		r := arrives(t, "GET / HTTP/1.1", "Host: api.test", strings.Replace(headers, "alice", space+"alice"+space, 1))
+		_, err := h.Verify(r, nil, at)
+		assert.Equal(t, err == nil, good, fmt.Sprintf("%q", space))
+		assert.True(t, good || errors.Is(err, signature.ErrSignature), err)
+	}
+}
+
+// net/url writes a path that holds a byte it would have escaped in its own way,
+// in which an escaped separator is one that separates.
+func TestPathOfTwoFormsIsRefused(t *testing.T) {
+	t.Parallel()
+	keys := []signature.MessageKey{signature.SharedKey("k", signature.StaticKey("a secret for tests"))}
+	byTarget := signature.SignedRequest(signature.StaticKey("a secret for tests"))
+	byTarget.Content = strings.ReplaceAll(byTarget.Content, "{path}\n{query}", "{target}")
+	unsigned := signature.Slack(signature.StaticKey("a secret for tests"))
+	for name, test := range map[string]struct {
+		scheme both
+		good   bool // as what is not signed may be anything
+	}{
+		"path":            {scheme: signature.SignedRequest(signature.StaticKey("a secret for tests"))},
+		"target":          {scheme: byTarget},
+		"body alone":      {unsigned, true},
+		"RFC 9421":        {scheme: signature.MessageSignature{Keys: keys}},
+		"@target-uri":     {scheme: signature.MessageSignature{Keys: keys, Components: []string{"@target-uri"}}},
+		"@request-target": {scheme: signature.MessageSignature{Keys: keys, Components: []string{"@request-target"}}},
+		"@method alone":   {signature.MessageSignature{Keys: keys, Components: []string{"@method"}}, true},
+	} {
+		headers := signedHeaders(t, test.scheme, "http://api.test/files/a/b%22")
+		for target, good := range map[string]bool{
+			`/files/a/b%22`: true, `/files/a/b"`: test.good, `/files/a%2Fb"`: test.good, `/files%2Fa/b"`: test.good, `/%66iles/a/b"`: test.good,
+		} {
+			r := arrives(t, "GET "+target+" HTTP/1.1", "Host: api.test", headers)
+			_, err := test.scheme.Verify(r, nil, at)
+			assert.Equal(t, err == nil, good, name, target, fmt.Sprint(err))
+			assert.True(t, good || errors.Is(err, signature.ErrSignature), err)
+			r.RequestURI = "" // as routers leave it that rewrite the path
+			_, err = test.scheme.Verify(r, nil, at)
+			assert.Equal(t, err == nil, good, name, target, fmt.Sprint(err))
+		}
+	}
+
+	// Where the target is compared as it came there is one form.
+	s := signature.MessageSignature{Keys: keys, Components: []string{"@request-target"}}
+	r := arrives(t, `GET /files/a%2Fb" HTTP/1.1`, "Host: api.test")
+	assert.NoError(t, s.Sign(r, at))
+	_, err := s.Verify(r, nil, at)
+	assert.NoError(t, err)
+}
+
+// One byte changed anywhere is another message, or else one that means the same.
+func TestEachByteCounts(t *testing.T) {
+	t.Parallel()
+	s := signature.MessageSignature{
+		Keys:       []signature.MessageKey{signature.SharedKey("k", signature.StaticKey("a secret for tests"))},
+		Components: []string{"@method", "@authority", "@path", "@query", "x-a", "x-b;bs", `x-d;key="m"`},
+	}
+	wire := "GET /p/q?a=1&b=2 HTTP/1.1\r\nHost: api.test\r\n" +
+		signedHeaders(t, s, "http://api.test/p/q?a=1&b=2", "X-A", "v", "X-B", "w", "X-D", "m=1") + "\r\n\r\n"
+	good := arrives(t, strings.TrimSuffix(wire, "\r\n\r\n"))
+	_, err := s.Verify(good, nil, at)
+	assert.NoError(t, err)
+	for i := range len(wire) {
+		for _, b := range "a1 \x7f\";,%/Z\u00a0\t" {
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader(wire[:i] + string(b) + wire[i+1:])))
+			if err != nil {
+				continue
+			}
+			if _, err = s.Verify(r, nil, at); err == nil {
+				assert.Equal(t, fmt.Sprint(r.Method, r.Host, r.RequestURI, r.Header), fmt.Sprint(good.Method, good.Host, good.RequestURI, good.Header))
+			}
+		}
+	}
+}
+
 // A digest that is covered in another form than plain is checked all the same.
 func TestContentDigestInEachForm(t *testing.T) {
 	t.Parallel()
@@ -119,10 +225,20 @@ func TestSignDoesNotBlameTheMessage(t *testing.T) {
 	assert.ErrorIs(t, err, signature.ErrSignature)
 }
 
+// mute is a crypto.Signer that has no public key.
+type mute struct{ crypto.Signer }
+
+func (mute) Public() crypto.PublicKey { return nil }
+
 func TestUnusablePrivateKeysDoNotPanic(t *testing.T) {
 	t.Parallel()
 	for _, key := range []signature.MessageKey{
+		{},
+		signature.PrivateKey("k", signature.Ed25519, nil),
+		signature.PrivateKey("k", signature.Ed25519, mute{}),
 		signature.PrivateKey("k", signature.RSAPSSSHA512, (*rsa.PrivateKey)(nil)),
+		signature.PrivateKey("k", signature.RSAPSSSHA512, &rsa.PrivateKey{}),
+		signature.PrivateKey("k", signature.ECDSAP256SHA256, &ecdsa.PrivateKey{}),
 		signature.PrivateKey("k", signature.ECDSAP256SHA256, (*ecdsa.PrivateKey)(nil)),
 		signature.PrivateKey("k", signature.Ed25519, ed25519.PrivateKey{1}),
 		signature.PublicKey("k", signature.Ed25519, ed25519.PublicKey{1}),
@@ -171,7 +287,10 @@ func TestAWSKeyIsNeverPrinted(t *testing.T) {
 	c, err := credentials(t.Context())
 	assert.NoError(t, err)
 	a := signature.AWS{Region: "r", Service: "s3", Credentials: credentials}
+	wrapped := struct{ inner signature.AWSCredentials }{c}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		assert.NotContains(t, fmt.Sprintf(verb+verb, a, c), "hush")
+		text := fmt.Sprintf(verb+verb+verb, a, c, wrapped)
+		assert.NotContains(t, text, "hush")
+		assert.NotContains(t, text, "68757368") // in %x
 	}
 }

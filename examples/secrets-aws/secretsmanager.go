@@ -43,15 +43,12 @@ func Endpoint(region string) string { return "https://secretsmanager." + region 
 
 // Environment is what stands in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for
 // credentials that end, AWS_SESSION_TOKEN.
-func Environment(context.Context) (signature.AWSCredentials, error) {
-	c := signature.AWSCredentials{
-		AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretKey:   aplomb.Reveal(aplomb.Env("AWS_SECRET_ACCESS_KEY")),
+func Environment(ctx context.Context) (signature.AWSCredentials, error) {
+	secretKey, err := aplomb.Env("AWS_SECRET_ACCESS_KEY").Secret(ctx)
+	if err != nil {
+		return signature.AWSCredentials{}, err
 	}
-	if os.Getenv("AWS_SESSION_TOKEN") != "" {
-		c.SessionToken = aplomb.Reveal(aplomb.Env("AWS_SESSION_TOKEN"))
-	}
-	return c, nil
+	return signature.NewAWSCredentials(os.Getenv("AWS_ACCESS_KEY_ID"), secretKey.Reveal(), os.Getenv("AWS_SESSION_TOKEN")), nil
 }
 
 // Secret is a secret by its name or ARN while it is rotated: the version
