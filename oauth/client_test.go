@@ -254,7 +254,7 @@ func TestInvalidConfig(t *testing.T) {
 		"give Key, or a Signer":           {TokenURL: tokenURL, ClientID: "x", Auth: oauth.PrivateKeyJWT(aplomb.JWT{})},
 		"the certificate function is nil": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(nil)},
 		"which takes no certificate": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(noCertificate),
-			Transport: aplomb.RoundTripFunc(nil)},
+			Transport: aplomb.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, nil })},
 		"is empty: set it": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretBasic(aplomb.Env("APLOMB_TEST_UNSET"))},
 	} {
 		_, err := oauth.New(cfg)

@@ -84,7 +84,7 @@ func TestLoginRefused(t *testing.T) {
 			v.Set("error", "access_denied")
 			v.Set("error_description", "the user said no")
 		},
-			`answered 302 access_denied "the user said no"`},
+			`refused: access_denied "the user said no"`},
 		"no code":      {func(v url.Values) { v.Del("code") }, "the answer has no code"},
 		"other issuer": {func(v url.Values) { v.Set("iss", "https://evil.test") }, "another authorization server than Config.Issuer"},
 	} {
@@ -134,7 +134,7 @@ func TestLoginNeeds(t *testing.T) {
 	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
 	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
 	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
-	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL})
+	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL, ClientID: "cli"})
 	assert.NoError(t, err)
 	assert.Contains(t, bare.Login(t.Context(), &memory{}, func(string) error { return nil }).Error(), "AuthURL is empty")
 	assert.Contains(t, bare.LoginDevice(t.Context(), &memory{}, func(oauth.DevicePrompt) error { return nil }).Error(), "DeviceURL is empty")

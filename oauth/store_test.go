@@ -57,7 +57,7 @@ func TestFileStoreRefuses(t *testing.T) {
 	assert.Contains(t, err.Error(), "chmod 600 it")
 	assert.NotContains(t, err.Error(), "pl4nted")
 	err = oauth.FileStore(filepath.Join(path, "below")).Update(t.Context(), put("x"))
-	assert.Contains(t, err.Error(), "oauth: lock ")
+	assert.Contains(t, err.Error(), "oauth: FileStore: ")
 }
 
 // Who waits for the lock waits no longer than its context, and while one holds
