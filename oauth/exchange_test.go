@@ -58,6 +58,8 @@ func TestTokenExchange(t *testing.T) {
 		c := newClient(t, n, oauth.Config{ClientID: "c"})
 		_, err := c.TokenExchange(oauth.Exchange{})
 		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
+		_, err = c.TokenExchange(oauth.Exchange{Subject: (*aplomb.Tokens)(nil)})
+		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
 		none := aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("no such file") })
 		tokens, err := c.TokenExchange(oauth.Exchange{Subject: none})
 		assert.Contains(t, token(t, tokens, err), "Exchange.Subject: SecretFunc failed: no such file")

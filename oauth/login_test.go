@@ -56,14 +56,16 @@ func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	a := &authority{life: 3600e9}
-	c := onLoopback(t, a, oauth.Config{Scopes: []string{"openid", "offline_access"}, Params: url.Values{"audience": {"api"}}})
+	c := onLoopback(t, a, oauth.Config{Scopes: []string{"openid", "offline_access"}, Params: url.Values{"audience": {"api"}, "resource": {"r1", "r2"}}})
 	var asked url.Values
 	store := &memory{}
 	assert.NoError(t, c.Login(t.Context(), store, browser(t, &asked, func(url.Values) {}, 200)))
 	equal(t, []string{asked.Get("response_type"), asked.Get("client_id"), asked.Get("scope"), asked.Get("tenant"), asked.Get("audience"), asked.Get("code_challenge_method")},
 		[]string{"code", "cli", "openid offline_access", "1", "api", "S256"})
 	assert.True(t, strings.HasPrefix(asked.Get("redirect_uri"), "http://127.0.0.1:") && strings.HasSuffix(asked.Get("redirect_uri"), "/callback"), asked)
+	equal(t, asked["resource"], []string{"r1", "r2"})
 	form := a.form(0)
+	equal(t, form["resource"], []string{"r1", "r2"})
 	challenge := sha256.Sum256([]byte(form.Get("code_verifier")))
 	equal(t, base64.RawURLEncoding.EncodeToString(challenge[:]), asked.Get("code_challenge"))
 	equal(t, []string{form.Get("grant_type"), form.Get("code"), form.Get("redirect_uri"), form.Get("client_id")},
@@ -132,6 +134,8 @@ func TestLoginNeeds(t *testing.T) {
 	c := onLoopback(t, &authority{}, oauth.Config{})
 	no := errors.New("no browser")
 	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
+	full := &memory{fail: errors.New("disk full")}
+	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { t.Error("asked"); return nil }), full.fail)
 	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
 	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
 	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL, ClientID: "cli"})

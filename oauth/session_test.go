@@ -105,6 +105,54 @@ func TestSessionWithAStoreThatFails(t *testing.T) {
 	})
 }
 
+// What could not be saved is judged like what is: it is used while it lives, and
+// its refresh token after that.
+func TestSessionUnsavedForLong(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := login(t, c, a)
+		tokens, err := c.Session(store)
+		store.fail = errors.New("disk full")
+		equal(t, token(t, tokens, err), "error: disk full")
+		pause(2 * a.life)
+		store.fail = nil
+		equal(t, token(t, tokens, nil), "access-2")
+		equal(t, [2]int{a.requests(), a.reused}, [2]int{2, 0})
+	})
+}
+
+// Where the refresh token stays the same, a store that cannot save loses nothing:
+// the token is used, and replaced when it is refused.
+func TestSessionUnsavedWithoutRotation(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		for i := range 3 {
+			a.steps = append(a.steps, func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, map[string]any{"access_token": fmt.Sprint("same-", i), "token_type": "Bearer", "expires_in": 3600})
+			})
+		}
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := login(t, c, a)
+		tokens, err := c.Session(store)
+		equal(t, token(t, tokens, err), "same-0")
+		store.fail = errors.New("disk full")
+		for _, want := range []string{"same-1", "same-2"} {
+			last, err := tokens.Token(t.Context())
+			if want == "same-2" {
+				last.Value = aplomb.NewSecret("same-1")
+			}
+			assert.NoError(t, err)
+			got, err := tokens.Fetch(t.Context(), last) // as after a 401
+			assert.NoError(t, err)
+			equal(t, got.Value.Reveal(), want)
+		}
+		equal(t, a.form(2).Get("refresh_token"), "refresh-0")
+	})
+}
+
 // Processes that share a login: one asks, the other finds.
 func TestSessionOfTwoProcesses(t *testing.T) {
 	t.Parallel()
