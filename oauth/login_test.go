@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -28,8 +29,10 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 		*asked = u.Query()
 		answer := url.Values{"code": {"the-code"}, "state": {asked.Get("state")}}
 		change(answer)
-		go func() {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
+		var reading sync.WaitGroup
+		t.Cleanup(reading.Wait) // it is read to its end, when the test's context has ended
+		reading.Go(func() {
+			req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			resp, err := client.Do(req)
 			if assert.NoError(t, err) {
@@ -38,7 +41,7 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 				equal(t, resp.StatusCode, want)
 				assert.NotContains(t, string(page), "the-code")
 			}
-		}()
+		})
 		return nil
 	}
 }
