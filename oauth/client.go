@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -31,51 +30,36 @@ type Config struct {
 	Auth ClientAuth
 	// Scopes are asked for; none leaves them to the server.
 	Scopes []string
-	// Params are further parameters of token requests, such as audience.
+	// Params are further parameters, such as audience, of every request to the
+	// server: the log-in's address, the device's and the token's.
 	Params url.Values
 	// DPoP binds the tokens to a key (RFC 9449). Nil: they are bearer tokens.
 	DPoP *DPoP
 	// Transport is what the server is reached by. Default: one of its own.
 	Transport http.RoundTripper
 	// Options are of the client that asks the server, such as aplomb.Logging{}
-	// and aplomb.Hooks{}. It has aplomb's defaults.
+	// and aplomb.Hooks{}. It has aplomb's defaults. An aplomb.Transport goes into
+	// Transport instead: MutualTLS does not see one here.
 	Options []aplomb.Option
 }
 
 // Client gets tokens from an authorization server. [New] makes it; it is safe
 // for concurrent use.
 type Client struct {
-	cfg    Config
-	client *aplomb.Client
-	http   *http.Client // the same, for x/oauth2
-	token  *url.URL
+	cfg   Config
+	http  *http.Client // that asks the server
+	token *url.URL
 }
 
 // New returns the client that cfg describes. A faulty setting is an error that
 // says how to mend it.
 func New(cfg Config) (*Client, error) {
-	token, err := endpoint("TokenURL", cfg.TokenURL)
-	if err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	for name, address := range map[string]string{"AuthURL": cfg.AuthURL, "DeviceURL": cfg.DeviceURL} {
-		if address == "" {
-			continue
-		}
-		if _, err := endpoint(name, address); err != nil {
-			return nil, err
-		}
-	}
-	switch {
-	case cfg.ClientID == "" && cfg.Auth != nil:
-		return nil, errors.New("oauth: Config.ClientID is empty: it is what Auth proves")
-	case slices.Contains(cfg.Scopes, ""):
-		return nil, errors.New("oauth: Config.Scopes has an empty scope: leave it out")
-	}
-	for name := range cfg.Params {
-		if reserved[name] {
-			return nil, fmt.Errorf("oauth: Config.Params: %s is set by the flow and Auth", name)
-		}
+	token, err := endpoint("Config.TokenURL", cfg.TokenURL)
+	if err != nil {
+		return nil, err
 	}
 	cfg.Scopes, cfg.Params, cfg.Options = slices.Clone(cfg.Scopes), maps.Clone(cfg.Params), slices.Clone(cfg.Options)
 	c := &Client{cfg: cfg, token: token}
@@ -83,11 +67,40 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.client, err = aplomb.New(token.Scheme+"://"+token.Host, opts...); err != nil {
+	client, err := aplomb.New(token.Scheme+"://"+token.Host, opts...)
+	if err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
-	c.http = c.client.HTTPClient()
+	c.http = client.HTTPClient()
 	return c, nil
+}
+
+// check names the first of the settings that is faulty.
+func (cfg Config) check() error {
+	for name, address := range map[string]string{"AuthURL": cfg.AuthURL, "DeviceURL": cfg.DeviceURL} {
+		if address == "" {
+			continue
+		}
+		if _, err := endpoint("Config."+name, address); err != nil {
+			return err
+		}
+	}
+	switch {
+	case cfg.ClientID == "" && cfg.Auth != nil:
+		return errors.New("oauth: Config.ClientID is empty: it is what Auth proves")
+	case slices.Contains(cfg.Scopes, ""):
+		return errors.New("oauth: Config.Scopes has an empty scope: leave it out")
+	case cfg.Transport != nil && isNil(cfg.Transport):
+		return fmt.Errorf("oauth: Config.Transport is a nil %T: leave it out", cfg.Transport)
+	case cfg.DPoP != nil && cfg.DPoP.jwk == nil:
+		return errors.New("oauth: Config.DPoP has no key: make it with NewDPoP")
+	}
+	for name := range cfg.Params {
+		if reserved[name] {
+			return fmt.Errorf("oauth: Config.Params: %s is set by the flow and Auth", name)
+		}
+	}
+	return nil
 }
 
 // Format prints, for every verb, no more than what it is.
@@ -103,11 +116,13 @@ func (c *Client) Format(f fmt.State, _ rune) {
 var reserved = map[string]bool{
 	"grant_type": true, "client_id": true, "client_secret": true, "client_assertion": true, "client_assertion_type": true,
 	"refresh_token": true, "code": true, "code_verifier": true, "device_code": true, "assertion": true, "scope": true,
+	"redirect_uri": true, "response_type": true, "state": true, "code_challenge": true, "code_challenge_method": true,
+	"dpop_jkt": true, "subject_token": true, "actor_token": true,
 }
 
 // options are those of the client that asks the server.
 func (c *Client) options() ([]aplomb.Option, error) {
-	opts := append(slices.Clone(c.cfg.Options), aplomb.AuthFunc(attachAssertion), aplomb.PerAttempt(stay))
+	opts := append(slices.Clone(c.cfg.Options), aplomb.AuthFunc(attachAssertion), aplomb.PerAttempt(stay, tidy))
 	transport := c.cfg.Transport
 	if c.cfg.Auth != nil {
 		auth, err := c.cfg.Auth.auth(c)
@@ -139,40 +154,31 @@ func (c *Client) origins() []string {
 	return nil
 }
 
-// endpoint is an address that secrets may be sent to.
-func endpoint(name, address string) (*url.URL, error) {
-	u, err := url.Parse(address)
-	switch {
-	case address == "":
-		return nil, fmt.Errorf("oauth: %s is empty", name)
-	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
-		return nil, fmt.Errorf("oauth: %s is no address of an endpoint: write https://host/path", name)
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
-		return u, nil
+// made reports a Client that New did not make.
+func (c *Client) made() error {
+	if c == nil || c.http == nil {
+		return errors.New("oauth: no Client: make one with oauth.New, and look at its error")
 	}
-	return nil, fmt.Errorf("oauth: %s must be https: a secret is sent to it; http is for loopback only", name)
+	return nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
-}
-
-// stay has no redirect followed: an answer that points elsewhere is an answer.
-// Another address would get what proves the client, or give a token that is not
-// the server's. Without its Location net/http takes it for final.
-func stay(next http.RoundTripper) http.RoundTripper {
-	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
-		resp, err := next.RoundTrip(r)
-		if err == nil && resp.StatusCode/100 == 3 {
-			resp.Header.Del("Location")
-		}
-		return resp, err
-	})
+// named reports a client that the server could not tell from others. An
+// assertion or a token to exchange may do without.
+func (c *Client) named() error {
+	if err := c.made(); err != nil {
+		return err
+	}
+	if c.cfg.ClientID == "" {
+		return errors.New("oauth: Config.ClientID is empty: set the name that the server knows the client by")
+	}
+	return nil
 }
 
 // tokens are what fetch gets, kept by the rules of [aplomb.Tokens].
 func (c *Client) tokens(fetch func(ctx context.Context, last aplomb.Token) (aplomb.Token, error)) *aplomb.Tokens {
+	if err := c.made(); err != nil {
+		return &aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) { return aplomb.Token{}, err }}
+	}
 	t := &aplomb.Tokens{Fetch: fetch}
 	if c.cfg.DPoP != nil {
 		t.Proof, t.Answered = c.cfg.DPoP.prove, c.cfg.DPoP.answered
@@ -183,7 +189,22 @@ func (c *Client) tokens(fetch func(ctx context.Context, last aplomb.Token) (aplo
 // ClientCredentials are tokens for the client itself (RFC 6749, section 4.4).
 func (c *Client) ClientCredentials() *aplomb.Tokens {
 	return c.tokens(func(ctx context.Context, _ aplomb.Token) (aplomb.Token, error) {
+		if err := c.named(); err != nil {
+			return aplomb.Token{}, err
+		}
 		g, err := c.grant(ctx, url.Values{"grant_type": {"client_credentials"}}, harmless)
 		return g.token(), err
 	})
+}
+
+// isNil reports a nil inside an interface as well.
+func isNil(v any) bool {
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Slice:
+		return r.IsNil()
+	default:
+		return false
+	}
 }

@@ -1,9 +1,11 @@
 package oauth_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
@@ -236,25 +238,112 @@ func TestRetries(t *testing.T) {
 		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
 		equal(t, a.requests(), 1)
 	})
+	bubble(t, "refresh, with a company's keys on each POST", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(503, "", "")}
+		c := newClient(t, n, oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Idempotency{}}})
+		tokens, err := c.Session(login(t, c, a))
+		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
+		equal(t, a.requests(), 1)
+	})
+}
+
+// What the request carried is in no error, however the server quotes it and
+// however large the form is.
+func TestEchoes(t *testing.T) {
+	t.Parallel()
+	const odd = "p%C3:&=+ /?-horse"
+	large := url.Values{"claims": {strings.Repeat("x", 1<<20)}}
+	jwtBearer := func(c *oauth.Client) (*aplomb.Tokens, error) { return c.JWTBearer(aplomb.JWT{Signer: p256()}) }
+	exchange := func(c *oauth.Client) (*aplomb.Tokens, error) {
+		return c.TokenExchange(oauth.Exchange{Subject: aplomb.Static("subject-horse"), Actor: aplomb.Static("actor-horse")})
+	}
+	for name, flow := range map[string]func(*oauth.Client) (*aplomb.Tokens, error){
+		"client_secret": func(c *oauth.Client) (*aplomb.Tokens, error) { return c.ClientCredentials(), nil }, "assertion": jwtBearer,
+		"subject_token": exchange, "actor_token": exchange, "client_assertion": jwtBearer,
+	} {
+		secret, auths := odd, map[string]oauth.ClientAuth{"basic": oauth.SecretBasic(aplomb.Static(odd)), "post": oauth.SecretPost(aplomb.Static(odd))}
+		if name == "client_assertion" {
+			secret, auths = "key", map[string]oauth.ClientAuth{"key": oauth.PrivateKeyJWT(aplomb.JWT{Signer: p256()})}
+		}
+		for kind, auth := range auths {
+			for size, params := range map[string]url.Values{"small": nil, "large": large} {
+				bubble(t, name+", "+kind+", "+size, func(t *testing.T) {
+					a, n := rig(t)
+					shown := ""
+					a.steps = []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
+						shown = r.PostForm.Get(name)
+						refuse(400, "invalid_request", "no "+shown+" and no "+secret)(w, r)
+					}}
+					tokens, err := flow(newClient(t, n, oauth.Config{ClientID: "web", Auth: auth, Params: params}))
+					got := token(t, tokens, err)
+					assert.Contains(t, got, "400 invalid_request")
+					assert.NotContains(t, got, "horse")
+					assert.True(t, shown == "" || !strings.Contains(got, shown), got)
+				})
+			}
+		}
+	}
+}
+
+// A Client that New did not make says so, and does not panic.
+func TestClientThatNewDidNotMake(t *testing.T) {
+	t.Parallel()
+	for _, c := range []*oauth.Client{nil, {}} {
+		_, ofToken := c.ClientCredentials().Token(t.Context())
+		_, ofSession := c.Session(&memory{})
+		_, ofBearer := c.JWTBearer(aplomb.JWT{Signer: p256()})
+		_, ofExchange := c.TokenExchange(oauth.Exchange{Subject: aplomb.Static("x")})
+		ofLogin := c.Login(t.Context(), &memory{}, func(string) error { return nil })
+		ofDevice := c.LoginDevice(t.Context(), &memory{}, func(oauth.DevicePrompt) error { return nil })
+		for _, err := range []error{ofToken, ofSession, ofBearer, ofExchange, ofLogin, ofDevice} {
+			assert.Contains(t, fmt.Sprint(err), "make one with oauth.New")
+		}
+	}
+}
+
+// Whom the server could not tell from others is told before it is asked.
+func TestClientWithoutAName(t *testing.T) {
+	t.Parallel()
+	c, err := oauth.New(oauth.Config{TokenURL: tokenURL})
+	assert.NoError(t, err)
+	assert.Contains(t, token(t, c.ClientCredentials(), nil), "Config.ClientID is empty")
+	assert.Contains(t, fmt.Sprint(c.Login(t.Context(), &memory{}, func(string) error { return nil })), "Config.ClientID is empty")
+}
+
+// No key is printed with what holds it.
+func TestConfigPrintsNoKey(t *testing.T) {
+	t.Parallel()
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{0xA7}, ed25519.SeedSize))
+	dpop, err := oauth.NewDPoP(key)
+	assert.NoError(t, err)
+	cfg := oauth.Config{Auth: oauth.PrivateKeyJWT(aplomb.JWT{Signer: key}), DPoP: dpop}
+	for _, text := range []string{fmt.Sprintf("%v %+v", cfg, cfg), fmt.Sprintf("%v %#v", cfg.Auth, cfg.Auth)} {
+		assert.NotContains(t, text, "167 167")
+		assert.NotContains(t, text, "0xa7, 0xa7")
+	}
 }
 
 func TestInvalidConfig(t *testing.T) {
 	t.Parallel()
 	secret := oauth.SecretBasic(aplomb.Static("s"))
 	for want, cfg := range map[string]oauth.Config{
-		"TokenURL is empty":               {},
-		"TokenURL must be https":          {TokenURL: "http://auth.test/token"},
-		"TokenURL is no address":          {TokenURL: "https://user:pl4nted@auth.test/token"},
-		"AuthURL must be https":           {TokenURL: tokenURL, AuthURL: "http://auth.test/"},
-		"DeviceURL is no address":         {TokenURL: tokenURL, DeviceURL: "auth.test"},
-		"ClientID is empty":               {TokenURL: tokenURL, Auth: secret},
-		"has an empty scope":              {TokenURL: tokenURL, Scopes: []string{""}},
-		"grant_type is set by the flow":   {TokenURL: tokenURL, Params: url.Values{"grant_type": {"x"}}},
-		"the client's secret is nil":      {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretPost(nil)},
-		"give Key, or a Signer":           {TokenURL: tokenURL, ClientID: "x", Auth: oauth.PrivateKeyJWT(aplomb.JWT{})},
-		"the certificate function is nil": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(nil)},
+		"Config.TokenURL is empty: set it, or use Discover": {},
+		"TokenURL must be https":                            {TokenURL: "http://auth.test/token"},
+		"TokenURL is no address":                            {TokenURL: "https://user:pl4nted@auth.test/token"},
+		"AuthURL must be https":                             {TokenURL: tokenURL, AuthURL: "http://auth.test/"},
+		"DeviceURL is no address":                           {TokenURL: tokenURL, DeviceURL: "auth.test"},
+		"ClientID is empty":                                 {TokenURL: tokenURL, Auth: secret},
+		"has an empty scope":                                {TokenURL: tokenURL, Scopes: []string{""}},
+		"grant_type is set by the flow":                     {TokenURL: tokenURL, Params: url.Values{"grant_type": {"x"}}},
+		"redirect_uri is set by the flow":                   {TokenURL: tokenURL, Params: url.Values{"redirect_uri": {"x"}}},
+		"make it with NewDPoP":                              {TokenURL: tokenURL, DPoP: &oauth.DPoP{}},
+		"Transport is a nil *http.Transport":                {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(noCertificate), Transport: (*http.Transport)(nil)},
+		"the client's secret is nil":                        {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretPost(nil)},
+		"give Key, or a Signer":                             {TokenURL: tokenURL, ClientID: "x", Auth: oauth.PrivateKeyJWT(aplomb.JWT{})},
+		"the certificate function is nil":                   {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(nil)},
 		"which takes no certificate": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.MutualTLS(noCertificate),
-			Transport: aplomb.RoundTripFunc(nil)},
+			Transport: aplomb.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, nil })},
 		"is empty: set it": {TokenURL: tokenURL, ClientID: "x", Auth: oauth.SecretBasic(aplomb.Env("APLOMB_TEST_UNSET"))},
 	} {
 		_, err := oauth.New(cfg)

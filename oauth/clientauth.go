@@ -1,7 +1,7 @@
 package oauth
 
 import (
-	"context"
+	"cmp"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
@@ -54,7 +54,7 @@ func (s *clientSecret) Format(f fmt.State, _ rune) {
 }
 
 func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
-	if s.secret == nil {
+	if isNil(s.secret) {
 		return aplomb.Auth{}, errors.New("oauth: the client's secret is nil: use aplomb.Env, File, SecretFunc or Static")
 	}
 	return aplomb.Auth{Secret: s.secret, Attach: func(r *http.Request) error {
@@ -72,30 +72,6 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 	}}, nil
 }
 
-// shown is the secret that a token request carried, for the answers that refuse
-// it otherwise than by a 401.
-type shown struct {
-	source aplomb.SecretSource
-	secret aplomb.Secret
-}
-
-// shownKey is where a token request has a *shown.
-type shownKey struct{}
-
-// reveal reads a secret for r, and notes it.
-func reveal(r *http.Request, source aplomb.SecretSource) (string, error) {
-	raw, err := aplomb.Reveal(source)(r.Context())
-	if s, ok := r.Context().Value(shownKey{}).(*shown); ok && err == nil {
-		*s = shown{source, aplomb.NewSecret(string(raw))}
-	}
-	return string(raw), err
-}
-
-// refused tells the source, and reports whether it has another secret.
-func (s *shown) refused(ctx context.Context) bool {
-	return s.source != nil && aplomb.Refuse(ctx, s.source, s.secret)
-}
-
 // PrivateKeyJWT sends an assertion that j signs (RFC 7523, section 2.2; OpenID
 // Connect's private_key_jwt, and client_secret_jwt with an HS256 key): a fresh one
 // for each attempt, since a server takes each but once. Issuer and Subject are
@@ -106,12 +82,17 @@ type assertion struct{ jwt aplomb.JWT }
 
 func (a *assertion) inForm() bool { return true }
 
+// Format prints, for every verb, no more than what it is.
+func (a *assertion) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "oauth.ClientAuth([redacted])")
+}
+
 func (a *assertion) transport(given http.RoundTripper) (http.RoundTripper, error) { return given, nil }
 
 func (a *assertion) auth(c *Client) (aplomb.Auth, error) {
 	j := a.jwt
-	j.Issuer, j.Subject = orElse(j.Issuer, c.cfg.ClientID), orElse(j.Subject, c.cfg.ClientID)
-	j.Audience = orElse(j.Audience, c.audience())
+	j.Issuer, j.Subject = cmp.Or(j.Issuer, c.cfg.ClientID), cmp.Or(j.Subject, c.cfg.ClientID)
+	j.Audience = cmp.Or(j.Audience, c.audience())
 	if err := j.Check(); err != nil {
 		return aplomb.Auth{}, fmt.Errorf("oauth: PrivateKeyJWT: %w", err)
 	}
@@ -128,18 +109,12 @@ func (a *assertion) auth(c *Client) (aplomb.Auth, error) {
 		if err != nil {
 			return err
 		}
+		show(r, signed)
 		return amend(r, url.Values{
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 			"client_assertion":      {signed},
 		})
 	}}, nil
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 // audience is who assertions are for (RFC 7523, section 3).

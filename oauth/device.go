@@ -9,10 +9,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/oauth2"
-
-	"github.com/aplomb-go/aplomb"
 )
 
 // DevicePrompt is what the user has to do: open VerificationURI on any device and
@@ -31,13 +30,17 @@ type DevicePrompt struct {
 // server is asked, at its own pace, until the user has done it, refused it, or
 // let the code expire.
 func (c *Client) LoginDevice(ctx context.Context, store TokenStore, show func(DevicePrompt) error) error {
+	if err := c.named(); err != nil {
+		return err
+	}
 	switch {
 	case c.cfg.DeviceURL == "":
-		return errors.New("oauth: LoginDevice: Config.DeviceURL is empty")
-	case store == nil:
-		return errNoStore
+		return errors.New("oauth: Config.DeviceURL is empty: set it, or use Discover")
 	case show == nil:
 		return errors.New("oauth: LoginDevice: show is nil: the user has to see the code")
+	}
+	if err := usable(ctx, store); err != nil {
+		return err
 	}
 	device, err := c.device(ctx)
 	if err != nil {
@@ -64,6 +67,7 @@ func (c *Client) device(ctx context.Context) (oauth2.DeviceAuthResponse, error) 
 	if len(c.cfg.Scopes) > 0 {
 		form.Set("scope", strings.Join(c.cfg.Scopes, " "))
 	}
+	ctx = context.WithValue(ctx, shownKey{}, &shown{})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cfg.DeviceURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return oauth2.DeviceAuthResponse{}, errors.New("oauth: LoginDevice: Config.DeviceURL is no address")
@@ -76,13 +80,36 @@ func (c *Client) device(ctx context.Context) (oauth2.DeviceAuthResponse, error) 
 	case device.DeviceCode == "" || device.UserCode == "" || device.VerificationURI == "":
 		return device, errors.New("oauth: LoginDevice: the answer has no device_code, user_code or verification_uri")
 	}
-	return device, nil
+	return device, presentable(device)
+}
+
+// presentable reports what must not reach the user's browser or terminal.
+func presentable(device oauth2.DeviceAuthResponse) error {
+	for _, address := range []string{device.VerificationURI, device.VerificationURIComplete} {
+		u, err := url.Parse(address)
+		switch {
+		case address == "": // the complete one
+		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || !printable(address):
+			return errors.New("oauth: LoginDevice: the answer's verification_uri is no address of a web page")
+		}
+	}
+	if !printable(device.UserCode) {
+		return errors.New("oauth: LoginDevice: the answer's user_code has characters that cannot be printed")
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 const (
 	// RFC 8628, sections 3.2 and 3.5.
 	devicePoll     = 5 * time.Second
 	deviceSlowDown = 5 * time.Second
+	// deviceMaxPoll, in seconds, is the longest interval: a code lives for some
+	// minutes.
+	deviceMaxPoll = 60
 	// deviceLife is how long a code lives of which the server does not say.
 	deviceLife = 15 * time.Minute
 )
@@ -93,9 +120,9 @@ func (c *Client) poll(ctx context.Context, device oauth2.DeviceAuthResponse) (gr
 	if until.IsZero() {
 		until = time.Now().Add(deviceLife)
 	}
-	interval := max(time.Duration(device.Interval)*time.Second, 0)
-	if interval == 0 {
-		interval = devicePoll
+	interval := devicePoll
+	if device.Interval > 0 {
+		interval = time.Duration(min(device.Interval, deviceMaxPoll)) * time.Second
 	}
 	for {
 		if time.Now().Add(interval).After(until) {
@@ -124,13 +151,4 @@ func (c *Client) poll(ctx context.Context, device oauth2.DeviceAuthResponse) (gr
 			return grant{}, err
 		}
 	}
-}
-
-// passing reports a failure that says nothing of the login.
-func passing(err error) bool {
-	if refusal, ok := errors.AsType[*Error](err); ok {
-		return refusal.Temporary()
-	}
-	_, ok := errors.AsType[*aplomb.CallError](err)
-	return ok
 }

@@ -34,6 +34,13 @@ func TestLoginDevice(t *testing.T) {
 	}{
 		"at the usual pace":      {[]http.HandlerFunc{deviceCode(nil), pending, pending}, 15 * time.Second, ""},
 		"at the server's pace":   {[]http.HandlerFunc{deviceCode(map[string]any{"interval": 2}), pending}, 4 * time.Second, ""},
+		"at a sane pace":         {[]http.HandlerFunc{deviceCode(map[string]any{"interval": 18446744074}), pending}, 2 * time.Minute, ""},
+		"at a pace of text":      {[]http.HandlerFunc{deviceCode(map[string]any{"interval": "2", "expires_in": "1800"}), pending}, 4 * time.Second, ""},
+		"at no pace":             {[]http.HandlerFunc{deviceCode(map[string]any{"interval": -1})}, 5 * time.Second, ""},
+		"to a file":              {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri": "file:///etc/passwd"})}, 0, "no address of a web page"},
+		"to a script":            {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri_complete": "javascript:alert(1)"})}, 0, "no address of a web page"},
+		"backwards":              {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri": "https://auth.test/\u202e"})}, 0, "no address of a web page"},
+		"to the terminal":        {[]http.HandlerFunc{deviceCode(map[string]any{"user_code": "U\x1b]0;owned\x07"})}, 0, "cannot be printed"},
 		"slower":                 {[]http.HandlerFunc{deviceCode(nil), slower, pending}, 25 * time.Second, ""},
 		"while the server fails": {[]http.HandlerFunc{deviceCode(nil), refuse(500, "", ""), pending}, 25 * time.Second, ""},
 		"refused":                {[]http.HandlerFunc{deviceCode(nil), refuse(400, "access_denied", "no")}, 5 * time.Second, `400 access_denied "no"`},
@@ -91,6 +98,13 @@ func TestLoginDeviceStops(t *testing.T) {
 		no := errors.New("no screen")
 		assert.ErrorIs(t, c.LoginDevice(t.Context(), &memory{}, func(oauth.DevicePrompt) error { return no }), no)
 		equal(t, a.requests(), 1)
+	})
+	bubble(t, "before it begins, where nothing can be saved", func(t *testing.T) {
+		a, n := rig(t)
+		full := &memory{fail: errors.New("disk full")}
+		c := newClient(t, n, oauth.Config{ClientID: "tv", DeviceURL: "https://auth.test/device"})
+		assert.ErrorIs(t, c.LoginDevice(t.Context(), full, func(oauth.DevicePrompt) error { return nil }), full.fail)
+		equal(t, a.requests(), 0)
 	})
 	bubble(t, "a confidential client proves itself there too", func(t *testing.T) {
 		a, n := rig(t)

@@ -14,7 +14,8 @@ import (
 // Discover returns a Config with the endpoints that issuer publishes, by RFC 8414
 // or else OpenID Connect Discovery 1.0. ClientID, Auth and Scopes are left to the
 // caller. opts are of the client that asks. No redirect is followed, and metadata
-// that name another issuer are refused (RFC 8414, section 3.3).
+// that name another issuer (RFC 8414, section 3.3) or endpoints less safe than it
+// are refused.
 func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config, error) {
 	u, err := endpoint("Discover: the issuer", issuer)
 	if err != nil {
@@ -33,8 +34,11 @@ func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config
 		case err != nil:
 			failures = append(failures, err)
 		case meta.Issuer != issuer:
-			return Config{}, fmt.Errorf("oauth: Discover: the metadata of %s name another issuer: write it as the server does", u.Host)
+			return Config{}, fmt.Errorf("oauth: Discover: the metadata of %s name another issuer: write it as the server does, %q", u.Host, shorten(meta.Issuer))
 		default:
+			if err := meta.check(u.Scheme); err != nil {
+				return Config{}, err
+			}
 			return Config{Issuer: meta.Issuer, TokenURL: meta.Token, AuthURL: meta.Auth, DeviceURL: meta.Device}, nil
 		}
 	}
@@ -47,6 +51,23 @@ type metadata struct {
 	Token  string `json:"token_endpoint"`
 	Auth   string `json:"authorization_endpoint"`
 	Device string `json:"device_authorization_endpoint"`
+}
+
+// check has no endpoint of a server that is asked over https be asked over http.
+func (m metadata) check(scheme string) error {
+	for name, address := range map[string]string{"token_endpoint": m.Token, "authorization_endpoint": m.Auth, "device_authorization_endpoint": m.Device} {
+		if address == "" {
+			continue
+		}
+		u, err := endpoint("Discover: the metadata's "+name, address)
+		switch {
+		case err != nil:
+			return err
+		case u.Scheme == "http" && scheme != "http":
+			return fmt.Errorf("oauth: Discover: the metadata's %s must be https, as the issuer is", name)
+		}
+	}
+	return nil
 }
 
 func metadataAt(ctx context.Context, c *aplomb.Client, address string) (metadata, error) {

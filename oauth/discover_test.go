@@ -18,6 +18,9 @@ func TestDiscover(t *testing.T) {
 			answer(w, map[string]string{"issuer": issuer, "token_endpoint": "https://auth.test/t", "authorization_endpoint": "https://auth.test/a", "device_authorization_endpoint": "https://auth.test/d"})
 		}
 	}
+	overHTTP := func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, map[string]string{"issuer": "https://auth.test", "token_endpoint": "http://127.0.0.1/t"})
+	}
 	for name, tt := range map[string]struct {
 		issuer, path string
 		answer       http.HandlerFunc
@@ -26,7 +29,8 @@ func TestDiscover(t *testing.T) {
 		"RFC 8414":           {"https://auth.test", "/.well-known/oauth-authorization-server", metadata("https://auth.test"), ""},
 		"RFC 8414, a tenant": {"https://auth.test/t1", "/.well-known/oauth-authorization-server/t1", metadata("https://auth.test/t1"), ""},
 		"OpenID Connect":     {"https://auth.test/t1/", "/t1/.well-known/openid-configuration", metadata("https://auth.test/t1/"), ""},
-		"another issuer":     {"https://auth.test", "/.well-known/oauth-authorization-server", metadata("https://evil.test"), "name another issuer"},
+		"another issuer":     {"https://auth.test", "/.well-known/oauth-authorization-server", metadata("https://evil.test"), `name another issuer: write it as the server does, "https://evil.test"`},
+		"endpoint over http": {"https://auth.test", "/.well-known/oauth-authorization-server", overHTTP, "token_endpoint must be https, as the issuer is"},
 		"redirected": {"https://auth.test", "/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://evil.test/", http.StatusFound)
 		}, "answered 302"},

@@ -45,6 +45,9 @@ func NewDPoP(key crypto.Signer) (*DPoP, error) {
 		}
 		key = made
 	}
+	if k, ok := key.(ed25519.PrivateKey); isNil(key) || ok && len(k) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("oauth: NewDPoP: the %T is empty: for a key that is made here give nil", key)
+	}
 	jwk, err := publicJWK(key.Public())
 	if err != nil {
 		return nil, err
@@ -68,11 +71,16 @@ func (d *DPoP) Thumbprint() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+var errEmptyKey = errors.New("oauth: NewDPoP: the key is empty")
+
 // publicJWK has the required members of a public key (RFC 7638, section 3.2).
 func publicJWK(key crypto.PublicKey) (map[string]string, error) {
 	b64 := base64.RawURLEncoding.EncodeToString
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
+		if k == nil || k.Curve == nil {
+			return nil, errEmptyKey
+		}
 		point, err := k.Bytes()
 		if err != nil {
 			return nil, fmt.Errorf("oauth: NewDPoP: %w", err)
@@ -82,6 +90,9 @@ func publicJWK(key crypto.PublicKey) (map[string]string, error) {
 	case ed25519.PublicKey:
 		return map[string]string{"kty": "OKP", "crv": "Ed25519", "x": b64(k)}, nil
 	case *rsa.PublicKey:
+		if k == nil || k.N == nil {
+			return nil, errEmptyKey
+		}
 		return map[string]string{"kty": "RSA", "n": b64(k.N.Bytes()), "e": b64(big.NewInt(int64(k.E)).Bytes())}, nil
 	}
 	return nil, errors.New("oauth: NewDPoP: the key is of another kind than ECDSA, Ed25519 and RSA")
@@ -109,11 +120,24 @@ func (d *DPoP) prove(r *http.Request, token aplomb.Token) error {
 }
 
 // answered learns a nonce, and asks for another try where the lack of it was
-// the reason (RFC 9449, section 9).
+// the reason (RFC 9449, section 9). What counts is the nonce that this request
+// carried: another's answer may have brought the new one already.
 func (d *DPoP) answered(resp *http.Response) bool {
-	fresh := d.learn(resp)
-	return fresh && resp.StatusCode == http.StatusUnauthorized &&
+	nonce := d.learn(resp)
+	return nonce != "" && resp.StatusCode == http.StatusUnauthorized && nonce != nonceOf(resp.Request) &&
 		strings.Contains(strings.Join(resp.Header.Values("WWW-Authenticate"), ","), "use_dpop_nonce")
+}
+
+// nonceOf is the nonce in the proof that r carries.
+func nonceOf(r *http.Request) string {
+	var claims struct {
+		Nonce string `json:"nonce"`
+	}
+	if parts := strings.Split(r.Header.Get("DPoP"), "."); len(parts) == 3 {
+		raw, _ := base64.RawURLEncoding.DecodeString(parts[1]) // it is our own
+		_ = json.Unmarshal(raw, &claims)
+	}
+	return claims.Nonce
 }
 
 // add puts a proof on r (RFC 9449, section 4.2).
@@ -152,19 +176,17 @@ const (
 	maxServers = 256 // whose nonces are kept
 )
 
-// learn keeps the server's latest nonce, and reports whether it is another.
-func (d *DPoP) learn(resp *http.Response) bool {
+// learn keeps and returns the server's latest nonce.
+func (d *DPoP) learn(resp *http.Response) string {
 	nonce := resp.Header.Get("DPoP-Nonce")
 	if nonce == "" || len(nonce) > maxNonce {
-		return false
+		return ""
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	of := resp.Request.URL.Scheme + "://" + resp.Request.URL.Host
 	if len(d.nonces) >= maxServers {
 		clear(d.nonces)
 	}
-	fresh := d.nonces[of] != nonce
-	d.nonces[of] = nonce
-	return fresh
+	d.nonces[resp.Request.URL.Scheme+"://"+resp.Request.URL.Host] = nonce
+	return nonce
 }

@@ -17,7 +17,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -170,4 +172,54 @@ func TestDPoPLimits(t *testing.T) {
 		_, err = aplomb.Get[struct{}](context.Background(), c, "/")
 		assert.NoError(t, err)
 	})
+}
+
+// Requests that go out together learn of a new nonce together: it ends no token.
+func TestDPoPNonceForMany(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		d, err := oauth.NewDPoP(p256())
+		assert.NoError(t, err)
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, map[string]any{"access_token": "at", "token_type": "DPoP", "expires_in": 3600})
+		}}
+		n.Serve("https://api.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			now := time.Now().Format("15:04") // a nonce is good for a minute
+			pause(10 * time.Millisecond)
+			w.Header().Set("DPoP-Nonce", now)
+			if claims, _ := proofOf(t, r.Header, "at"); claims["nonce"] != now {
+				w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
+				w.WriteHeader(401)
+				return
+			}
+			answer(w, map[string]string{})
+		}))
+		transport := n.Transport()
+		defer transport.CloseIdleConnections()
+		c, err := aplomb.New("https://api.test", aplomb.Transport(transport), newClient(t, n, oauth.Config{ClientID: "web", DPoP: d}).ClientCredentials())
+		assert.NoError(t, err)
+		for range 3 {
+			var all sync.WaitGroup
+			for range 3 {
+				all.Go(func() {
+					_, err := aplomb.Get[struct{}](context.Background(), c, "/x")
+					assert.NoError(t, err)
+				})
+			}
+			all.Wait()
+			pause(time.Minute)
+		}
+		equal(t, a.requests(), 1)
+	})
+}
+
+func TestNewDPoPOfAnEmptyKey(t *testing.T) {
+	t.Parallel()
+	for _, key := range []crypto.Signer{
+		(*rsa.PrivateKey)(nil), (*ecdsa.PrivateKey)(nil), ed25519.PrivateKey(nil), ed25519.PrivateKey("short"), &rsa.PrivateKey{}, &ecdsa.PrivateKey{},
+	} {
+		_, err := oauth.NewDPoP(key)
+		assert.Contains(t, fmt.Sprint(err), "empty")
+	}
 }

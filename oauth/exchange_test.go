@@ -22,7 +22,7 @@ func TestTokenExchange(t *testing.T) {
 	bubble(t, "RFC 8693, section 2.3", func(t *testing.T) {
 		a, n := rig(t)
 		a.steps = []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, map[string]any{"access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjllciJ9", "issued_token_type": oauth.AccessToken, "token_type": "Bearer", "expires_in": 60})
+			answer(w, map[string]any{"access_token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IjllciJ9", "issued_token_type": oauth.TypeAccessToken, "token_type": "Bearer", "expires_in": 60})
 		}}
 		c := newClient(t, n, oauth.Config{ClientID: "rs08", Auth: oauth.SecretBasic(aplomb.Static("long-secure-random-secret"))})
 		tokens, err := c.TokenExchange(oauth.Exchange{Subject: aplomb.Static("accVkjcJyb4BWCxGsndESCJQbdFMogUC5PbRDqceLTC"), Resource: "https://backend.example.com/api"})
@@ -36,12 +36,12 @@ func TestTokenExchange(t *testing.T) {
 	bubble(t, "everything", func(t *testing.T) {
 		a, n := rig(t)
 		a.steps = []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": oauth.JWTToken})
+			answer(w, map[string]any{"access_token": "x", "token_type": "N_A", "issued_token_type": oauth.TypeJWT})
 		}}
 		c := newClient(t, n, oauth.Config{ClientID: "c", Scopes: []string{"the client's"}})
 		tokens, err := c.TokenExchange(oauth.Exchange{
-			Subject: aplomb.Static("subj"), SubjectType: oauth.IDToken, Actor: aplomb.Static("act0r"), ActorType: oauth.JWTToken,
-			Audience: "backend", RequestedType: oauth.JWTToken, Scopes: []string{"r", "w"},
+			Subject: aplomb.Static("subj"), SubjectType: oauth.TypeIDToken, Actor: aplomb.Static("act0r"), ActorType: oauth.TypeJWT,
+			Audience: "backend", RequestedType: oauth.TypeJWT, Scopes: []string{"r", "w"},
 		})
 		assert.NoError(t, err)
 		got, err := tokens.Token(context.Background())
@@ -49,14 +49,16 @@ func TestTokenExchange(t *testing.T) {
 		equal(t, got.Type, "")
 		equal(t, a.form(0), url.Values{
 			"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "client_id": {"c"}, "audience": {"backend"}, "scope": {"r w"},
-			"subject_token": {"subj"}, "subject_token_type": {oauth.IDToken}, "actor_token": {"act0r"}, "actor_token_type": {oauth.JWTToken},
-			"requested_token_type": {oauth.JWTToken},
+			"subject_token": {"subj"}, "subject_token_type": {oauth.TypeIDToken}, "actor_token": {"act0r"}, "actor_token_type": {oauth.TypeJWT},
+			"requested_token_type": {oauth.TypeJWT},
 		})
 	})
 	bubble(t, "without a subject", func(t *testing.T) {
 		a, n := rig(t)
 		c := newClient(t, n, oauth.Config{ClientID: "c"})
 		_, err := c.TokenExchange(oauth.Exchange{})
+		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
+		_, err = c.TokenExchange(oauth.Exchange{Subject: (*aplomb.Tokens)(nil)})
 		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
 		none := aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("no such file") })
 		tokens, err := c.TokenExchange(oauth.Exchange{Subject: none})

@@ -36,7 +36,7 @@ func fetch[T any](client *http.Client, req *http.Request) (v T, err error) {
 			Description string `json:"error_description"`
 		}
 		_ = json.Unmarshal(raw, &refusal) // else there is the status
-		return v, newError(req.URL.Host, &answer, refusal.Code, refusal.Description)
+		return v, newError(req.URL.Host, &answer, refusal.Code, refusal.Description, shownBy(req).all()...)
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
 		return v, fmt.Errorf("oauth: the answer of %s is no JSON of the kind that was asked for", req.URL.Host)

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,10 @@ type GitHubApp struct {
 
 // Tokens are the installation's.
 func (g GitHubApp) Tokens() (*aplomb.Tokens, error) {
-	base := orElse(g.BaseURL, "https://api.github.com")
+	base := cmp.Or(g.BaseURL, "https://api.github.com")
 	switch {
 	case g.AppID == "":
-		return nil, errors.New("oauth: GitHubApp.AppID is empty")
+		return nil, errors.New("oauth: GitHubApp.AppID is empty: it stands in the app's settings")
 	case g.Installation <= 0:
 		return nil, errors.New("oauth: GitHubApp.Installation is empty: its number stands in the address of the installation's settings")
 	}

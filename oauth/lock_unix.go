@@ -30,13 +30,3 @@ func tryLock(path string) (unlock func(), err error) {
 	}
 	return func() { _ = f.Close() }, nil
 }
-
-// syncDir makes a rename in dir last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the same
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
-}

@@ -22,6 +22,3 @@ func tryLock(path string) (unlock func(), err error) {
 	}
 	return func() { _ = syscall.CloseHandle(h) }, nil
 }
-
-// syncDir is for other systems: here a rename lasts by itself.
-func syncDir(string) error { return nil }

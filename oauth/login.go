@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -23,13 +24,17 @@ import (
 //
 // It suits a command-line tool. One without a browser uses [Client.LoginDevice].
 func (c *Client) Login(ctx context.Context, store TokenStore, open func(address string) error) error {
+	if err := c.named(); err != nil {
+		return err
+	}
 	switch {
 	case c.cfg.AuthURL == "":
-		return errors.New("oauth: Login: Config.AuthURL is empty")
-	case store == nil:
-		return errNoStore
+		return errors.New("oauth: Config.AuthURL is empty: set it, or use Discover")
 	case open == nil:
 		return errors.New("oauth: Login: open is nil: print the address, or start a browser")
+	}
+	if err := usable(ctx, store); err != nil {
+		return err
 	}
 	var listen net.ListenConfig
 	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
@@ -83,15 +88,25 @@ func newLogin(c *Client, redirect string) *login {
 // address is where the user logs in.
 func (l *login) address() string {
 	cfg := l.client.cfg
+	u := l.authURL()
+	query := u.Query()
+	maps.Copy(query, cfg.Params)
+	u.RawQuery = query.Encode()
 	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(l.verifier)}
-	for name := range cfg.Params {
-		opts = append(opts, oauth2.SetAuthURLParam(name, cfg.Params.Get(name)))
-	}
 	if cfg.DPoP != nil {
 		opts = append(opts, oauth2.SetAuthURLParam("dpop_jkt", cfg.DPoP.Thumbprint())) // RFC 9449, section 10
 	}
-	conf := oauth2.Config{ClientID: cfg.ClientID, RedirectURL: l.redirect, Scopes: cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: cfg.AuthURL}}
+	conf := oauth2.Config{ClientID: cfg.ClientID, RedirectURL: l.redirect, Scopes: cfg.Scopes, Endpoint: oauth2.Endpoint{AuthURL: u.String()}}
 	return conf.AuthCodeURL(l.state, opts...)
+}
+
+// authURL is Config.AuthURL, which New has parsed.
+func (l *login) authURL() *url.URL {
+	u, err := url.Parse(l.client.cfg.AuthURL)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
 }
 
 // ServeHTTP takes the browser's return. Anybody on this machine may call it:
@@ -123,7 +138,7 @@ func (l *login) read(q url.Values) callback {
 	case issuer != "" && q.Has("iss") && q.Get("iss") != issuer: // RFC 9207: another server's answer
 		return callback{err: errors.New("oauth: Login: the answer is of another authorization server than Config.Issuer")}
 	case q.Get("error") != "":
-		return callback{err: newError(l.client.token.Host, &aplomb.Response{StatusCode: http.StatusFound}, q.Get("error"), q.Get("error_description"))}
+		return callback{err: newError(l.authURL().Host, &aplomb.Response{}, q.Get("error"), q.Get("error_description"))}
 	case q.Get("code") == "":
 		return callback{err: errors.New("oauth: Login: the answer has no code")}
 	}

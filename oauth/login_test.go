@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -28,8 +29,10 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 		*asked = u.Query()
 		answer := url.Values{"code": {"the-code"}, "state": {asked.Get("state")}}
 		change(answer)
-		go func() {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
+		var reading sync.WaitGroup
+		t.Cleanup(reading.Wait) // it is read to its end, when the test's context has ended
+		reading.Go(func() {
+			req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
 			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 			resp, err := client.Do(req)
 			if assert.NoError(t, err) {
@@ -38,7 +41,7 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 				equal(t, resp.StatusCode, want)
 				assert.NotContains(t, string(page), "the-code")
 			}
-		}()
+		})
 		return nil
 	}
 }
@@ -56,14 +59,16 @@ func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
 func TestLogin(t *testing.T) {
 	t.Parallel()
 	a := &authority{life: 3600e9}
-	c := onLoopback(t, a, oauth.Config{Scopes: []string{"openid", "offline_access"}, Params: url.Values{"audience": {"api"}}})
+	c := onLoopback(t, a, oauth.Config{Scopes: []string{"openid", "offline_access"}, Params: url.Values{"audience": {"api"}, "resource": {"r1", "r2"}}})
 	var asked url.Values
 	store := &memory{}
 	assert.NoError(t, c.Login(t.Context(), store, browser(t, &asked, func(url.Values) {}, 200)))
 	equal(t, []string{asked.Get("response_type"), asked.Get("client_id"), asked.Get("scope"), asked.Get("tenant"), asked.Get("audience"), asked.Get("code_challenge_method")},
 		[]string{"code", "cli", "openid offline_access", "1", "api", "S256"})
 	assert.True(t, strings.HasPrefix(asked.Get("redirect_uri"), "http://127.0.0.1:") && strings.HasSuffix(asked.Get("redirect_uri"), "/callback"), asked)
+	equal(t, asked["resource"], []string{"r1", "r2"})
 	form := a.form(0)
+	equal(t, form["resource"], []string{"r1", "r2"})
 	challenge := sha256.Sum256([]byte(form.Get("code_verifier")))
 	equal(t, base64.RawURLEncoding.EncodeToString(challenge[:]), asked.Get("code_challenge"))
 	equal(t, []string{form.Get("grant_type"), form.Get("code"), form.Get("redirect_uri"), form.Get("client_id")},
@@ -84,7 +89,7 @@ func TestLoginRefused(t *testing.T) {
 			v.Set("error", "access_denied")
 			v.Set("error_description", "the user said no")
 		},
-			`answered 302 access_denied "the user said no"`},
+			`refused: access_denied "the user said no"`},
 		"no code":      {func(v url.Values) { v.Del("code") }, "the answer has no code"},
 		"other issuer": {func(v url.Values) { v.Set("iss", "https://evil.test") }, "another authorization server than Config.Issuer"},
 	} {
@@ -132,9 +137,11 @@ func TestLoginNeeds(t *testing.T) {
 	c := onLoopback(t, &authority{}, oauth.Config{})
 	no := errors.New("no browser")
 	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
+	full := &memory{fail: errors.New("disk full")}
+	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { t.Error("asked"); return nil }), full.fail)
 	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
 	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
-	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL})
+	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL, ClientID: "cli"})
 	assert.NoError(t, err)
 	assert.Contains(t, bare.Login(t.Context(), &memory{}, func(string) error { return nil }).Error(), "AuthURL is empty")
 	assert.Contains(t, bare.LoginDevice(t.Context(), &memory{}, func(oauth.DevicePrompt) error { return nil }).Error(), "DeviceURL is empty")

@@ -49,11 +49,11 @@ func (j task) run() error {
 	if err != nil {
 		return err
 	}
-	tokens, err := authz.Session(oauth.FileStore(j.File))
-	if err != nil {
-		return err
-	}
-	for range j.Refreshes {
+	for range j.Refreshes { // a Session of its own each: Tokens make haste slowly where tokens die at once
+		tokens, err := authz.Session(oauth.FileStore(j.File))
+		if err != nil {
+			return err
+		}
 		token, err := tokens.Token(context.Background())
 		if err != nil {
 			return err

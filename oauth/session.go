@@ -12,7 +12,7 @@ import (
 
 // ErrLoginRequired means that there is no login, or that the authorization server
 // has ended it: the user has to log in again.
-var ErrLoginRequired = errors.New("oauth: log in again")
+var ErrLoginRequired = errors.New("oauth: log in again, by Login or LoginDevice")
 
 // Session are the tokens of a login that [Client.Login], [Client.LoginDevice] or
 // [Client.Adopt] has saved in store (RFC 6749, section 6). A process finds there
@@ -24,11 +24,12 @@ func (c *Client) Session(store TokenStore) (*aplomb.Tokens, error) {
 	if store == nil {
 		return nil, errNoStore
 	}
+	if err := c.made(); err != nil {
+		return nil, err
+	}
 	s := &session{client: c, store: store}
 	return c.tokens(s.fetch), nil
 }
-
-var errNoStore = errors.New("oauth: the TokenStore is nil: use FileStore, or one of your own")
 
 // Adopt saves a refresh token that was got elsewhere, such as from a provider's
 // console, as a login.
@@ -52,7 +53,7 @@ type session struct {
 	client *Client
 	store  TokenStore
 	// unsaved is a grant that the store failed to take, and for which refresh
-	// token it was got: that one is used up, and this one is all there is.
+	// token it was got: that one may be used up, and this one is all there is.
 	unsaved *grant
 	usedUp  string
 }
@@ -61,34 +62,40 @@ type session struct {
 func (s *session) fetch(ctx context.Context, last aplomb.Token) (aplomb.Token, error) {
 	var got grant
 	var failure error
-	err := s.store.Update(ctx, func(saved []byte) ([]byte, error) {
-		login, err := decode(saved)
+	var rotated bool
+	err := s.store.Update(ctx, func(raw []byte) ([]byte, error) {
+		saved, err := decode(raw)
 		if err != nil {
 			return nil, err
 		}
-		if got, failure = s.next(ctx, login, last.Value.Reveal()); failure != nil && got.Ended == "" {
-			return saved, nil
+		got, failure = s.next(ctx, saved, last.Value.Reveal())
+		if failure != nil && got.Ended == "" {
+			return raw, nil
 		}
+		rotated = got.Refresh != saved.Refresh
 		return got.encode()
 	})
+	if err == nil && (failure == nil || got.Ended != "") {
+		s.unsaved = nil
+	}
 	switch {
 	case failure != nil:
 		return aplomb.Token{}, failure
-	case err != nil:
+	case err != nil && (rotated || got.Access == ""): // a token whose refresh token is saved is of no loss
 		return aplomb.Token{}, err
 	}
-	s.unsaved = nil
 	return got.token(), nil
 }
 
 // next is the login to save and go on with.
-func (s *session) next(ctx context.Context, login grant, last string) (grant, error) {
-	if s.unsaved != nil && login.Refresh == s.usedUp {
-		return *s.unsaved, nil
+func (s *session) next(ctx context.Context, saved grant, last string) (grant, error) {
+	login := saved
+	if s.unsaved != nil && saved.Refresh == s.usedUp {
+		login = *s.unsaved
 	}
 	got, err := s.renew(ctx, login, last)
-	if err == nil && got.Refresh != login.Refresh {
-		s.unsaved, s.usedUp = &got, login.Refresh
+	if (err == nil || got.Ended != "") && got != saved {
+		s.unsaved, s.usedUp = &got, saved.Refresh
 	}
 	return got, err
 }
@@ -111,9 +118,6 @@ func (s *session) renew(ctx context.Context, g grant, last string) (grant, error
 	}
 	if err != nil {
 		return grant{}, err
-	}
-	if next.ID == "" {
-		next.ID = g.ID
 	}
 	return next, nil
 }

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,8 +40,10 @@ func (m *memory) Update(ctx context.Context, change func([]byte) ([]byte, error)
 	if m.fail != nil {
 		return m.fail
 	}
-	m.saved = next
-	m.saves++
+	if !bytes.Equal(m.saved, next) {
+		m.saved = next
+		m.saves++
+	}
 	return nil
 }
 
@@ -102,6 +105,54 @@ func TestSessionWithAStoreThatFails(t *testing.T) {
 	})
 }
 
+// What could not be saved is judged like what is: it is used while it lives, and
+// its refresh token after that.
+func TestSessionUnsavedForLong(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := login(t, c, a)
+		tokens, err := c.Session(store)
+		store.fail = errors.New("disk full")
+		equal(t, token(t, tokens, err), "error: disk full")
+		pause(2 * a.life)
+		store.fail = nil
+		equal(t, token(t, tokens, nil), "access-2")
+		equal(t, [2]int{a.requests(), a.reused}, [2]int{2, 0})
+	})
+}
+
+// Where the refresh token stays the same, a store that cannot save loses nothing:
+// the token is used, and replaced when it is refused.
+func TestSessionUnsavedWithoutRotation(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		for i := range 3 {
+			a.steps = append(a.steps, func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, map[string]any{"access_token": fmt.Sprint("same-", i), "token_type": "Bearer", "expires_in": 3600})
+			})
+		}
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := login(t, c, a)
+		tokens, err := c.Session(store)
+		equal(t, token(t, tokens, err), "same-0")
+		store.fail = errors.New("disk full")
+		for _, want := range []string{"same-1", "same-2"} {
+			last, err := tokens.Token(t.Context())
+			if want == "same-2" {
+				last.Value = aplomb.NewSecret("same-1")
+			}
+			assert.NoError(t, err)
+			got, err := tokens.Fetch(t.Context(), last) // as after a 401
+			assert.NoError(t, err)
+			equal(t, got.Value.Reveal(), want)
+		}
+		equal(t, a.form(2).Get("refresh_token"), "refresh-0")
+	})
+}
+
 // Processes that share a login: one asks, the other finds.
 func TestSessionOfTwoProcesses(t *testing.T) {
 	t.Parallel()
@@ -137,7 +188,7 @@ func TestSessionEnded(t *testing.T) {
 			for range 2 {
 				_, err = tokens.Token(context.Background())
 				assert.ErrorIs(t, err, oauth.ErrLoginRequired)
-				assert.Contains(t, err.Error(), `oauth: log in again: oauth: auth.test answered 400 invalid_grant "the refresh token was used before"`)
+				assert.Contains(t, err.Error(), `oauth: log in again, by Login or LoginDevice: oauth: auth.test answered 400 invalid_grant "the refresh token was used before"`)
 				time.Sleep(time.Minute)
 			}
 		}
@@ -194,7 +245,7 @@ func TestSessionWithout(t *testing.T) {
 		_, n := rig(t)
 		c := newClient(t, n, oauth.Config{ClientID: "web"})
 		tokens, err := c.Session(&memory{})
-		assert.Contains(t, token(t, tokens, err), "log in again: there is no refresh token")
+		assert.Contains(t, token(t, tokens, err), "LoginDevice: there is no refresh token")
 		tokens, err = c.Session(&memory{saved: []byte("{")})
 		assert.Contains(t, token(t, tokens, err), "is no login")
 		_, err = c.Session(nil)

@@ -3,9 +3,9 @@ package oauth
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,46 +22,92 @@ type TokenStore interface {
 	// returned and leaves what was saved. From before it reads until it has
 	// written no other Update of the same store runs, in this process or another.
 	// The bytes hold secrets: keep them from others, and out of logs.
+	//
+	// change may spend a refresh token to get the next: a store that can find out
+	// whether it can write does so before it calls change.
 	Update(ctx context.Context, change func(saved []byte) ([]byte, error)) error
+}
+
+var errNoStore = errors.New("oauth: the TokenStore is nil: use FileStore, or one of your own")
+
+// usable asks the store whether it can be used, before a user logs in for nothing.
+func usable(ctx context.Context, store TokenStore) error {
+	if store == nil {
+		return errNoStore
+	}
+	return store.Update(ctx, func(saved []byte) ([]byte, error) { return saved, nil })
 }
 
 // FileStore keeps a login in a file that only its owner may read, replaced as a
 // whole. A lock on the file beside it, path.lock, keeps processes of one machine
 // apart, and ends with the process that holds it; where path lies on a network
-// file system, that must support locks.
-func FileStore(path string) TokenStore { return &fileStore{path} }
+// file system, that must support locks. What is written is path.new first. A
+// path that is a symbolic link stands for the file that it leads to.
+func FileStore(path string) TokenStore { return fileStore(path) }
 
-type fileStore struct{ path string }
+type fileStore string
 
-func (s *fileStore) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
-	unlock, err := s.lock(ctx)
-	if err != nil {
-		return fmt.Errorf("oauth: lock %s.lock: %w", s.path, err)
-	}
-	defer unlock()
-	saved, err := s.read()
+func (s fileStore) Update(ctx context.Context, change func([]byte) ([]byte, error)) error {
+	path, err := resolve(string(s))
 	if err != nil {
 		return err
 	}
+	unlock, err := lock(ctx, path+".lock")
+	if err != nil {
+		return fmt.Errorf("oauth: lock %s.lock: %w", path, err)
+	}
+	defer unlock()
+	saved, err := read(path)
+	if err != nil {
+		return err
+	}
+	draft, err := newDraft(path)
+	if err != nil {
+		return fmt.Errorf("oauth: %s cannot be saved: %w", path, err)
+	}
+	defer draft.discard()
 	next, err := change(saved)
 	if err != nil || bytes.Equal(next, saved) {
 		return err
 	}
-	if err := s.write(next); err != nil {
-		return fmt.Errorf("oauth: save %s: %w", s.path, err)
+	if err := draft.publish(next); err != nil {
+		return fmt.Errorf("oauth: save %s: %w", path, err)
 	}
 	return nil
+}
+
+// resolve follows links: two names of one file must have one lock, and a rename
+// would replace the link.
+func resolve(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("oauth: FileStore: the path is empty")
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) { // not yet: its directory counts
+		dir, missing := filepath.EvalSymlinks(filepath.Dir(path))
+		if missing != nil {
+			return "", fmt.Errorf("oauth: FileStore: make the directory first: %w", missing)
+		}
+		real, err = filepath.Join(dir, filepath.Base(path)), nil
+		if _, is := os.Readlink(real); is == nil {
+			return "", fmt.Errorf("oauth: FileStore: %s is a link to a file that does not exist: make it, or remove the link", path)
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("oauth: FileStore: %w", err)
+	}
+	return real, nil
 }
 
 // lockPoll is how often a lock that another process holds is tried.
 const lockPoll = 10 * time.Millisecond
 
 // lock waits for the lock as long as ctx lets it.
-func (s *fileStore) lock(ctx context.Context) (unlock func(), err error) {
+func lock(ctx context.Context, path string) (unlock func(), err error) {
 	ticker := time.NewTicker(lockPoll)
 	defer ticker.Stop()
 	for {
-		unlock, err := tryLock(s.path + ".lock")
+		unlock, err := tryLock(path)
 		if !errors.Is(err, errLocked) {
 			return unlock, err
 		}
@@ -76,53 +122,92 @@ func (s *fileStore) lock(ctx context.Context) (unlock func(), err error) {
 // errLocked is tryLock's answer where somebody else holds the lock.
 var errLocked = errors.New("locked")
 
-func (s *fileStore) read() ([]byte, error) {
-	info, err := os.Stat(s.path)
+// maxLogin bounds what is read: a login has some kilobytes.
+const maxLogin = 1 << 20
+
+func read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("oauth: %w", err)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("oauth: FileStore: %s is no regular file (%v)", path, info.Mode().Type())
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("oauth: %s holds a login and others may read it (%v): chmod 600 it, and log in again if they may have", s.path, info.Mode().Perm())
+		return nil, fmt.Errorf("oauth: %s holds a login and others may read it (%v): chmod 600 it, and log in again if they may have", path, info.Mode().Perm())
 	}
-	saved, err := os.ReadFile(s.path)
+	f, err := os.Open(path) //nolint:gosec // the caller names its own file
 	if err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	saved, err := io.ReadAll(io.LimitReader(f, maxLogin+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("oauth: %w", err)
+	case len(saved) > maxLogin:
+		return nil, fmt.Errorf("oauth: FileStore: %s is larger than a login (1 MiB): is it the right file?", path)
 	}
 	return saved, nil
 }
 
-// write replaces the file at once, so that neither a reader nor a crash finds
+// draft is the file that is to replace the one at path: opened, and as large as
+// a login may get, before anything is spent that could then not be saved.
+type draft struct {
+	file *os.File
+	path string
+}
+
+// draftSize is more than the tokens of a login usually take.
+const draftSize = 64 << 10
+
+// newDraft is called under the lock. What a killed process left behind goes.
+func newDraft(path string) (*draft, error) {
+	name := path + ".new"
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names its own file
+	if err != nil {
+		return nil, err
+	}
+	d := &draft{file: f, path: path}
+	if _, err := f.Write(make([]byte, draftSize)); err != nil {
+		d.discard()
+		return nil, err
+	}
+	return d, nil
+}
+
+// publish replaces the file at once, so that neither a reader nor a crash finds
 // half of it.
-func (s *fileStore) write(next []byte) error {
-	dir := filepath.Dir(s.path)
-	f, err := os.CreateTemp(dir, filepath.Base(s.path)+".new-*") // for its owner only
+func (d *draft) publish(next []byte) error {
+	_, err := d.file.WriteAt(next, 0)
+	err = errors.Join(err, d.file.Truncate(int64(len(next))), d.file.Sync(), d.file.Close())
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(next)
-	err = errors.Join(err, f.Sync(), f.Close())
+	if err := os.Rename(d.file.Name(), d.path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(d.path))
+}
+
+// discard removes the draft; one that was published has another name by now.
+func (d *draft) discard() {
+	_ = d.file.Close()
+	_ = os.Remove(d.file.Name())
+}
+
+// syncDir makes a rename in dir last. On Windows it lasts by itself.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir) //nolint:gosec // the same
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(f.Name(), s.path); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return errors.Join(d.Sync(), d.Close())
 }
-
-// decode reads what encode wrote; nothing saved is a grant of nothing.
-func decode(saved []byte) (grant, error) {
-	var g grant
-	if len(saved) == 0 {
-		return g, nil
-	}
-	if err := json.Unmarshal(saved, &g); err != nil {
-		return g, errors.New("oauth: what the TokenStore holds is no login: it was written by something else, or cut short")
-	}
-	return g, nil
-}
-
-func (g grant) encode() ([]byte, error) { return json.Marshal(g) } //nolint:gosec // to save it is the purpose
