@@ -10,7 +10,8 @@ import (
 )
 
 // Verify finds a signature of r that signs all of Components with a known key
-// and is of the allowed age. Of several, one that is good is enough.
+// and is of the allowed age. Of several, one that is good is enough. A path that
+// is signed must be escaped as net/url does it.
 func (s MessageSignature) Verify(r *http.Request, body []byte, now time.Time) (Verified, error) {
 	if err := checkRequest(r); err != nil {
 		return Verified{}, err
