@@ -67,7 +67,7 @@ func (a Auth) applyCall(s *settings) error {
 	case a.err != nil:
 		return a.err
 	case a.Attach == nil:
-		return errors.New("aplomb: Auth.Attach is nil: use " + credentials + ", or an AuthFunc")
+		return errors.New("aplomb: Auth.Attach is nil: use " + schemes + ", or an AuthFunc")
 	}
 	if c, ok := a.Secret.(checked); ok {
 		if err := c.check(); err != nil {
@@ -94,8 +94,8 @@ func (a Auth) applyCall(s *settings) error {
 	return nil
 }
 
-// credentials is what an error advises to use.
-const credentials = "Bearer, Basic, APIKey, APIKeyQuery, Digest, Tokens, JWT or Sign"
+// schemes is what an error advises to use.
+const schemes = "Bearer, Basic, APIKey, APIKeyQuery, Digest, Tokens, JWT or Sign"
 
 // settingError is a source's complaint as New reports it.
 func settingError(err error) error {

@@ -312,7 +312,7 @@ func (c *call) credentialHint() string {
 	case c.last.auth.Load() != nil:
 		return ""
 	case len(c.auths) == 0 && c.last.Request.Header.Get("Authorization") == "":
-		return "no credential was sent: add " + credentials
+		return "no credential was sent: add " + schemes
 	case len(c.auths) > 0 && to != c.stack.home && !slices.Contains(c.allowed, to):
 		return "no credential was sent: " + to.String() + " is not among its origins"
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/signature"
 )
 
 // orders is the API that the examples call.
@@ -346,6 +347,50 @@ func ExampleRotation() {
 	c, err := aplomb.New("https://api.acme.example", aplomb.APIKey("X-Api-Key", key))
 	fmt.Println(c.Name(), err)
 	// Output: api.acme.example <nil>
+}
+
+// Each attempt is signed, as the last thing that happens to it; the server
+// verifies with the same description.
+func ExampleSign() {
+	scheme := signature.HMAC{
+		Keys:            []signature.Key{aplomb.Reveal(aplomb.Static("shared with the server"))}, // in a program: Env, File or SecretFunc
+		Content:         "{timestamp}\n{method}\n{target}\n{body}",
+		Header:          "X-Signature",
+		TimestampHeader: "X-Timestamp",
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+		if _, err := scheme.Verify(r, body, time.Now()); err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"id":"o_1","amount":25}`)
+	}))
+	defer server.Close()
+
+	c, _ := aplomb.New(server.URL, aplomb.Sign(scheme))
+	defer c.CloseIdleConnections()
+	o, err := aplomb.Post[order](context.Background(), c, "/v1/orders", aplomb.JSON(order{Amount: 25}))
+	fmt.Println(o, err)
+	// Output: {o_1 25} <nil>
+}
+
+// A secrets manager is asked once for all, again after five minutes, and after a
+// 401; ask the source itself at start-up to fail early.
+func ExampleSecretFunc() {
+	server := orders()
+	defer server.Close()
+	key := aplomb.SecretFunc(func(ctx context.Context) (string, error) {
+		return "example-key", nil // ask it here, with ctx
+	})
+	if _, err := key.Secret(context.Background()); err != nil {
+		fmt.Println("not starting:", err)
+		return
+	}
+	c, _ := aplomb.New(server.URL, aplomb.APIKey("X-Api-Key", key))
+	o, err := aplomb.Get[order](context.Background(), c, "/v1/orders/{id}", aplomb.Path("id", "o_1"))
+	fmt.Println(o, err)
+	// Output: {o_1 25} <nil>
 }
 
 func ExampleDigest() {
