@@ -56,7 +56,8 @@ type HMAC struct {
 
 	// Header is where the signature goes and Value how: "sha256={signature}",
 	// or "t={timestamp},v1={signature}". The placeholders are {signature},
-	// {timestamp} and {id}, each at the end of its item.
+	// {timestamp} and {id}, each at the end of its item. An empty Value is the
+	// signature alone.
 	Header, Value string
 	// List separates the items of Value, for instance ",". A verifier then
 	// tries each signature in the list, up to 16, and passes over items it does
@@ -106,6 +107,9 @@ func (h HMAC) Check() error {
 
 func (h HMAC) recipe() (*recipe, error) {
 	c := &recipe{HMAC: h}
+	if c.Value == "" {
+		c.Value = "{signature}"
+	}
 	if c.Hash == 0 {
 		c.Hash = crypto.SHA256
 	}
