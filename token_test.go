@@ -196,6 +196,8 @@ func TestTokensEarlyRefresh(t *testing.T) {
 			i, tokens := newIssuer(t)
 			i.life, i.delay, tokens.Early = tt.life, time.Millisecond, tt.early
 			assert.Equal(t, value(t, tokens), "t1")
+			token, _ := tokens.Token(context.Background())
+			assert.NotContains(t, token.Expiry.String(), "m=") // a clock that stands still while the machine sleeps
 			time.Sleep(tt.wantAt - 2*time.Millisecond)
 			assert.Equal(t, value(t, tokens), "t1")
 			assert.Equal(t, i.fetches(), 1)
@@ -515,6 +517,7 @@ func TestTokensErrorSaysWhen(t *testing.T) {
 			assert.Equal(t, i.fetches(), n+1)
 		}
 		i.down = retryError{time.Now().Add(time.Hour)}
+		tokens.Watch = func(e aplomb.TokenEvent) { assert.Equal(t, e.RetryAt, time.Now().Add(time.Hour)) }
 		for range 5 {
 			assert.Contains(t, value(t, tokens), "not yet")
 			time.Sleep(10 * time.Minute)
