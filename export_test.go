@@ -20,6 +20,12 @@ func SetRandom(c *Client, f func() float64) {
 	}
 }
 
+// Latest makes the pace of t's failures as slow as jitter can.
+func Latest(t *Tokens) *Tokens {
+	t.random = func() float64 { return 1 }
+	return t
+}
+
 // Fixed makes the pace of t's failures exact: no jitter.
 func Fixed(t *Tokens) *Tokens {
 	t.random = func() float64 { return 0 }

@@ -227,12 +227,12 @@ func (t *Tokens) refreshAt(token Token, now time.Time) time.Time {
 	return token.Expiry.Add(-min(orDefault(t.Early, defaultEarly), token.Expiry.Sub(now)/4))
 }
 
-// accept notes that an answer has accepted the token. One that is accepted for
-// long says that the next refusal is about the token.
-func (t *Tokens) accept(token Secret) {
+// accept notes that an answer has accepted a token. Where the current one has
+// lived for long, the next refusal is about the token and not the API's habit.
+func (t *Tokens) accept() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if g := t.current; t.forced.count > 0 && g != nil && time.Since(g.fetched) >= maxPace && g.Value.Reveal() == token.Reveal() {
+	if g := t.current; t.forced.count > 0 && g != nil && time.Since(g.fetched) >= maxPace {
 		t.forced.reset()
 	}
 }

@@ -65,7 +65,7 @@ func (r *rotation) judged(ctx context.Context, status int, secret Secret) (anoth
 	other, failure := r.sources[1-index].Secret(ctx)
 	call := callBehind(ctx)
 	switch {
-	case failure != nil || other.Reveal() == secret.Reveal() || call.trying(r):
+	case failure != nil || other.Reveal() == secret.Reveal():
 		return false, err
 	case call != nil:
 		call.try(r)

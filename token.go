@@ -215,7 +215,7 @@ func (t *Tokens) judged(ctx context.Context, status int, token Secret) (another 
 	case status == http.StatusUnauthorized:
 		return t.replace(ctx, token)
 	case status < 400:
-		t.accept(token)
+		t.accept()
 	}
 	return false, nil
 }

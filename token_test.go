@@ -502,6 +502,40 @@ func TestTokensFetchThatHeedsNoContext(t *testing.T) {
 	})
 }
 
+// The jitter, too, keeps to half a minute.
+func TestTokensSlowestPace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		i, tokens := newIssuer(t)
+		aplomb.Latest(tokens)
+		i.down = errIssuerDown
+		var waits []time.Duration
+		tokens.Watch = func(e aplomb.TokenEvent) { waits = append(waits, time.Until(e.RetryAt)) }
+		for range 8 {
+			assert.Contains(t, value(t, tokens), "503")
+			time.Sleep(waits[len(waits)-1])
+		}
+		assert.Equal(t, waits, []time.Duration{1500 * time.Millisecond, 3 * sec, 6 * sec, 12 * sec, 24 * sec, 30 * sec, 30 * sec, 30 * sec})
+	})
+}
+
+// A secret that a Fetch reads is not the API's request's: its 401 says nothing of
+// it.
+func TestTokensFetchReadsASecret(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		source := aplomb.Rotation(aplomb.Static("client-secret-2"), aplomb.Static("client-secret-1"))
+		var read []string
+		tokens := &aplomb.Tokens{Fetch: func(ctx context.Context, _ aplomb.Token) (aplomb.Token, error) {
+			raw, err := aplomb.Reveal(source)(ctx)
+			read = append(read, string(raw))
+			return aplomb.Token{Value: aplomb.NewSecret(fmt.Sprint("t", len(read))), Expiry: time.Now().Add(time.Hour)}, err
+		}}
+		c := newClient(t, aplombtest.NewServer(t, script(status(401), ok)), tokens)
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, read, []string{"client-secret-2", "client-secret-2"})
+	})
+}
+
 // retryError says itself when another try is worth it.
 type retryError struct{ at time.Time }
 
