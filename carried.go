@@ -11,8 +11,6 @@ type carried struct {
 	secret Secret
 	// made is what it was made with, such as the key of a signed token.
 	made *carried
-	// apart: its scheme alone knows whether a 401 is about it.
-	apart bool
 }
 
 // maxCarried bounds what is remembered of one attempt.
@@ -72,9 +70,6 @@ func (a *Attempt) tokenOf(t *Tokens) (Secret, bool) {
 // answered, and reports whether one of them has another secret by now.
 func (a *Attempt) judgeSecrets(status int) (again bool) {
 	for _, c := range a.carriedSecrets() {
-		if c.apart {
-			continue
-		}
 		another, err := c.judge(a.Request.Context(), status)
 		if again = another || again; err != nil {
 			a.mu.Lock()

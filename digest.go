@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"crypto/md5" //nolint:gosec // RFC 7616 has it, and old devices nothing else
 	"crypto/rand"
 	"crypto/sha256"
@@ -51,11 +50,10 @@ func (d *digestAuth) attach(r *http.Request) error {
 	if c == nil {
 		return nil // the answer will bring one
 	}
-	password, err := d.password.Secret(r.Context())
+	password, err := ask(r.Context(), d.password)
 	if err != nil {
 		return err
 	}
-	note(r.Context(), carried{source: d.password, secret: password, apart: true})
 	r.Header.Set("Authorization", c.authorization(r, d.user, password, count, rand.Text()))
 	return nil
 }
@@ -74,7 +72,7 @@ func (d *digestAuth) challenge(of origin) (*digestChallenge, uint32) {
 
 // answered takes a 401's challenge, or the next nonce that any answer may name
 // (RFC 7616, section 3.5). A nonce that was refused although it is the current
-// one means that the password is wrong.
+// one, and not for its age, means that the password is to blame.
 func (d *digestAuth) answered(resp *http.Response) bool {
 	of, sent := originOf(resp.Request.URL), resp.Request.Header.Get("Authorization")
 	if resp.StatusCode != http.StatusUnauthorized {
@@ -87,27 +85,16 @@ func (d *digestAuth) answered(resp *http.Response) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if current := d.challenges[of]; current != nil && sent != "" && !stale && strings.Contains(sent, quoted("nonce", current.nonce)) {
-		if !d.changed(resp.Request.Context()) { // it was not the nonce's age
-			delete(d.challenges, of)
-			return false
-		}
+	current := d.challenges[of]
+	blamed := current != nil && sent != "" && !stale && strings.Contains(sent, quoted("nonce", current.nonce))
+	if current != nil && current.nonce == offered.nonce {
+		return !blamed // its count goes on
 	}
 	if d.challenges == nil || len(d.challenges) >= maxDigestOrigins {
 		d.challenges = map[origin]*digestChallenge{}
 	}
 	d.challenges[of] = offered
-	return true
-}
-
-// changed reports that there is another password than the one refused.
-func (d *digestAuth) changed(ctx context.Context) bool {
-	for _, c := range attemptFrom(ctx).carriedSecrets() {
-		if c.apart { // there is one Authorization, so it is ours
-			return Refuse(ctx, d.password, c.secret)
-		}
-	}
-	return false
+	return !blamed
 }
 
 const (

@@ -150,7 +150,7 @@ func TestDigestWrongPassword(t *testing.T) {
 			assert.Equal(t, aplomb.StatusCode(err), 401)
 			assert.Contains(t, err.Error(), "the credential is a static secret (5 chars)")
 		}
-		assert.Equal(t, s.seen, []string{" ", "n1 00000001", " ", "n1 00000001"})
+		assert.Equal(t, s.seen, []string{" ", "n1 00000001", "n1 00000002"})
 	})
 	_, err := aplomb.New("http://api.test", aplomb.Digest("u", nil))
 	assert.Contains(t, err.Error(), "Digest: the SecretSource is nil")
