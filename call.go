@@ -116,7 +116,7 @@ type call struct {
 	allowed   []origin // origins beside the client's own that its credentials may go to
 
 	mu    sync.Mutex // guards attempts and trial, while a hedged round is under way
-	trial *rotation  // whose other secret is tried
+	trial trial      // of another secret
 
 	hops     int  // redirects followed
 	finished bool // the last answer is not one to follow

@@ -167,8 +167,8 @@ func (t *Tokens) land(f *flight, got fetched, start time.Time) {
 		event.Expiry = f.token.Expiry
 	}
 	t.mu.Unlock()
-	close(f.done)
 	t.tell(event)
+	close(f.done)
 }
 
 // late takes in what a Fetch returned after its time.

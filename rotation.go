@@ -32,8 +32,8 @@ func (r *rotation) Secret(ctx context.Context) (Secret, error) {
 // for the one that is left where that is not to be had.
 func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err error) {
 	index = r.inUse.Load()
-	if callBehind(ctx).trying(r) {
-		index = 1 - index
+	if tried, ok := callBehind(ctx).trying(r); ok {
+		index = tried
 	}
 	if secret, err = r.sources[index].Secret(ctx); err == nil {
 		return index, secret, nil
@@ -68,7 +68,7 @@ func (r *rotation) judged(ctx context.Context, status int, secret Secret) (anoth
 	case failure != nil || other.Reveal() == secret.Reveal():
 		return false, err
 	case call != nil:
-		call.try(r)
+		call.try(r, 1-index)
 	default:
 		r.inUse.Store(1 - index)
 	}
@@ -83,20 +83,25 @@ func callBehind(ctx context.Context) *call {
 	return nil
 }
 
-// try has the call use the other secret of r.
-func (c *call) try(r *rotation) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.trial = r
+// A trial is a call's use of one of a rotation's secrets, whatever the others use.
+type trial struct {
+	of    *rotation
+	index int32
 }
 
-func (c *call) trying(r *rotation) bool {
+func (c *call) try(r *rotation, index int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trial = trial{r, index}
+}
+
+func (c *call) trying(r *rotation) (index int32, ok bool) {
 	if c == nil {
-		return false
+		return 0, false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.trial == r
+	return c.trial.index, c.trial.of == r
 }
 
 func (r *rotation) check() error {

@@ -80,8 +80,9 @@ type Tokens struct {
 	// Origins are further allowed origins, as [Auth] has them.
 	Origins []string
 	// Watch is told of every Fetch, for metrics and alerts: a failure is no
-	// error of any call as long as the last token lives. Its own panics end
-	// nothing. Nil is none.
+	// error of any call as long as the last token lives. It is told before those
+	// who wait go on, so it should be quick; its own panics end nothing. Nil is
+	// none.
 	Watch func(TokenEvent)
 
 	mu      sync.Mutex

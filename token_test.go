@@ -546,17 +546,19 @@ func TestTokensErrorSaysWhen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		i, tokens := newIssuer(t)
 		i.down = retryError{time.Now()}
+		var waits []time.Duration
+		tokens.Watch = func(e aplomb.TokenEvent) { waits = append(waits, time.Until(e.RetryAt)) }
 		for n := range 5 {
 			assert.Contains(t, value(t, tokens), "not yet")
 			assert.Equal(t, i.fetches(), n+1)
 		}
 		i.down = retryError{time.Now().Add(time.Hour)}
-		tokens.Watch = func(e aplomb.TokenEvent) { assert.Equal(t, e.RetryAt, time.Now().Add(time.Hour)) }
 		for range 5 {
 			assert.Contains(t, value(t, tokens), "not yet")
 			time.Sleep(10 * time.Minute)
 		}
 		assert.Equal(t, i.fetches(), 6)
+		assert.Equal(t, waits, []time.Duration{0, 0, 0, 0, 0, time.Hour})
 	})
 }
 
