@@ -30,20 +30,25 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 		answer := url.Values{"code": {"the-code"}, "state": {asked.Get("state")}}
 		change(answer)
 		var reading sync.WaitGroup
-		t.Cleanup(reading.Wait) // it is read to its end, when the test's context has ended
-		reading.Go(func() {
-			req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-			resp, err := client.Do(req)
-			if assert.NoError(t, err) {
-				page, _ := io.ReadAll(resp.Body)
-				assert.NoError(t, resp.Body.Close())
-				equal(t, resp.StatusCode, want)
-				assert.NotContains(t, string(page), "the-code")
-			}
-		})
+		t.Cleanup(reading.Wait) // the page is read to its end, when Login is over
+		reading.Go(func() { visit(t, asked.Get("redirect_uri")+"?"+answer.Encode(), want) })
 		return nil
 	}
+}
+
+// visit reads the page at an address.
+func visit(t *testing.T, address string, want int) {
+	t.Helper()
+	req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, address, http.NoBody)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	page, _ := io.ReadAll(resp.Body)
+	assert.NoError(t, resp.Body.Close())
+	equal(t, resp.StatusCode, want)
+	assert.NotContains(t, string(page), "the-code")
 }
 
 func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
@@ -110,20 +115,14 @@ func TestLoginForged(t *testing.T) {
 	t.Parallel()
 	a := &authority{}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	var asked url.Values
-	forged := browser(t, &asked, func(v url.Values) { v.Set("state", "guess"); v.Set("code", "forged") }, 400)
 	err := onLoopback(t, a, oauth.Config{}).Login(ctx, &memory{}, func(address string) error {
-		if err := forged(address); err != nil {
+		u, err := url.Parse(address)
+		if err != nil {
 			return err
 		}
-		for _, other := range []string{"/callback", "/", "/callback?state=&code=x"} {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(asked.Get("redirect_uri"), "/callback")+other, http.NoBody)
-			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-			if err != nil {
-				return err
-			}
-			equal(t, resp.StatusCode, 400)
-			assert.NoError(t, resp.Body.Close())
+		host, _ := strings.CutSuffix(u.Query().Get("redirect_uri"), "/callback")
+		for _, forged := range []string{"/callback?state=guess&code=forged", "/callback", "/", "/callback?state=&code=x"} {
+			visit(t, host+forged, 400)
 		}
 		cancel(errors.New("gave up"))
 		return nil
