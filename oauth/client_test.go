@@ -11,7 +11,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -180,7 +182,9 @@ func TestRefusals(t *testing.T) {
 		step http.HandlerFunc
 		want string
 	}{
-		"refused":  {refuse(401, "invalid_client", "no such client"), `oauth: auth.test answered 401 invalid_client "no such client"`},
+		"refused":  {refuse(401, "invalid_client", "no such client"), `oauth: auth.test answered 401 invalid_client "no such client": look at Config.ClientID and Config.Auth`},
+		"scope":    {refuse(400, "invalid_scope", ""), `invalid_scope: look at Config.Scopes`},
+		"flow":     {refuse(400, "unauthorized_client", ""), `unauthorized_client: the server does not allow this client that flow`},
 		"echo":     {echo, "oauth: auth.test answered 400 invalid_request"},
 		"long":     {refuse(400, "invalid_scope", strings.Repeat("long ", 1000)), `long ...`},
 		"200":      {refuse(200, "bad_verification_code", "expired"), `oauth: auth.test answered 200 bad_verification_code "expired"`},
@@ -237,6 +241,21 @@ func TestRetries(t *testing.T) {
 		tokens, err := c.Session(store)
 		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
 		equal(t, a.requests(), 1)
+	})
+	bubble(t, "refresh, that never left", func(t *testing.T) {
+		a, n := rig(t)
+		through, dials := n.Transport(), 0
+		defer through.CloseIdleConnections()
+		c, err := oauth.New(oauth.Config{ClientID: "web", TokenURL: tokenURL, Transport: aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if dials++; dials == 1 {
+				return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+			}
+			return through.RoundTrip(r)
+		})})
+		assert.NoError(t, err)
+		tokens, err := c.Session(login(t, c, a))
+		equal(t, token(t, tokens, err), "access-1")
+		equal(t, dials, 2)
 	})
 	bubble(t, "refresh, with a company's keys on each POST", func(t *testing.T) {
 		a, n := rig(t)

@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -55,7 +56,7 @@ func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	cfg.TokenURL, cfg.AuthURL, cfg.ClientID = server.URL+"/token", server.URL+"/authorize?tenant=1", "cli"
+	cfg.TokenURL, cfg.AuthURL, cfg.ClientID = server.URL+"/token", cmp.Or(cfg.AuthURL, server.URL+"/authorize?tenant=1"), "cli"
 	c, err := oauth.New(cfg)
 	assert.NoError(t, err)
 	return c
@@ -94,7 +95,7 @@ func TestLoginRefused(t *testing.T) {
 			v.Set("error", "access_denied")
 			v.Set("error_description", "the user said no")
 		},
-			`refused: access_denied "the user said no"`},
+			`oauth: login.test refused: access_denied "the user said no"`},
 		"no code":      {func(v url.Values) { v.Del("code") }, "the answer has no code"},
 		"other issuer": {func(v url.Values) { v.Set("iss", "https://evil.test") }, "another authorization server than Config.Issuer"},
 	} {
@@ -103,7 +104,7 @@ func TestLoginRefused(t *testing.T) {
 			a := &authority{}
 			var asked url.Values
 			store := &memory{}
-			err := onLoopback(t, a, oauth.Config{Issuer: "https://auth.test"}).Login(t.Context(), store, browser(t, &asked, tt.change, 400))
+			err := onLoopback(t, a, oauth.Config{Issuer: "https://auth.test", AuthURL: "https://login.test/authorize"}).Login(t.Context(), store, browser(t, &asked, tt.change, 400))
 			assert.Contains(t, err.Error(), tt.want)
 			equal(t, [2]int{a.requests(), store.saves}, [2]int{0, 0})
 		})
