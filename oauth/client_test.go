@@ -292,7 +292,7 @@ func TestEchoes(t *testing.T) {
 					shown := ""
 					a.steps = []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
 						shown = r.PostForm.Get(name)
-						refuse(400, "invalid_request", "no "+shown+" and no "+secret)(w, r)
+						refuse(400, "invalid_request", "no "+shown+" and no "+secret+" or "+url.QueryEscape(secret))(w, r)
 					}}
 					tokens, err := flow(newClient(t, n, oauth.Config{ClientID: "web", Auth: auth, Params: params}))
 					got := token(t, tokens, err)
@@ -303,6 +303,17 @@ func TestEchoes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A secret of a letter hides nothing, and its mask would tear the text to pieces.
+func TestEchoOfALetter(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(400, "invalid_request", "no such audience")}
+		c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretBasic(aplomb.Static("a"))})
+		assert.Contains(t, token(t, c.ClientCredentials(), nil), `400 invalid_request "no such audience"`)
+	})
 }
 
 // A Client that New did not make says so, and does not panic.

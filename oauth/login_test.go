@@ -138,7 +138,7 @@ func TestLoginNeeds(t *testing.T) {
 	no := errors.New("no browser")
 	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
 	full := &memory{fail: errors.New("disk full")}
-	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { t.Error("asked"); return nil }), full.fail)
+	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { return errors.New("asked") }), full.fail)
 	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
 	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
 	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL, ClientID: "cli"})
