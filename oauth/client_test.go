@@ -157,6 +157,27 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
+// sequence is a secret that changes by itself, up to its last value.
+type sequence struct{ values []string }
+
+func (s *sequence) Secret(context.Context) (aplomb.Secret, error) {
+	value := s.values[0]
+	s.values = s.values[min(1, len(s.values)-1):]
+	return aplomb.NewSecret(value), nil
+}
+
+// What is refused is the secret that was shown last, not that of an attempt before.
+func TestSecretThatChangesBetweenAttempts(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(400, "invalid_client", "")}
+		c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretPost(&sequence{[]string{"one", "two"}})})
+		assert.Contains(t, token(t, c.ClientCredentials(), nil), "invalid_client")
+		equal(t, a.requests(), 2)
+	})
+}
+
 var otherKey = sync.OnceValue(func() *ecdsa.PrivateKey {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
