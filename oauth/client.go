@@ -86,6 +86,8 @@ func (cfg Config) check() error {
 		}
 	}
 	switch {
+	case cfg.TokenURL == "":
+		return errors.New("oauth: Config.TokenURL is empty: set it, or use Discover")
 	case cfg.ClientID == "" && cfg.Auth != nil:
 		return errors.New("oauth: Config.ClientID is empty: it is what Auth proves")
 	case slices.Contains(cfg.Scopes, ""):

@@ -109,7 +109,6 @@ func (a *assertion) auth(c *Client) (aplomb.Auth, error) {
 		if err != nil {
 			return err
 		}
-		show(r, signed)
 		return amend(r, url.Values{
 			"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
 			"client_assertion":      {signed},

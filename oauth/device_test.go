@@ -39,6 +39,7 @@ func TestLoginDevice(t *testing.T) {
 		"at no pace":             {[]http.HandlerFunc{deviceCode(map[string]any{"interval": -1})}, 5 * time.Second, ""},
 		"to a file":              {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri": "file:///etc/passwd"})}, 0, "no address of a web page"},
 		"to a script":            {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri_complete": "javascript:alert(1)"})}, 0, "no address of a web page"},
+		"to no host":             {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri": "https:///device"})}, 0, "no address of a web page"},
 		"backwards":              {[]http.HandlerFunc{deviceCode(map[string]any{"verification_uri": "https://auth.test/\u202e"})}, 0, "no address of a web page"},
 		"to the terminal":        {[]http.HandlerFunc{deviceCode(map[string]any{"user_code": "U\x1b]0;owned\x07"})}, 0, "cannot be printed"},
 		"slower":                 {[]http.HandlerFunc{deviceCode(nil), slower, pending}, 25 * time.Second, ""},

@@ -35,8 +35,9 @@
 //
 // Refresh tokens rotate: each is good for one use, and a second use ends the
 // login. So the new one is saved in a [TokenStore] before its access token is
-// used, under a lock that processes share; [FileStore] is one. Where the server
-// refuses it all the same, [ErrLoginRequired] says so, once and for all
+// used, under a lock that processes share; [FileStore] is one. A store that cannot
+// save says so before a token is spent or a user is asked. Where the server
+// refuses the token all the same, [ErrLoginRequired] says so, once and for all
 // processes.
 //
 // # What it refuses

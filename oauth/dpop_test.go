@@ -157,6 +157,29 @@ func TestDPoPLimits(t *testing.T) {
 		assert.Contains(t, token(t, c.ClientCredentials(), nil), "400 use_dpop_nonce")
 		equal(t, a.requests(), 2)
 	})
+	bubble(t, "the same nonce again", func(t *testing.T) {
+		d, _ := oauth.NewDPoP(p256())
+		a, n := rig(t)
+		for i := range 9 {
+			a.steps = append(a.steps, func(w http.ResponseWriter, _ *http.Request) {
+				answer(w, map[string]any{"access_token": fmt.Sprint("at-", i), "token_type": "DPoP", "expires_in": 3600})
+			})
+		}
+		sent := 0
+		n.Serve("https://api.test", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			sent++
+			w.Header().Set("DPoP-Nonce", "same")
+			w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
+			w.WriteHeader(401)
+		}))
+		transport := n.Transport()
+		defer transport.CloseIdleConnections()
+		c, err := aplomb.New("https://api.test", aplomb.Transport(transport), newClient(t, n, oauth.Config{ClientID: "web", DPoP: d}).ClientCredentials())
+		assert.NoError(t, err)
+		_, err = aplomb.Get[struct{}](context.Background(), c, "/")
+		equal(t, aplomb.StatusCode(err), 401)
+		equal(t, [2]int{sent, a.requests()}, [2]int{2, 2}) // it is the token that is taken for bad
+	})
 	bubble(t, "bearer", func(t *testing.T) {
 		d, _ := oauth.NewDPoP(p256())
 		_, n := rig(t)

@@ -15,7 +15,7 @@ func endpoint(name, address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	switch {
 	case address == "":
-		return nil, fmt.Errorf("oauth: %s is empty: set it, or use Discover", name)
+		return nil, fmt.Errorf("oauth: %s is empty", name)
 	case err != nil || u.Host == "" || u.User != nil || u.Fragment != "":
 		return nil, fmt.Errorf("oauth: %s is no address of an endpoint: write https://host/path", name)
 	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):

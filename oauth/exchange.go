@@ -49,8 +49,11 @@ func (c *Client) TokenExchange(x Exchange) (*aplomb.Tokens, error) {
 	if err := c.made(); err != nil {
 		return nil, err
 	}
-	if isNil(x.Subject) {
+	switch {
+	case isNil(x.Subject):
 		return nil, errors.New("oauth: Exchange.Subject is nil: say which token is to be exchanged")
+	case x.Actor != nil && isNil(x.Actor):
+		return nil, fmt.Errorf("oauth: Exchange.Actor is a nil %T: leave it out, if the client acts itself", x.Actor)
 	}
 	return c.tokens(func(ctx context.Context, _ aplomb.Token) (aplomb.Token, error) {
 		form, err := x.form(ctx)
@@ -72,7 +75,7 @@ func (x Exchange) form(ctx context.Context) (url.Values, error) {
 		"subject_token":      {subject.Reveal()},
 		"subject_token_type": {cmp.Or(x.SubjectType, TypeAccessToken)},
 	}
-	if !isNil(x.Actor) {
+	if x.Actor != nil {
 		actor, err := x.Actor.Secret(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("oauth: Exchange.Actor: %w", err)

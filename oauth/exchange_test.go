@@ -60,6 +60,8 @@ func TestTokenExchange(t *testing.T) {
 		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
 		_, err = c.TokenExchange(oauth.Exchange{Subject: (*aplomb.Tokens)(nil)})
 		assert.Contains(t, err.Error(), "Exchange.Subject is nil")
+		_, err = c.TokenExchange(oauth.Exchange{Subject: aplomb.Static("subj"), Actor: (*aplomb.Tokens)(nil)})
+		assert.Contains(t, err.Error(), "Exchange.Actor is a nil *aplomb.Tokens")
 		none := aplomb.SecretFunc(func(context.Context) (string, error) { return "", errors.New("no such file") })
 		tokens, err := c.TokenExchange(oauth.Exchange{Subject: none})
 		assert.Contains(t, token(t, tokens, err), "Exchange.Subject: SecretFunc failed: no such file")

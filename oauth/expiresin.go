@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"mime"
 	"net/http"
 	"strconv"
 
@@ -14,11 +13,11 @@ import (
 
 // tidy has an answer's lifetimes read whatever a server makes of them, such as
 // 3600.0 or "": x/oauth2 refuses the whole answer, and a refresh token in it
-// would be lost.
+// would be lost. What is no JSON passes as it is.
 func tidy(next http.RoundTripper) http.RoundTripper {
 	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
-		if err != nil || resp.StatusCode != http.StatusOK || !isJSON(resp.Header) {
+		if err != nil || resp.StatusCode != http.StatusOK {
 			return resp, err
 		}
 		raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -36,12 +35,6 @@ func tidy(next http.RoundTripper) http.RoundTripper {
 type body struct {
 	io.Reader
 	io.Closer
-}
-
-// isJSON by the rule of x/oauth2: what is not another kind.
-func isJSON(h http.Header) bool {
-	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	return kind != "application/x-www-form-urlencoded" && kind != "text/plain"
 }
 
 // tidyTimes makes integers of expires_in and interval, or drops them, and reports

@@ -35,7 +35,7 @@ func TestExpiresIn(t *testing.T) {
 	for expires, want := range map[string]time.Duration{
 		`3600`: time.Hour, `3600.0`: time.Hour, `"3600"`: time.Hour, `"3600.5"`: time.Hour + time.Second, `3.6e3`: time.Hour, `0.5`: time.Second,
 		`-1`: -time.Second, `1e300`: longest, `9223372036854775807`: longest, `99999999999999999999999999`: longest, `-9223372036854775808`: -longest,
-		`1e999`: longest, `null`: 0, `"soon"`: 0, `""`: 0, `[]`: 0, `true`: 0, `{"in":1}`: 0,
+		`1e999`: longest, `null`: 0, `"soon"`: 0, `"NaN"`: 0, `""`: 0, `[]`: 0, `true`: 0, `{"in":1}`: 0,
 	} {
 		bubble(t, expires, func(t *testing.T) {
 			got, err := answers(t, `{"access_token":"a1","token_type":"bearer","expires_in":`+expires+`}`).ClientCredentials().Fetch(t.Context(), aplomb.Token{})

@@ -45,6 +45,5 @@ func attachAssertion(r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	show(r, assertion.Get("assertion"))
 	return amend(r, assertion)
 }

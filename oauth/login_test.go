@@ -1,6 +1,7 @@
 package oauth_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -30,27 +31,32 @@ func browser(t *testing.T, asked *url.Values, change func(url.Values), want int)
 		answer := url.Values{"code": {"the-code"}, "state": {asked.Get("state")}}
 		change(answer)
 		var reading sync.WaitGroup
-		t.Cleanup(reading.Wait) // it is read to its end, when the test's context has ended
-		reading.Go(func() {
-			req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, asked.Get("redirect_uri")+"?"+answer.Encode(), http.NoBody)
-			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-			resp, err := client.Do(req)
-			if assert.NoError(t, err) {
-				page, _ := io.ReadAll(resp.Body)
-				assert.NoError(t, resp.Body.Close())
-				equal(t, resp.StatusCode, want)
-				assert.NotContains(t, string(page), "the-code")
-			}
-		})
+		t.Cleanup(reading.Wait) // the page is read to its end, when Login is over
+		reading.Go(func() { visit(t, asked.Get("redirect_uri")+"?"+answer.Encode(), want) })
 		return nil
 	}
+}
+
+// visit reads the page at an address.
+func visit(t *testing.T, address string, want int) {
+	t.Helper()
+	req, _ := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, address, http.NoBody)
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	page, _ := io.ReadAll(resp.Body)
+	assert.NoError(t, resp.Body.Close())
+	equal(t, resp.StatusCode, want)
+	assert.NotContains(t, string(page), "the-code")
 }
 
 func onLoopback(t *testing.T, a *authority, cfg oauth.Config) *oauth.Client {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	cfg.TokenURL, cfg.AuthURL, cfg.ClientID = server.URL+"/token", server.URL+"/authorize?tenant=1", "cli"
+	cfg.TokenURL, cfg.AuthURL, cfg.ClientID = server.URL+"/token", cmp.Or(cfg.AuthURL, server.URL+"/authorize?tenant=1"), "cli"
 	c, err := oauth.New(cfg)
 	assert.NoError(t, err)
 	return c
@@ -89,7 +95,7 @@ func TestLoginRefused(t *testing.T) {
 			v.Set("error", "access_denied")
 			v.Set("error_description", "the user said no")
 		},
-			`refused: access_denied "the user said no"`},
+			`oauth: login.test refused: access_denied "the user said no"`},
 		"no code":      {func(v url.Values) { v.Del("code") }, "the answer has no code"},
 		"other issuer": {func(v url.Values) { v.Set("iss", "https://evil.test") }, "another authorization server than Config.Issuer"},
 	} {
@@ -98,7 +104,7 @@ func TestLoginRefused(t *testing.T) {
 			a := &authority{}
 			var asked url.Values
 			store := &memory{}
-			err := onLoopback(t, a, oauth.Config{Issuer: "https://auth.test"}).Login(t.Context(), store, browser(t, &asked, tt.change, 400))
+			err := onLoopback(t, a, oauth.Config{Issuer: "https://auth.test", AuthURL: "https://login.test/authorize"}).Login(t.Context(), store, browser(t, &asked, tt.change, 400))
 			assert.Contains(t, err.Error(), tt.want)
 			equal(t, [2]int{a.requests(), store.saves}, [2]int{0, 0})
 		})
@@ -110,20 +116,14 @@ func TestLoginForged(t *testing.T) {
 	t.Parallel()
 	a := &authority{}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	var asked url.Values
-	forged := browser(t, &asked, func(v url.Values) { v.Set("state", "guess"); v.Set("code", "forged") }, 400)
 	err := onLoopback(t, a, oauth.Config{}).Login(ctx, &memory{}, func(address string) error {
-		if err := forged(address); err != nil {
+		u, err := url.Parse(address)
+		if err != nil {
 			return err
 		}
-		for _, other := range []string{"/callback", "/", "/callback?state=&code=x"} {
-			req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(asked.Get("redirect_uri"), "/callback")+other, http.NoBody)
-			resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-			if err != nil {
-				return err
-			}
-			equal(t, resp.StatusCode, 400)
-			assert.NoError(t, resp.Body.Close())
+		host, _ := strings.CutSuffix(u.Query().Get("redirect_uri"), "/callback")
+		for _, forged := range []string{"/callback?state=guess&code=forged", "/callback", "/", "/callback?state=&code=x"} {
+			visit(t, host+forged, 400)
 		}
 		cancel(errors.New("gave up"))
 		return nil
@@ -138,7 +138,7 @@ func TestLoginNeeds(t *testing.T) {
 	no := errors.New("no browser")
 	assert.ErrorIs(t, c.Login(t.Context(), &memory{}, func(string) error { return no }), no)
 	full := &memory{fail: errors.New("disk full")}
-	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { t.Error("asked"); return nil }), full.fail)
+	assert.ErrorIs(t, c.Login(t.Context(), full, func(string) error { return errors.New("asked") }), full.fail)
 	assert.Contains(t, c.Login(t.Context(), nil, func(string) error { return nil }).Error(), "TokenStore is nil")
 	assert.Contains(t, c.Login(t.Context(), &memory{}, nil).Error(), "open is nil")
 	bare, err := oauth.New(oauth.Config{TokenURL: tokenURL, ClientID: "cli"})

@@ -83,19 +83,19 @@ func spent(params url.Values) (secrets []string) {
 	return secrets
 }
 
-// shown is what a token request carried of the client: its secret, for the
-// answers that refuse it otherwise than by a 401, and everything that an answer
-// must not be quoted with.
+// shown is the client's secret as a token request carried it: for the answers
+// that refuse it otherwise than by a 401, and for what may not be quoted of them.
+// An assertion is known by its looks.
 type shown struct {
-	mu     sync.Mutex // attempts may overlap
-	source aplomb.SecretSource
-	secret aplomb.Secret
-	texts  []string
+	mu      sync.Mutex // attempts may overlap
+	source  aplomb.SecretSource
+	secrets []string // the latest is last
 }
 
 // shownKey is where a token request has a *shown.
 type shownKey struct{}
 
+// shownBy is what r carried, nil outside a token request.
 func shownBy(r *http.Request) *shown {
 	s, _ := r.Context().Value(shownKey{}).(*shown)
 	return s
@@ -106,20 +106,10 @@ func reveal(r *http.Request, source aplomb.SecretSource) (string, error) {
 	raw, err := aplomb.Reveal(source)(r.Context())
 	if s := shownBy(r); s != nil && err == nil {
 		s.mu.Lock()
-		s.source, s.secret = source, aplomb.NewSecret(string(raw))
-		s.mu.Unlock()
-		show(r, string(raw))
+		defer s.mu.Unlock()
+		s.source, s.secrets = source, append(s.secrets, string(raw))
 	}
 	return string(raw), err
-}
-
-// show notes what r carries.
-func show(r *http.Request, text string) {
-	if s := shownBy(r); s != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.texts = append(s.texts, text)
-	}
 }
 
 func (s *shown) all() []string {
@@ -128,13 +118,13 @@ func (s *shown) all() []string {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.texts)
+	return slices.Clone(s.secrets)
 }
 
 // refused tells the source, and reports whether it has another secret.
 func (s *shown) refused(ctx context.Context) bool {
 	s.mu.Lock()
-	source, secret := s.source, s.secret
+	source, secrets := s.source, s.secrets
 	s.mu.Unlock()
-	return source != nil && aplomb.Refuse(ctx, source, secret)
+	return len(secrets) > 0 && aplomb.Refuse(ctx, source, aplomb.NewSecret(secrets[len(secrets)-1]))
 }

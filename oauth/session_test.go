@@ -201,6 +201,25 @@ func TestSessionEnded(t *testing.T) {
 	})
 }
 
+// Nor is it asked about again where that cannot be saved.
+func TestSessionEndedUnsaved(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := login(t, c, a)
+		a.refresh, store.fail = "another", errors.New("disk full")
+		tokens, err := c.Session(store)
+		assert.NoError(t, err)
+		for range 2 {
+			_, err := tokens.Token(t.Context())
+			assert.ErrorIs(t, err, oauth.ErrLoginRequired)
+			pause(time.Minute)
+		}
+		equal(t, a.requests(), 1)
+	})
+}
+
 // The token that the API refused is replaced, but not if another process has
 // done it already.
 func TestSessionReplacesWhatIsRefused(t *testing.T) {

@@ -82,21 +82,21 @@ func resolve(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("oauth: FileStore: the path is empty")
 	}
-	real, err := filepath.EvalSymlinks(path)
+	file, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) { // not yet: its directory counts
 		dir, missing := filepath.EvalSymlinks(filepath.Dir(path))
 		if missing != nil {
 			return "", fmt.Errorf("oauth: FileStore: make the directory first: %w", missing)
 		}
-		real, err = filepath.Join(dir, filepath.Base(path)), nil
-		if _, is := os.Readlink(real); is == nil {
+		file, err = filepath.Join(dir, filepath.Base(path)), nil
+		if _, is := os.Readlink(file); is == nil {
 			return "", fmt.Errorf("oauth: FileStore: %s is a link to a file that does not exist: make it, or remove the link", path)
 		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("oauth: FileStore: %w", err)
 	}
-	return real, nil
+	return file, nil
 }
 
 // lockPoll is how often a lock that another process holds is tried.

@@ -73,7 +73,7 @@ func TestFileStoreRefusesFirst(t *testing.T) {
 		in("large"):      "is larger than a login",
 		in("full"):       "cannot be saved",
 		in("none/below"): "make the directory first",
-		in("file/below"): "oauth: FileStore: ",
+		in("file/below"): "oauth: ",
 	} {
 		err := oauth.FileStore(path).Update(t.Context(), func([]byte) ([]byte, error) {
 			t.Error("called for", path)
