@@ -153,11 +153,11 @@ type fetching struct{ *Tokens }
 
 var errOwnToken = errors.New("aplomb: Tokens.Fetch needs what it is to fetch, so give it a client of its own, made by New")
 
-// land takes in what the flight brought and lets those who wait go on.
+// land takes in what the flight brought and lets those who wait go on. The flight
+// is over once Watch was told, so that Watch is told of one after the other.
 func (t *Tokens) land(f *flight, got fetched, start time.Time) {
 	t.mu.Lock()
 	now := time.Now()
-	t.flight = nil
 	event := TokenEvent{Err: got.err, Elapsed: now.Sub(start)}
 	if got.err != nil {
 		failure := t.fail(got.err, now)
@@ -168,6 +168,9 @@ func (t *Tokens) land(f *flight, got fetched, start time.Time) {
 	}
 	t.mu.Unlock()
 	t.tell(event)
+	t.mu.Lock()
+	t.flight = nil
+	t.mu.Unlock()
 	close(f.done)
 }
 

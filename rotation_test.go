@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -248,6 +249,7 @@ func TestSecretFuncIsKept(t *testing.T) {
 		down = errors.New("vault is sealed")
 		assert.Equal(t, ask(), "key-1") // and asked in the background, in vain
 		pause(20 * time.Millisecond)
+		synctest.Wait()
 		assert.Equal(t, asked, 2)
 		_, err := get(t, c)
 		assert.NoError(t, err)
@@ -257,6 +259,7 @@ func TestSecretFuncIsKept(t *testing.T) {
 		assert.Equal(t, aplomb.StatusCode(err), 401)
 		assert.Equal(t, ask(), "key-1") // refused, but it is all there is
 		pause(time.Hour)
+		synctest.Wait()
 		down, asked = nil, 8
 		_, err = get(t, c)
 		assert.NoError(t, err)

@@ -81,7 +81,7 @@ type Tokens struct {
 	Origins []string
 	// Watch is told of every Fetch, for metrics and alerts: a failure is no
 	// error of any call as long as the last token lives. It is told before those
-	// who wait go on, so it should be quick; its own panics end nothing. Nil is
+	// who wait go on, so it should be quick, and not ask for a token; its own panics end nothing. Nil is
 	// none.
 	Watch func(TokenEvent)
 

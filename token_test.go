@@ -289,6 +289,7 @@ func TestTokensFetchIsDetached(t *testing.T) {
 		_, err := aplomb.Post[order](ctx, c, "/v1/orders")
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		assert.Equal(t, seen, any("trace"))
 		assert.Equal(t, issuerAPI.count(), 1)
 		assert.Equal(t, issuerAPI.request(0).Header.Get("Idempotency-Key"), "")

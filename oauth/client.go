@@ -38,8 +38,10 @@ type Config struct {
 	// Transport is what the server is reached by. Default: one of its own.
 	Transport http.RoundTripper
 	// Options are of the client that asks the server, such as aplomb.Logging{}
-	// and aplomb.Hooks{}. It has aplomb's defaults. An aplomb.Transport goes into
-	// Transport instead: MutualTLS does not see one here.
+	// and aplomb.Hooks{}. It has aplomb's defaults, but for retries: it sends a
+	// request once, unless aplomb.Retry{} is among them, since a failure is shared
+	// by all who wait, and [aplomb.Tokens] spaces the tries. An aplomb.Transport
+	// goes into Transport instead: MutualTLS does not see one here.
 	Options []aplomb.Option
 }
 
@@ -124,7 +126,8 @@ var reserved = map[string]bool{
 
 // options are those of the client that asks the server.
 func (c *Client) options() ([]aplomb.Option, error) {
-	opts := append(slices.Clone(c.cfg.Options), aplomb.AuthFunc(attachAssertion), aplomb.PerAttempt(stay, tidy))
+	opts := append([]aplomb.Option{aplomb.NoRetry()}, c.cfg.Options...) // those who want a token have patience of their own
+	opts = append(opts, aplomb.AuthFunc(attachAssertion), aplomb.PerAttempt(stay, tidy))
 	transport := c.cfg.Transport
 	if c.cfg.Auth != nil {
 		auth, err := c.cfg.Auth.auth(c)

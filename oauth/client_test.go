@@ -76,7 +76,7 @@ func TestPrivateKeyJWTIsFresh(t *testing.T) {
 		bubble(t, "audience "+audience, func(t *testing.T) {
 			a, n := rig(t)
 			a.steps = []http.HandlerFunc{refuse(503, "", "")}
-			c := newClient(t, n, oauth.Config{ClientID: "svc", Issuer: issuer, Auth: oauth.PrivateKeyJWT(aplomb.JWT{Signer: p256(), KeyID: "k"})})
+			c := newClient(t, n, oauth.Config{ClientID: "svc", Issuer: issuer, Auth: oauth.PrivateKeyJWT(aplomb.JWT{Signer: p256(), KeyID: "k"}), Options: []aplomb.Option{aplomb.Retry{}}})
 			equal(t, token(t, c.ClientCredentials(), nil), "access-1")
 			seen := map[any]bool{}
 			for i := range 2 {
@@ -171,7 +171,7 @@ func TestSecretThatChangesBetweenAttempts(t *testing.T) {
 	bubble(t, "", func(t *testing.T) {
 		a, n := rig(t)
 		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(400, "invalid_client", "")}
-		c := newClient(t, n, oauth.Config{ClientID: "web", Auth: oauth.SecretPost(&sequence{[]string{"one", "two"}})})
+		c := newClient(t, n, oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Retry{}}, Auth: oauth.SecretPost(&sequence{[]string{"one", "two"}})})
 		assert.Contains(t, token(t, c.ClientCredentials(), nil), "invalid_client")
 		equal(t, a.requests(), 2)
 	})
@@ -196,20 +196,23 @@ func noCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return &tls.Certificate{}, nil
 }
 
-// A server that is busy is asked again, by the rules of aplomb; the flow that
-// uses something up is not.
+// A server that is busy is asked once, unless the client has retries; then again
+// by the rules of aplomb, but for what a flow uses up.
 func TestRetries(t *testing.T) {
 	t.Parallel()
 	bubble(t, "client credentials", func(t *testing.T) {
 		a, n := rig(t)
-		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(503, "", "")}
-		equal(t, token(t, newClient(t, n, oauth.Config{ClientID: "web"}).ClientCredentials(), nil), "access-1")
-		equal(t, a.requests(), 3)
+		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(503, "", ""), refuse(503, "", "")}
+		assert.Contains(t, token(t, newClient(t, n, oauth.Config{ClientID: "web"}).ClientCredentials(), nil), "503")
+		equal(t, a.requests(), 1)
+		retrying := oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Retry{}}}
+		equal(t, token(t, newClient(t, n, retrying).ClientCredentials(), nil), "access-1")
+		equal(t, a.requests(), 4)
 	})
 	bubble(t, "refresh", func(t *testing.T) {
 		a, n := rig(t)
 		a.steps = []http.HandlerFunc{refuse(503, "", "")}
-		c, store := newClient(t, n, oauth.Config{ClientID: "web"}), &memory{}
+		c, store := newClient(t, n, oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Retry{}}}), &memory{}
 		assert.NoError(t, c.Adopt(context.Background(), store, aplomb.NewSecret("r0")))
 		tokens, err := c.Session(store)
 		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
@@ -219,7 +222,7 @@ func TestRetries(t *testing.T) {
 		a, n := rig(t)
 		through, dials := n.Transport(), 0
 		defer through.CloseIdleConnections()
-		c, err := oauth.New(oauth.Config{ClientID: "web", TokenURL: tokenURL, Transport: aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		c, err := oauth.New(oauth.Config{ClientID: "web", TokenURL: tokenURL, Options: []aplomb.Option{aplomb.Retry{}}, Transport: aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if dials++; dials == 1 {
 				return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 			}
@@ -233,7 +236,7 @@ func TestRetries(t *testing.T) {
 	bubble(t, "refresh, with a company's keys on each POST", func(t *testing.T) {
 		a, n := rig(t)
 		a.steps = []http.HandlerFunc{refuse(503, "", "")}
-		c := newClient(t, n, oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Idempotency{}}})
+		c := newClient(t, n, oauth.Config{ClientID: "web", Options: []aplomb.Option{aplomb.Idempotency{}, aplomb.Retry{}}})
 		tokens, err := c.Session(login(t, c, a))
 		assert.Contains(t, token(t, tokens, err), "oauth: auth.test answered 503")
 		equal(t, a.requests(), 1)
@@ -308,6 +311,29 @@ func TestInvalidConfig(t *testing.T) {
 		_, err := oauth.New(oauth.Config{TokenURL: good})
 		assert.True(t, err == nil, good, err)
 	}
+}
+
+// The endpoint is down: a thousand calls, each with a deadline of its own, cause
+// one request and get one error.
+func TestEndpointDownForAThousand(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		a.steps = []http.HandlerFunc{refuse(503, "", ""), refuse(503, "", "")}
+		transport := n.Transport()
+		defer transport.CloseIdleConnections()
+		c, err := aplomb.New("https://api.test", aplomb.Transport(transport), newClient(t, n, oauth.Config{ClientID: "web"}).ClientCredentials())
+		assert.NoError(t, err)
+		var all sync.WaitGroup
+		for i := range 1000 {
+			all.Go(func() {
+				_, err := aplomb.Get[struct{}](context.Background(), c, "/", aplomb.Timeout(time.Duration(i+1)*time.Millisecond))
+				assert.Contains(t, fmt.Sprint(err), "no credential (oauth: auth.test answered 503) (not sent, 0s)")
+			})
+		}
+		all.Wait()
+		equal(t, a.requests(), 1)
+	})
 }
 
 // The whole way: a client of an API, and the token at its own origin only.

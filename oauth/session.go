@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"time"
 
@@ -14,12 +13,25 @@ import (
 // has ended it: the user has to log in again.
 var ErrLoginRequired = errors.New("oauth: log in again, by Login or LoginDevice")
 
+var errNoRefresh = errors.New("there is no refresh token: many servers give one only for the scope offline_access")
+
+// loginError is ErrLoginRequired, and why.
+type loginError struct{ why error }
+
+func (e *loginError) Error() string   { return ErrLoginRequired.Error() + ": " + e.why.Error() }
+func (e *loginError) Unwrap() []error { return []error{ErrLoginRequired, e.why} }
+
+// RetryAt is at once: to look into the store costs nothing, and the user may have
+// logged in meanwhile.
+func (e *loginError) RetryAt() time.Time { return time.Time{} }
+
 // Session are the tokens of a login that [Client.Login], [Client.LoginDevice] or
 // [Client.Adopt] has saved in store (RFC 6749, section 6). A process finds there
 // what another has fetched, and fetches only what is old or was refused.
 //
 // Where the server takes the refresh token for used or revoked, that is saved as
-// well: from then on each process gets [ErrLoginRequired] without asking.
+// well: from then on each process gets [ErrLoginRequired] without asking. Once
+// the user has logged in again, the same Tokens go on.
 func (c *Client) Session(store TokenStore) (*aplomb.Tokens, error) {
 	if store == nil {
 		return nil, errNoStore
@@ -105,16 +117,16 @@ func (s *session) next(ctx context.Context, saved grant, last string) (grant, er
 func (s *session) renew(ctx context.Context, g grant, last string) (grant, error) {
 	switch {
 	case g.Ended != "":
-		return g, fmt.Errorf("%w: %s", ErrLoginRequired, g.Ended)
+		return g, &loginError{errors.New(g.Ended)}
 	case g.Access != "" && g.Access != last && (g.Expiry.IsZero() || time.Now().Before(g.Expiry)):
 		return g, nil
 	case g.Refresh == "":
-		return g, fmt.Errorf("%w: there is no refresh token", ErrLoginRequired)
+		return g, &loginError{errNoRefresh}
 	}
 	next, err := s.client.grant(ctx, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {g.Refresh}}, once)
 	if refusal, ok := errors.AsType[*Error](err); ok && refusal.Code == "invalid_grant" {
 		g.Access, g.Refresh, g.Ended = "", "", refusal.Error()
-		return g, fmt.Errorf("%w: %w", ErrLoginRequired, refusal)
+		return g, &loginError{refusal}
 	}
 	if err != nil {
 		return grant{}, err

@@ -258,6 +258,23 @@ func TestSessionReplacesWhatIsRefused(t *testing.T) {
 	})
 }
 
+// Who has logged in again goes on at once, with the same Tokens.
+func TestSessionAfterALogin(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		a, n := rig(t)
+		c := newClient(t, n, oauth.Config{ClientID: "web"})
+		store := &memory{}
+		tokens, err := c.Session(store)
+		for range 5 {
+			assert.Contains(t, token(t, tokens, err), "log in again, by Login or LoginDevice: there is no refresh token")
+		}
+		a.refresh = "refresh-0"
+		assert.NoError(t, c.Adopt(context.Background(), store, aplomb.NewSecret("refresh-0")))
+		equal(t, token(t, tokens, nil), "access-1")
+	})
+}
+
 func TestSessionWithout(t *testing.T) {
 	t.Parallel()
 	bubble(t, "", func(t *testing.T) {
