@@ -31,6 +31,9 @@ func (r *rotation) Secret(ctx context.Context) (Secret, error) {
 // use asks for the secret in use, or the other if the call is trying that, and
 // for the one that is left where that is not to be had.
 func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err error) {
+	if isNil(r.sources[0]) || isNil(r.sources[1]) { // New has said so, but not to whoever asks by Reveal
+		return 0, Secret{}, nilSource("Rotation")
+	}
 	index = r.inUse.Load()
 	if tried, ok := callBehind(ctx).trying(r); ok {
 		index = tried

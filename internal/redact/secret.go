@@ -2,6 +2,7 @@ package redact
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -44,7 +45,7 @@ func escapedForms(s string) []string {
 		forms = append(forms, html, plain, strings.ReplaceAll(plain, "/", `\/`), asciiJSON(plain))
 	}
 	q := strconv.Quote(s)
-	return append(forms, q[1:len(q)-1])
+	return append(forms, q[1:len(q)-1], hex.EncodeToString([]byte(s)))
 }
 
 // lowerHex turns %2F into %2f: both are in use.
@@ -91,9 +92,15 @@ func base64Forms(s string) []string {
 	return forms
 }
 
-// occurrences adds every place where one of hidden stands, overlapping ones too.
+// occurrences adds every place where one of hidden stands, overlapping ones too,
+// in capitals or not: a server may quote it as a title.
 func occurrences(spans []span, s string, hidden []string) []span {
+	if len(hidden) == 0 {
+		return spans
+	}
+	s = lowerASCII(s)
 	for _, v := range hidden {
+		v = lowerASCII(v)
 		for from := 0; ; {
 			i := strings.Index(s[from:], v)
 			if i < 0 {
@@ -105,4 +112,15 @@ func occurrences(spans []span, s string, hidden []string) []span {
 		}
 	}
 	return spans
+}
+
+// lowerASCII keeps every byte in its place, which strings.ToLower does not.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
 }

@@ -307,6 +307,17 @@ func TestSplitWords(t *testing.T) {
 	}
 }
 
+// A secret is hidden however the server writes it.
+func TestTextHidesOtherSpellings(t *testing.T) {
+	t.Parallel()
+	const secret = "correct-Horse/battery"
+	for _, text := range []string{secret, strings.ToUpper(secret), "Correct-horse/battery", fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret)} {
+		if got := Text("no such key "+text+" here", 0, secret); got != "no such key [redacted] here" {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 // The library's own errors, whose prefixes smell of a secret, stay readable.
 func TestTextKeepsOwnErrors(t *testing.T) {
 	t.Parallel()
