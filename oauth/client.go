@@ -23,6 +23,10 @@ type Config struct {
 	// TokenURL is the token endpoint. AuthURL and DeviceURL are for Login and
 	// LoginDevice.
 	TokenURL, AuthURL, DeviceURL string
+	// RedirectURL is where Login waits for the browser: an http address on
+	// loopback, as it is registered with the server. Without a port one that is
+	// free is taken (RFC 8252, section 7.3). Default http://127.0.0.1/callback.
+	RedirectURL string
 	// ClientID names the client to the server.
 	ClientID string
 	// Auth is how the client proves that it is the one. Nil: it is a public

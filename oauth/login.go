@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -19,8 +20,8 @@ import (
 // Login has the user log in with a browser on this machine, and saves what is
 // granted in store, for [Client.Session] (RFC 6749, section 4.1, with PKCE, RFC
 // 7636). open shows the address to the user or starts the browser; the answer
-// returns to a port on 127.0.0.1 that is free now (RFC 8252, section 7.3), as
-// /callback, which the server must allow the client. Login ends with ctx.
+// returns to Config.RedirectURL, which the server must allow the client. Login
+// ends with ctx.
 //
 // It suits a command-line tool. One without a browser uses [Client.LoginDevice].
 func (c *Client) Login(ctx context.Context, store TokenStore, open func(address string) error) error {
@@ -36,12 +37,11 @@ func (c *Client) Login(ctx context.Context, store TokenStore, open func(address 
 	if err := usable(ctx, store); err != nil {
 		return err
 	}
-	var listen net.ListenConfig
-	listener, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
+	listener, redirect, err := listen(ctx, c.cfg.RedirectURL)
 	if err != nil {
-		return fmt.Errorf("oauth: Login: %w", err)
+		return err
 	}
-	attempt := newLogin(c, "http://"+listener.Addr().String()+"/callback")
+	attempt := newLogin(c, redirect)
 	server := &http.Server{Handler: attempt, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan struct{})
 	go func() {
@@ -63,8 +63,26 @@ func (c *Client) Login(ctx context.Context, store TokenStore, open func(address 
 	case got := <-attempt.code:
 		return attempt.redeem(ctx, store, got)
 	case <-ctx.Done():
-		return fmt.Errorf("oauth: Login: nobody logged in: %w", context.Cause(ctx))
+		return fmt.Errorf("oauth: Login: nobody logged in; does the server allow the client %s? %w", redirect, context.Cause(ctx))
 	}
+}
+
+// listen waits at the redirect address, and returns it with its port.
+func listen(ctx context.Context, address string) (listener net.Listener, redirect string, err error) {
+	u, err := url.Parse(cmp.Or(address, "http://127.0.0.1/callback"))
+	if err != nil || u.Scheme != "http" || !loopback(u.Hostname()) || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return nil, "", errors.New("oauth: Config.RedirectURL must be an http address on loopback, such as http://localhost:8085/callback")
+	}
+	var config net.ListenConfig
+	listener, err = config.Listen(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "0")))
+	if err != nil {
+		return nil, "", fmt.Errorf("oauth: Login: wait at Config.RedirectURL: %w", err)
+	}
+	if u.Port() == "" {
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		u.Host = net.JoinHostPort(u.Hostname(), port)
+	}
+	return listener, u.String(), nil
 }
 
 // login is one attempt of a user to log in.

@@ -84,6 +84,30 @@ func TestLogin(t *testing.T) {
 	equal(t, a.requests(), 1)
 }
 
+// A redirect address as it was registered.
+func TestLoginRedirectURL(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{"": "http://127.0.0.1:", "http://localhost/auth/done": "http://localhost:", "http://[::1]": "http://[::1]:"} {
+		a := &authority{}
+		var asked url.Values
+		err := onLoopback(t, a, oauth.Config{RedirectURL: given}).Login(t.Context(), &memory{}, func(address string) error {
+			u, err := url.Parse(address)
+			asked = u.Query()
+			return errors.Join(err, errors.New("that is all"))
+		})
+		if given == "http://[::1]" && strings.Contains(err.Error(), "wait at Config.RedirectURL") {
+			continue // a machine without IPv6
+		}
+		assert.Contains(t, err.Error(), "that is all")
+		got := asked.Get("redirect_uri")
+		assert.True(t, strings.HasPrefix(got, want) && (given == "" || strings.HasSuffix(got, strings.TrimPrefix(strings.TrimPrefix(given, "http://localhost"), "http://[::1]"))), got)
+	}
+	for _, bad := range []string{"https://127.0.0.1/x", "http://acme.test/x", "http://localhost/?a=b", "myapp://done"} {
+		err := onLoopback(t, &authority{}, oauth.Config{RedirectURL: bad}).Login(t.Context(), &memory{}, func(string) error { return nil })
+		assert.Contains(t, err.Error(), "must be an http address on loopback")
+	}
+}
+
 func TestLoginRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -128,7 +152,7 @@ func TestLoginForged(t *testing.T) {
 		cancel(errors.New("gave up"))
 		return nil
 	})
-	assert.Contains(t, err.Error(), "nobody logged in: gave up")
+	assert.Contains(t, err.Error(), "/callback? gave up")
 	equal(t, a.requests(), 0)
 }
 
