@@ -244,7 +244,10 @@ func (a *Attempt) answered(auths []Auth, resp *http.Response, sent time.Time) (a
 			again = auths[i].Answered(resp) || again
 		}
 	}
-	return again || a.judgeSecrets(resp.StatusCode)
+	if again || resp.StatusCode == http.StatusUnauthorized && a.call.spent&renewal != 0 {
+		return again // one replacement a call
+	}
+	return a.judgeSecrets(resp.StatusCode)
 }
 
 // noCredential is the refusal to send a request without one. A token's failure

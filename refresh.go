@@ -17,10 +17,15 @@ const (
 	// is down is one that everybody asks at once.
 	minPace = time.Second
 	maxPace = 30 * time.Second
+	// freeRefusals do not slow down the next: to revoke a few tokens, one after the
+	// other, is no habit of an API's yet.
+	freeRefusals = 2
 )
 
-// A pacer spaces repetitions: each waits twice as long as the one before.
+// A pacer spaces repetitions: each waits twice as long as the one before, but for
+// the first free ones.
 type pacer struct {
+	free  int
 	count int
 	until time.Time
 }
@@ -28,13 +33,16 @@ type pacer struct {
 // next notes another repetition and returns when the one after it may be. The
 // jitter, of up to a half, keeps the processes of a fleet apart.
 func (p *pacer) next(now time.Time, random float64) time.Time {
-	wait := doubled(minPace, p.count, maxPace)
 	p.count++
+	if p.count <= p.free {
+		return now
+	}
+	wait := doubled(minPace, p.count-p.free-1, maxPace)
 	p.until = now.Add(min(wait+time.Duration(random*float64(wait/2)), maxPace))
 	return p.until
 }
 
-func (p *pacer) reset() { *p = pacer{} }
+func (p *pacer) reset() { *p = pacer{free: p.free} }
 
 // flight is one Fetch, waited for by any number of callers.
 type flight struct {
@@ -273,6 +281,7 @@ func (t *Tokens) replace(ctx context.Context, refused Secret) (another bool, err
 // a secrets manager, is still handed out until there is another: the refusal may
 // be the API's own mistake, and the manager may be away.
 func (t *Tokens) end(g *generation, now time.Time) {
+	t.forced.free = freeRefusals
 	t.forced.next(now, t.random01())
 	if g.Expiry.IsZero() {
 		g.refused = true

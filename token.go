@@ -50,9 +50,9 @@ func (t Token) scheme() string {
 // while it lasts.
 //
 // A 401 ends a token, once for all calls that carried it: the next is fetched,
-// and each of them is sent again once, if its body can be. If that is refused as
-// well, the one after it is fetched a second later at the soonest, then two, up to
-// half a minute: a path may answer 401 to every token. A 403 ends nothing.
+// and each of them is sent again once, if its body can be. After three in short
+// order the next is fetched a second later at the soonest, then two, up to half a
+// minute: a path may answer 401 to every token. A 403 ends nothing.
 //
 // Package oauth makes Tokens for each flow of OAuth 2.0. One Tokens may serve
 // several clients. It is also a [SecretSource], for an API that wants the token
