@@ -107,7 +107,8 @@ type judged interface {
 // when it is asked again. It is for an API that refuses otherwise than by a 401,
 // which is told already.
 func Refuse(ctx context.Context, source SecretSource, secret Secret) (another bool) {
-	if isNil(source) {
+	a := attemptFrom(ctx)
+	if isNil(source) || a != nil && a.call.spent&renewal != 0 { // one replacement a call
 		return false
 	}
 	c := carried{source: source, secret: secret}

@@ -211,6 +211,10 @@ func (t *Tokens) fail(err error, now time.Time) *tokenError {
 // clock or a careless server, is not asked for again at the callers' pace.
 func (t *Tokens) adopt(token Token, now time.Time) Token {
 	token.Expiry, token.RefreshAt = token.Expiry.Round(0), token.RefreshAt.Round(0)
+	if token.Value.Reveal() == t.last.Value.Reveal() { // the same again: not worth asking soon once more
+		t.forced.free, t.forced.count = freeRefusals, max(t.forced.count, freeRefusals)
+		t.forced.next(now, t.random01())
+	}
 	t.failure, t.last = nil, token
 	t.current = &generation{Token: token, fetched: now, refreshAt: t.refreshAt(token, now)}
 	if t.current.alive(now) && !t.current.old(now) {

@@ -272,8 +272,8 @@ func TestRefusals(t *testing.T) {
 				if ok != (c.kind != "") || ok && refusal.Type != c.kind {
 					t.Errorf("got %#v, want %s", refusal, c.kind)
 				}
-				if ok && (aplomb.StatusCode(err) != http.StatusBadRequest || refusal.Err.RequestID == "") {
-					t.Errorf("status %d, request %q", aplomb.StatusCode(err), refusal.Err.RequestID)
+				if ok && (refusal.Err.StatusCode != http.StatusBadRequest || refusal.Err.RequestID == "") {
+					t.Errorf("status %d, request %q", refusal.Err.StatusCode, refusal.Err.RequestID)
 				}
 				if r.shop.served != 0 {
 					t.Error("the API was called without a key")

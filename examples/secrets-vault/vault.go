@@ -34,24 +34,23 @@ func NewVault(address string, login Login, opts ...aplomb.Option) (*Vault, error
 	if err != nil {
 		return nil, err
 	}
-	api, err := aplomb.New(address, preset, forbiddenIsRefused(aplomb.APIKey("X-Vault-Token", login.tokens(door))))
+	api, err := aplomb.New(address, preset, apiToken(login.tokens(door)))
 	if err != nil {
 		return nil, err
 	}
 	return &Vault{api}, nil
 }
 
-// forbiddenIsRefused takes Vault's 403 for the 401 that other APIs send: it is all
-// that Vault says of a token that was revoked or has ended.
-func forbiddenIsRefused(auth aplomb.Auth) aplomb.Auth {
-	answered := auth.Answered
+// apiToken attaches Vault's token. All that Vault says of one that was revoked or
+// has ended is 403, where other APIs send a 401: the source is told by hand.
+func apiToken(source aplomb.SecretSource) aplomb.Auth {
+	auth := aplomb.APIKey("X-Vault-Token", source)
 	auth.Answered = func(resp *http.Response) bool {
-		if resp.StatusCode == http.StatusForbidden {
-			unauthorized := *resp
-			unauthorized.StatusCode = http.StatusUnauthorized
-			resp = &unauthorized
+		if resp.StatusCode != http.StatusForbidden {
+			return false
 		}
-		return answered(resp)
+		shown := aplomb.NewSecret(resp.Request.Header.Get("X-Vault-Token"))
+		return aplomb.Refuse(resp.Request.Context(), source, shown)
 	}
 	return auth
 }

@@ -116,7 +116,11 @@ func (r *rig) clean(err error) {
 // refused wants an error of this status that says all of these.
 func (r *rig) refused(err error, status int, texts ...string) {
 	r.t.Helper()
-	if err == nil || aplomb.StatusCode(err) != status {
+	got := 0
+	if refusal, ok := errors.AsType[*aplomb.APIError](err); ok {
+		got = refusal.StatusCode
+	}
+	if err == nil || got != status {
 		r.t.Errorf("got %v, want a %d", err, status)
 		return
 	}
