@@ -93,7 +93,7 @@ func usable(signer crypto.Signer) bool {
 	case *rsa.PrivateKey:
 		return k != nil && k.N != nil && k.D != nil
 	case *ecdsa.PrivateKey:
-		return k != nil && k.Curve != nil && k.D != nil //nolint:staticcheck // whether there is one is all that is asked
+		return k != nil && k.Curve != nil
 	case ed25519.PrivateKey:
 		return len(k) == ed25519.PrivateKeySize
 	}
