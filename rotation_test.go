@@ -81,6 +81,28 @@ func TestRotationTriesForOneCall(t *testing.T) {
 	})
 }
 
+// The other secret that a call tries stays the other, although a second call has
+// found it good meanwhile.
+func TestRotationTrialIsOfOneSecret(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(accepting("old-key"))
+		var c *aplomb.Client
+		inBetween := aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				if r.URL.Path == "/first" && h.count() == 1 { // before it is sent again
+					_, err := get(t, c)
+					assert.NoError(t, err)
+				}
+				return next.RoundTrip(r)
+			})
+		})
+		c = newClient(t, aplombtest.NewServer(t, h), inBetween, aplomb.APIKey("X-Api-Key", aplomb.Rotation(aplomb.Static("new-key"), aplomb.Static("old-key"))))
+		_, err := aplomb.Get[order](context.Background(), c, "/first")
+		assert.NoError(t, err)
+		assert.Equal(t, h.count(), 4)
+	})
+}
+
 // What stands in the current's own place comes before the previous.
 func TestRotationOfAFile(t *testing.T) {
 	bubble(t, func(t *testing.T) {
