@@ -73,7 +73,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := aplomb.New(token.Scheme+"://"+token.Host, opts...)
+	client, err := aplomb.New(originOf(token), opts...)
 	if err != nil {
 		return nil, fmt.Errorf("oauth: %w", err)
 	}
@@ -158,7 +158,7 @@ func (c *Client) options() ([]aplomb.Option, error) {
 // origins are those that the client may prove itself to.
 func (c *Client) origins() []string {
 	if u, err := url.Parse(c.cfg.DeviceURL); err == nil && u.Host != "" {
-		return []string{u.Scheme + "://" + u.Host}
+		return []string{originOf(u)}
 	}
 	return nil
 }

@@ -37,21 +37,25 @@ func SecretPost(secret aplomb.SecretSource) ClientAuth {
 	return &clientSecret{secret: secret, post: true}
 }
 
+// inRequest is of a proof that goes into the request, and leaves the transport as
+// it is.
+type inRequest struct{}
+
+func (inRequest) transport(given http.RoundTripper) (http.RoundTripper, error) { return given, nil }
+
+// Format prints, for every verb, no more than what it is.
+func (inRequest) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "oauth.ClientAuth([redacted])")
+}
+
 type clientSecret struct {
+	inRequest
+
 	secret aplomb.SecretSource
 	post   bool
 }
 
 func (s *clientSecret) inForm() bool { return s.post }
-
-func (s *clientSecret) transport(given http.RoundTripper) (http.RoundTripper, error) {
-	return given, nil
-}
-
-// Format prints, for every verb, no more than what it is.
-func (s *clientSecret) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "oauth.ClientAuth([redacted])")
-}
 
 func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 	if isNil(s.secret) {
@@ -76,18 +80,15 @@ func (s *clientSecret) auth(c *Client) (aplomb.Auth, error) {
 // Connect's private_key_jwt, and client_secret_jwt with an HS256 key): a fresh one
 // for each attempt, since a server takes each but once. Issuer and Subject are
 // the client, Audience is Config.Issuer or else TokenURL, unless j sets them.
-func PrivateKeyJWT(j aplomb.JWT) ClientAuth { return &assertion{j} }
+func PrivateKeyJWT(j aplomb.JWT) ClientAuth { return &assertion{jwt: j} }
 
-type assertion struct{ jwt aplomb.JWT }
+type assertion struct {
+	inRequest
 
-func (a *assertion) inForm() bool { return true }
-
-// Format prints, for every verb, no more than what it is.
-func (a *assertion) Format(f fmt.State, _ rune) {
-	_, _ = io.WriteString(f, "oauth.ClientAuth([redacted])")
+	jwt aplomb.JWT
 }
 
-func (a *assertion) transport(given http.RoundTripper) (http.RoundTripper, error) { return given, nil }
+func (a *assertion) inForm() bool { return true }
 
 func (a *assertion) auth(c *Client) (aplomb.Auth, error) {
 	j := a.jwt

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -59,11 +58,7 @@ func (c *Client) LoginDevice(ctx context.Context, store TokenStore, show func(De
 
 // device asks for a code (RFC 8628, section 3.1).
 func (c *Client) device(ctx context.Context) (oauth2.DeviceAuthResponse, error) {
-	form := maps.Clone(c.cfg.Params)
-	if form == nil {
-		form = url.Values{}
-	}
-	form.Set("client_id", c.cfg.ClientID)
+	form := c.form(url.Values{"client_id": {c.cfg.ClientID}})
 	if len(c.cfg.Scopes) > 0 {
 		form.Set("scope", strings.Join(c.cfg.Scopes, " "))
 	}

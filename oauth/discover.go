@@ -21,7 +21,7 @@ func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config
 	if err != nil {
 		return Config{}, err
 	}
-	c, err := aplomb.New(u.Scheme+"://"+u.Host, append(slices.Clone(opts), aplomb.PerAttempt(stay))...)
+	c, err := aplomb.New(originOf(u), append(slices.Clone(opts), aplomb.PerAttempt(stay))...)
 	if err != nil {
 		return Config{}, fmt.Errorf("oauth: Discover: %w", err)
 	}
@@ -29,7 +29,7 @@ func Discover(ctx context.Context, issuer string, opts ...aplomb.Option) (Config
 	path := strings.TrimSuffix(u.EscapedPath(), "/")
 	var failures []error
 	for _, at := range []string{"/.well-known/oauth-authorization-server" + path, path + "/.well-known/openid-configuration"} {
-		meta, err := metadataAt(ctx, c, u.Scheme+"://"+u.Host+at)
+		meta, err := metadataAt(ctx, c, originOf(u)+at)
 		switch {
 		case err != nil:
 			failures = append(failures, err)

@@ -168,7 +168,7 @@ func target(u *url.URL) string {
 func (d *DPoP) nonce(of *url.URL) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.nonces[of.Scheme+"://"+of.Host]
+	return d.nonces[originOf(of)]
 }
 
 const (
@@ -187,6 +187,6 @@ func (d *DPoP) learn(resp *http.Response) string {
 	if len(d.nonces) >= maxServers {
 		clear(d.nonces)
 	}
-	d.nonces[resp.Request.URL.Scheme+"://"+resp.Request.URL.Host] = nonce
+	d.nonces[originOf(resp.Request.URL)] = nonce
 	return nonce
 }

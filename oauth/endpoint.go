@@ -24,6 +24,9 @@ func endpoint(name, address string) (*url.URL, error) {
 	return nil, fmt.Errorf("oauth: %s must be https: a secret is sent to it; http is for loopback only", name)
 }
 
+// originOf is where u leads to, without the path.
+func originOf(u *url.URL) string { return u.Scheme + "://" + u.Host }
+
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")

@@ -53,11 +53,7 @@ func (c *Client) grant(ctx context.Context, params url.Values, again repeatable)
 }
 
 func (c *Client) ask(ctx context.Context, params url.Values, again repeatable, proof *shown) (grant, error) {
-	form := maps.Clone(c.cfg.Params)
-	if form == nil {
-		form = url.Values{}
-	}
-	maps.Copy(form, params)
+	form := c.form(params)
 	if c.cfg.ClientID != "" && (c.cfg.Auth == nil || c.cfg.Auth.inForm()) {
 		form.Set("client_id", c.cfg.ClientID)
 	}
@@ -73,6 +69,14 @@ func (c *Client) ask(ctx context.Context, params url.Values, again repeatable, p
 		return grant{}, c.refusal(err, &answer, append(proof.all(), spent(params)...))
 	}
 	return grant{Access: token.AccessToken, Type: token.TokenType, Expiry: token.Expiry, Refresh: token.RefreshToken}, nil
+}
+
+// form has Config.Params, and params over them.
+func (c *Client) form(params url.Values) url.Values {
+	form := url.Values{}
+	maps.Copy(form, c.cfg.Params)
+	maps.Copy(form, params)
+	return form
 }
 
 // spent are the parameters of a flow that are secrets.
