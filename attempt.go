@@ -39,7 +39,7 @@ type Attempt struct {
 	// A PerAttempt middleware may send more than once at a time, so what is
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
-	auth      atomic.Pointer[Auth]         // the first credential attached
+	attached  atomic.Bool                  // a credential was attached
 	dated     atomic.Pointer[int64]        // what ServerTime added to our time, where it was asked
 	renewable atomic.Bool                  // the credential that was refused has a successor
 	touched   atomic.Bool                  // the transport has asked for the body

@@ -212,7 +212,7 @@ func (s *authorised) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	auths := a.call.authsFor(r)
 	if len(auths) > 0 {
-		a.auth.Store(&auths[0])
+		a.attached.Store(true)
 		own := r.Clone(r.Context())
 		for i := range auths {
 			if err := auths[i].Attach(own); err != nil {

@@ -309,7 +309,7 @@ func (c *call) credentialHint() string {
 	}
 	to := originOf(c.last.Request.URL)
 	switch {
-	case c.last.auth.Load() != nil:
+	case c.last.attached.Load():
 		return ""
 	case len(c.auths) == 0 && c.last.Request.Header.Get("Authorization") == "":
 		return "no credential was sent: add " + schemes

@@ -47,23 +47,35 @@ func (r *rotation) use(ctx context.Context) (index int32, secret Secret, err err
 	return index, Secret{}, err
 }
 
-// judged tells the secret's own source what became of it, so that one that was
-// replaced in its own place is found there. Only if there is no other does the
-// call try the other of the two, which is in use for all once it was accepted: a
-// 401 may be about something else.
+// judged tells the secret's own source what became of it, and puts in use for all
+// what a call has tried with success.
 func (r *rotation) judged(ctx context.Context, status int, secret Secret) (another bool, err error) {
+	if status == http.StatusUnauthorized {
+		return r.refused(ctx, secret)
+	}
+	if _, trying := callBehind(ctx).trying(r); trying && status < 400 {
+		if index, used, err := r.use(ctx); err == nil && used.Reveal() == secret.Reveal() {
+			r.inUse.Store(index)
+		}
+	}
+	own := carried{source: r.sources[r.inUse.Load()], secret: secret}
+	return own.judge(ctx, status) // which asks for no secret
+}
+
+// refused looks for another secret: in the refused one's own place, where it may
+// have been replaced, and only else in the other's, which the call then tries: a
+// 401 may be about something else.
+func (r *rotation) refused(ctx context.Context, secret Secret) (another bool, err error) {
 	index, used, err := r.use(ctx)
 	switch {
 	case err != nil:
 		return false, err
 	case used.Reveal() != secret.Reveal():
-		return status == http.StatusUnauthorized, nil // it was replaced already
-	case status < 400:
-		r.inUse.Store(index)
+		return true, nil // it was replaced already
 	}
 	own := carried{source: r.sources[index], secret: secret}
-	if another, err = own.judge(ctx, status); another || status != http.StatusUnauthorized {
-		return another, err
+	if another, err = own.judge(ctx, http.StatusUnauthorized); another {
+		return true, err
 	}
 	other, failure := r.sources[1-index].Secret(ctx)
 	call := callBehind(ctx)

@@ -223,6 +223,28 @@ func TestRotationOfManagedSecrets(t *testing.T) {
 	})
 }
 
+// counted is a source that counts how often it is asked.
+type counted struct{ asked *int }
+
+func (c counted) Secret(context.Context) (aplomb.Secret, error) {
+	*c.asked++
+	return aplomb.NewSecret("new-key"), nil
+}
+
+// An answer that accepts the secret is no reason to ask for it again.
+func TestRotationAsksOnceARequest(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		asked := 0
+		key := aplomb.Rotation(counted{&asked}, aplomb.Static("old-key"))
+		c := newClient(t, aplombtest.NewServer(t, script(accepting("new-key"), status(404))), aplomb.APIKey("X-Api-Key", key))
+		for n := range 3 {
+			_, err := get(t, c)
+			assert.Equal(t, aplomb.StatusCode(err), []int{0, 404, 404}[n])
+			assert.Equal(t, asked, n+1)
+		}
+	})
+}
+
 // A secret that is missing leaves the other.
 func TestRotationWithOneOnly(t *testing.T) {
 	t.Setenv("APLOMB_TEST_NEW_KEY", "k-new")

@@ -102,6 +102,25 @@ func TestSignChecks(t *testing.T) {
 	assert.Contains(t, fmt.Sprint(err), "aplomb: Sign: signature: ")
 }
 
+// A middleware around the call that makes the answer its own hides not whose
+// credential was refused.
+func TestHintUnderAMiddleware(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		own := aplomb.PerCall(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err != nil {
+					return nil, err
+				}
+				copied := *resp
+				return &copied, nil
+			})
+		})
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, script(status(401))), own, aplomb.Bearer(aplomb.Static("t0ken"))))
+		assert.Contains(t, err.Error(), "the credential is a static secret (5 chars)")
+	})
+}
+
 // A secret of any source as a signer's key, and the other of a rotation once the
 // API refuses the first.
 func TestRevealedKeys(t *testing.T) {

@@ -201,7 +201,8 @@ func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response, 
 		own := a.cancel
 		a.cancel = func(cause error) { own(cause); sent.cancel(cause) }
 		a.wire.Store(sent.wire.Load())
-		a.auth.Store(sent.auth.Load())
+		a.attached.Store(sent.attached.Load())
+		a.carries, a.renewal = sent.carriedSecrets(), sent.renewalError()
 	}
 	if c.typed {
 		if a.Err = a.readBody(); a.Err != nil {
