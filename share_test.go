@@ -143,7 +143,7 @@ func TestFleetParksAll(t *testing.T) {
 					group.Go(func() {
 						took, err := timed(c)
 						assert.NoError(t, err)
-						assert.True(t, took >= 10*time.Second && took < 11*time.Second, took)
+						assert.True(t, took >= 10*time.Second && took < 12*time.Second, took) // a reopening is spread over a second, then paced
 					})
 				}
 			}
