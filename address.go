@@ -12,6 +12,9 @@ import (
 // the one that URL gave.
 func (c *call) address(path string) (*url.URL, error) {
 	base := c.stack.cfg.base
+	if c.home != nil {
+		base = c.home
+	}
 	if c.target != "" {
 		u, err := base.Parse(c.target)
 		if err != nil {

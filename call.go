@@ -190,20 +190,10 @@ type answer struct {
 
 // exchange makes a typed call and hands its body to decode.
 func (c *Client) exchange(ctx context.Context, method, path, accept string, opts []CallOption, decode func(*answer, []byte) error) error {
-	if c == nil || c.stack == nil {
-		return errNoClient
-	}
-	if method != strings.ToUpper(method) || method == "" {
-		return fmt.Errorf("aplomb: %q is not a method: write it in capitals, such as GET", method)
-	}
-	own, err := callSettings(ctx, opts)
+	call, own, err := c.newCall(ctx, method, path, opts)
 	if err != nil {
 		return err
 	}
-	if (own.resume != "" || own.prefetch) && !own.listing {
-		return errors.New("aplomb: Resume and Prefetch are for Items, Pages and Follow: a single call has no pages")
-	}
-	call := c.stack.newCall(own, method, path)
 	call.typed = true
 	ctx, cancel := call.bound(context.WithValue(ctx, callKey{}, call))
 	defer cancel()
@@ -218,6 +208,24 @@ func (c *Client) exchange(ctx context.Context, method, path, accept string, opts
 	}
 	call.done(ctx, err)
 	return err
+}
+
+// newCall begins a call by a path template, with the settings of its own.
+func (c *Client) newCall(ctx context.Context, method, path string, opts []CallOption) (*call, settings, error) {
+	if c == nil || c.stack == nil {
+		return nil, settings{}, errNoClient
+	}
+	if method != strings.ToUpper(method) || method == "" {
+		return nil, settings{}, fmt.Errorf("aplomb: %q is not a method: write it in capitals, such as GET", method)
+	}
+	own, err := callSettings(ctx, opts)
+	if err != nil {
+		return nil, settings{}, err
+	}
+	if (own.resume != "" || own.prefetch || own.atMost != 0) && !own.listing {
+		return nil, settings{}, errors.New("aplomb: Resume, Prefetch and AtMost are for Items, Pages and Follow: a single call has no pages")
+	}
+	return c.stack.newCall(own, method, path), own, nil
 }
 
 // callSettings are what the context and the call itself say.
@@ -260,10 +268,12 @@ func (s *settings) typedOnly() string {
 		return "JSON, Form or Body"
 	case s.target != "":
 		return "URL"
+	case s.home != nil:
+		return "BaseURL"
 	case s.path != nil:
 		return "Path"
-	case s.resume != "" || s.prefetch:
-		return "Resume or Prefetch"
+	case s.resume != "" || s.prefetch || s.atMost != 0:
+		return "Resume, Prefetch or AtMost"
 	}
 	return ""
 }

@@ -29,7 +29,7 @@ type Client struct {
 //
 // A faulty option is an error that says how to mend it; nothing panics.
 func New(baseURL string, opts ...Option) (*Client, error) {
-	base, err := parseBase(baseURL)
+	base, err := parseBase("New", baseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -50,19 +50,20 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 // standard is what New does when it is told nothing.
 func standard() []Option { return []Option{Retry{}, Breaker{}, RateLimit{}, Timeouts{}} }
 
-func parseBase(baseURL string) (*url.URL, error) {
+// parseBase checks a base URL; who names the option in errors.
+func parseBase(who, baseURL string) (*url.URL, error) {
 	u, err := url.Parse(baseURL)
 	switch {
 	case err != nil:
-		return nil, errors.New("aplomb: New: the base URL cannot be parsed: write scheme://host/path")
+		return nil, fmt.Errorf("aplomb: %s: the base URL cannot be parsed: write scheme://host/path", who)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("aplomb: New: %s: the base URL must begin with https:// or http://", redact.Text(fmt.Sprintf("%q", baseURL), 120))
+		return nil, fmt.Errorf("aplomb: %s: %s: the base URL must begin with https:// or http://", who, redact.Text(fmt.Sprintf("%q", baseURL), 120))
 	case u.Hostname() == "":
-		return nil, errors.New("aplomb: New: the base URL names no host")
+		return nil, fmt.Errorf("aplomb: %s: the base URL names no host", who)
 	case strings.ContainsAny(baseURL, "{}"):
-		return nil, errors.New("aplomb: New: the base URL has a { or }: templates are for the paths of calls")
+		return nil, fmt.Errorf("aplomb: %s: the base URL has a { or }: templates are for the paths of calls", who)
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, errors.New("aplomb: New: the base URL has a query or fragment: give parameters with Query, a key with APIKeyQuery")
+		return nil, fmt.Errorf("aplomb: %s: the base URL has a query or fragment: give parameters with Query, a key with APIKeyQuery", who)
 	}
 	return u, nil
 }

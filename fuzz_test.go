@@ -75,8 +75,7 @@ func FuzzItems(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, items, cursor string) {
 		env := &envelope{body: body}
-		var list []json.RawMessage
-		err := env.items(listRules{items: items}, &list)
+		list, err := itemsOf[json.RawMessage](env, listRules{items: items})
 		if err == nil && len(list) > 0 && !json.Valid(body) && items == "" && body[0] == '[' {
 			t.Fatalf("%q gave %d items", body, len(list))
 		}

@@ -48,7 +48,8 @@ import (
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// URL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch, CallOptions.
+// URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch,
+// AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole
 // struct; Header and Query replace by name; middlewares, hooks and judges add
@@ -82,6 +83,7 @@ type settings struct {
 	path        []field
 	payload     *payload
 	target      string
+	home        *url.URL // instead of the client's base URL
 	key         string
 	keyOwner    *contextOptions // the context that key came from
 	timeout     time.Duration
@@ -101,7 +103,8 @@ type settings struct {
 	judges      []Judge
 	resume      string
 	prefetch    bool
-	listing     bool // set by the iterators, for which alone resume and prefetch are
+	atMost      int
+	listing     bool // set by the iterators, for which alone the three above are
 }
 
 // A field is a name and its value; for a header an empty value deletes.
@@ -202,7 +205,8 @@ func (o clientOption) applyClient(c *config) error { return o(c) }
 
 // Header sets a request header, replacing one of that name; an empty value
 // removes it. As a client's option it is a default that goes to the client's
-// own origin only, never to the target of a redirect elsewhere.
+// own origin and those of [Auth].Origins only, never to the target of a redirect
+// elsewhere.
 func Header(name, value string) RequestOption {
 	return requestOption(func(s *settings) error {
 		if !validHeader(name) {
@@ -259,6 +263,20 @@ func URL(address string) CallOption {
 		}
 		s.target = address
 		return nil
+	})
+}
+
+// BaseURL sends a typed call below another base URL than the client's, for APIs
+// that have several hosts: uploads, files, a log-in. The client's credential and
+// default headers go there only if the origin is allowed (see [Auth]).
+func BaseURL(address string) CallOption {
+	return callOption(func(s *settings) error {
+		u, err := parseBase("BaseURL", address)
+		if err == nil && u.User != nil {
+			err = errors.New("aplomb: BaseURL: the address has a user: credentials are for Auth")
+		}
+		s.home = u
+		return err
 	})
 }
 
@@ -366,6 +384,18 @@ func Resume(cursor string) CallOption {
 // loop, so only next may read what was captured.
 func Prefetch() CallOption {
 	return callOption(func(s *settings) error { s.prefetch = true; return nil })
+}
+
+// AtMost ends an iterator after n items. No page is fetched that none of them
+// is on, also with [Prefetch]. The size of a page is the API's own parameter.
+func AtMost(n int) CallOption {
+	return callOption(func(s *settings) error {
+		if n <= 0 {
+			return fmt.Errorf("aplomb: AtMost: %d is not a positive number of items", n)
+		}
+		s.atMost = n
+		return nil
+	})
 }
 
 // Name is what the client is called in errors, logs and metrics. Default: the

@@ -251,7 +251,7 @@ func TestContextOptionsOnDo(t *testing.T) {
 		c := newClient(t, aplombtest.NewServer(t, h))
 		for want, o := range map[string]aplomb.CallOption{
 			"JSON, Form or Body": aplomb.JSON(1), "URL": aplomb.URL("/x"), "Path": aplomb.Path("a", "b"),
-			"Resume or Prefetch": aplomb.Resume("x"),
+			"Resume, Prefetch or AtMost": aplomb.Resume("x"),
 		} {
 			req, _ := http.NewRequestWithContext(aplomb.NewContext(context.Background(), o), "GET", "http://api.test/", nil)
 			_, err := c.Do(req)

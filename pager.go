@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/aplomb-go/aplomb/internal/header"
+	"github.com/aplomb-go/aplomb/internal/rawjson"
 )
 
 // Pager says where a list's items are and how the next page is asked for:
@@ -42,6 +43,8 @@ type listRules struct {
 	counts bool
 	// urls marks a pager whose cursors are addresses.
 	urls bool
+	// backwards marks a pager whose pages are read from their end.
+	backwards bool
 }
 
 // ByLink follows the Link header (RFC 8288), as GitHub and GitLab send it. A
@@ -101,16 +104,28 @@ type ByCursor struct {
 	// Param is the query parameter that takes the cursor. Default "cursor".
 	Param string
 	// Field is where the body has the next cursor; absent, null or "" is the
-	// end. Default "next_cursor", unless Last is set.
+	// end. Default "next_cursor", unless Last or First is set.
 	Field string
 	// Last is the field of the last item that is the next cursor.
 	Last string
+	// First is the field of the first item that is the next cursor, for a list
+	// that is read backwards, as Stripe's ending_before does. The items of each
+	// page are turned round, so that the last comes first.
+	First string
 	// More is a boolean in the body that says whether another page follows.
 	More string
 }
 
-func (b ByCursor) rules() listRules                    { return listRules{items: b.Items, total: b.Total, count: b.Count} }
-func (b ByCursor) first(resume string) (string, error) { return resume, nil }
+func (b ByCursor) rules() listRules {
+	return listRules{items: b.Items, total: b.Total, count: b.Count, backwards: b.First != ""}
+}
+
+func (b ByCursor) first(resume string) (string, error) {
+	if b.Last != "" && b.First != "" {
+		return "", errors.New("aplomb: ByCursor: set Last or First: a list is read in one direction")
+	}
+	return resume, nil
+}
 
 func (b ByCursor) request(cursor string) []CallOption {
 	if cursor == "" {
@@ -146,20 +161,25 @@ func (b ByCursor) next(env *envelope, _ string, n int, _ int64) (string, bool, e
 }
 
 func (b ByCursor) cursor(env *envelope, n int) (string, error) {
-	if b.Last == "" {
+	field, which := b.Last, "last"
+	if b.First != "" {
+		field, which = b.First, "first"
+	}
+	if field == "" {
 		return env.text(orDefault(b.Field, "next_cursor"))
 	}
 	if n == 0 {
 		return "", nil
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(env.raw, &items); err != nil {
-		return "", err
+	var item json.RawMessage
+	for item = range rawjson.Elements(env.raw) {
+		if b.First != "" {
+			break
+		}
 	}
-	last := &envelope{body: items[len(items)-1]}
-	cursor, err := last.text(b.Last)
+	cursor, err := (&envelope{body: item, valid: true}).text(field)
 	if err == nil && cursor == "" {
-		err = fmt.Errorf("the last item has no %s", b.Last)
+		err = fmt.Errorf("the %s item has no %s", which, field)
 	}
 	return cursor, err
 }
@@ -274,19 +294,6 @@ func (c *call) atHome(base *url.URL, address string) error {
 	return nil
 }
 
-// items decodes the array at path into list.
-func (e *envelope) items(rules listRules, list any) error {
-	raw, err := e.array(rules.items)
-	if err != nil {
-		return err
-	}
-	e.raw = raw
-	if len(raw) == 0 {
-		return nil
-	}
-	return json.Unmarshal(raw, list)
-}
-
 // array finds the items: at a path, as the body itself, or as its only array.
 func (e *envelope) array(path string) (json.RawMessage, error) {
 	body := bytes.TrimSpace(e.body)
@@ -361,30 +368,44 @@ func (e *envelope) names(arrays bool) []string {
 // at finds the raw value at a dotted path.
 func (e *envelope) at(path string) (json.RawMessage, bool, error) {
 	if e.top == nil {
-		if trimmed := bytes.TrimSpace(e.body); len(trimmed) == 0 || trimmed[0] != '{' {
-			return nil, false, nil
-		}
-		if err := json.Unmarshal(e.body, &e.top); err != nil {
+		if err := e.open(); err != nil {
 			return nil, false, err
 		}
 	}
-	return member(e.top, path)
+	raw, ok := member(e.top, path)
+	return raw, ok, nil
 }
 
-func member(object map[string]json.RawMessage, path string) (json.RawMessage, bool, error) {
+// open takes the body apart, if it is an object. It is read once for all that
+// is asked of it, and its parts are not copied.
+func (e *envelope) open() error {
+	if trimmed := bytes.TrimSpace(e.body); len(trimmed) == 0 || trimmed[0] != '{' {
+		return nil
+	}
+	if !e.valid && !json.Valid(e.body) {
+		return json.Unmarshal(e.body, new(any)) // which says where
+	}
+	e.valid, e.top = true, members(e.body)
+	return nil
+}
+
+func members(object json.RawMessage) map[string]json.RawMessage {
+	all := map[string]json.RawMessage{}
+	for name, value := range rawjson.Members(object) {
+		all[string(name)] = value
+	}
+	return all
+}
+
+func member(object map[string]json.RawMessage, path string) (json.RawMessage, bool) {
 	if raw, ok := object[path]; ok {
-		return raw, true, nil
+		return raw, true
 	}
 	head, rest, dotted := strings.Cut(path, ".")
-	raw, ok := object[head]
-	if !dotted || !ok || !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
-		return nil, false, nil
+	if raw, ok := object[head]; dotted && ok {
+		return member(members(raw), rest)
 	}
-	var inner map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &inner); err != nil {
-		return nil, false, err
-	}
-	return member(inner, rest)
+	return nil, false
 }
 
 // text is a string or number at path; "" when absent or null.

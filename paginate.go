@@ -8,8 +8,11 @@ import (
 	"hash/maphash"
 	"iter"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/aplomb-go/aplomb/internal/rawjson"
 )
 
 // Page is one page of a list.
@@ -54,6 +57,22 @@ func Items[T any](ctx context.Context, c *Client, path string, by Pager, opts ..
 	}
 }
 
+// Collect is the list as a slice: all that seq yields. With an error come the
+// items before it. A list that may be long is better ranged over, or bounded by
+// [AtMost].
+//
+//	orders, err := aplomb.Collect(aplomb.Items[Order](ctx, c, "/v1/orders", aplomb.ByLink{}, aplomb.AtMost(500)))
+func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
+	var all []T
+	for item, err := range seq {
+		if err != nil {
+			return all, err
+		}
+		all = append(all, item)
+	}
+	return all, nil
+}
+
 // Pages ranges over a list's pages. See [Items]. A page that came before an
 // error it caused, such as [ErrTruncated], is yielded with it.
 func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ...CallOption) iter.Seq2[Page[T], error] {
@@ -91,9 +110,12 @@ func Follow[P any](ctx context.Context, c *Client, method, path string, next fun
 			yield(zero, err)
 			return
 		}
-		if own.resume != "" {
+		switch {
+		case own.resume != "":
 			err = errors.New("aplomb: Follow cannot Resume: give the options of the page to begin with")
-		} else {
+		case own.atMost != 0:
+			err = errors.New("aplomb: Follow knows no items to count AtMost of: leave the loop")
+		default:
 			err = own.severalCalls()
 		}
 		if err != nil {
@@ -222,6 +244,7 @@ type lister struct {
 	by       Pager
 	opts     []CallOption
 	prefetch bool
+	atMost   int64 // items to yield; 0 all
 	cursor   string
 	resumed  bool
 	cycle    cycle
@@ -248,7 +271,7 @@ func newLister(ctx context.Context, c *Client, path string, by Pager, opts []Cal
 	if own.prefetch && own.capture != nil {
 		return nil, errors.New("aplomb: Capture with Prefetch would change under the loop: use Page.Response")
 	}
-	l := &lister{client: c, path: path, by: by, opts: opts, prefetch: own.prefetch, total: -1, seed: maphash.MakeSeed()}
+	l := &lister{client: c, path: path, by: by, opts: opts, prefetch: own.prefetch, atMost: int64(own.atMost), total: -1, seed: maphash.MakeSeed()}
 	l.resumed = own.resume != ""
 	if l.cursor, err = by.first(own.resume); err != nil {
 		return nil, err
@@ -265,7 +288,8 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	opts := slices.Concat(l.opts, l.by.request(l.cursor), []CallOption{listing})
 	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
 		env.answer, env.body = a, body
-		if err := env.items(l.by.rules(), &page.Items); err != nil {
+		var err error
+		if page.Items, err = itemsOf[T](env, l.by.rules()); err != nil {
 			return a.decodeError(body, err)
 		}
 		return nil
@@ -274,6 +298,10 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 		return page, false, err
 	}
 	page.Cursor, page.Response = l.cursor, env.answer.Response
+	if enough := l.atMost - l.seen; l.atMost > 0 && int64(len(page.Items)) >= enough {
+		page.Items = page.Items[:enough]
+		return page, false, nil
+	}
 	more, err = l.advance(env, len(page.Items))
 	return page, more, err
 }
@@ -364,6 +392,56 @@ func (c *cycle) seen(v string) bool {
 type envelope struct {
 	answer *answer
 	body   []byte
+	valid  bool            // as JSON, for sure
 	raw    json.RawMessage // the items
 	top    map[string]json.RawMessage
+}
+
+// itemsOf decodes the page's items, wherever rules say that they are.
+func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {
+	var err error
+	if e.raw, err = e.array(rules.items); err != nil || len(e.raw) == 0 {
+		return nil, err
+	}
+	items, err := decodeItems[T](e)
+	if rules.backwards {
+		slices.Reverse(items)
+	}
+	return items, err
+}
+
+// decodeItems is json.Unmarshal of an array. Elements that decode themselves are
+// handed their part of a body that was found valid: json.Unmarshal would read
+// each of them twice before.
+func decodeItems[T any](e *envelope) (items []T, err error) {
+	if !e.valid || e.raw[0] != '[' || !decodesItself[T]() {
+		err = json.Unmarshal(e.raw, &items)
+		return items, err
+	}
+	for raw := range rawjson.Elements(e.raw) {
+		var item T
+		if err := decodeItem(raw, &item); err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+func decodesItself[T any]() bool {
+	t, itself := reflect.TypeFor[T](), reflect.TypeFor[json.Unmarshaler]()
+	return t.Kind() == reflect.Pointer && t.Implements(itself) || t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(itself)
+}
+
+func decodeItem[T any](raw json.RawMessage, item *T) error {
+	v := reflect.ValueOf(item).Elem()
+	if v.Kind() == reflect.Pointer {
+		if string(raw) == "null" {
+			return nil
+		}
+		v.Set(reflect.New(v.Type().Elem()))
+	} else {
+		v = v.Addr()
+	}
+	return v.Interface().(json.Unmarshaler).UnmarshalJSON(raw) //nolint:forcetypeassert // decodesItself has looked
 }

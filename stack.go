@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -288,7 +289,8 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 }
 
 // defaults lays the context's headers and query over a request that did not
-// come from a typed call, and the client's under any that goes home.
+// come from a typed call, and the client's under any that goes home or where its
+// credential may go.
 func (s *stack) defaults(c *call, out *http.Request) {
 	to := originOf(out.URL)
 	if !c.typed && to == c.origin {
@@ -301,10 +303,10 @@ func (s *stack) defaults(c *call, out *http.Request) {
 			out.URL = &u
 		}
 	}
-	if to != s.home {
+	if to != s.home && !slices.Contains(c.allowed, to) {
 		return
 	}
-	if !c.typed && c.hops == 0 {
+	if !c.typed && c.hops == 0 && to == s.home {
 		defaultQuery(out, s.cfg.query)
 	}
 	for _, h := range s.cfg.header {

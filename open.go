@@ -1,0 +1,60 @@
+package aplomb
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// maxRefusal bounds what Open reads of an answer that is an error.
+const maxRefusal = 1 << 20
+
+// Open sends method to path as [Call] does, and hands over the response with
+// its body unread: a report, a file, a stream. The caller closes the body.
+//
+//	resp, err := aplomb.Open(ctx, c, http.MethodGet, "/v1/reports/{id}/csv", aplomb.Path("id", id))
+//	if err != nil {
+//		return err
+//	}
+//	defer resp.Body.Close()
+//	_, err = io.Copy(file, resp.Body)
+//
+// A status outside [Expect] is an [*APIError], as of typed calls. Time and size
+// are bounded as for [Client.Do]: by the timeouts of connecting, of the headers
+// and of each read, not by 60 s and [MaxBody]; a [Timeout] holds until the body
+// is closed. A body that ends early is an error of its Read: what was read of it
+// cannot be sent again for.
+func Open(ctx context.Context, c *Client, method, path string, opts ...CallOption) (*http.Response, error) {
+	call, own, err := c.newCall(ctx, method, path, opts)
+	if err != nil {
+		return nil, err
+	}
+	ctx = context.WithValue(ctx, callKey{}, call)
+	req, err := call.request(ctx, method, path, "", own)
+	if err != nil {
+		return nil, call.invalid(err)
+	}
+	call.begin(ctx)
+	resp, err := c.http.Do(req)
+	switch {
+	case err != nil:
+		if resp != nil {
+			closeResponse(resp)
+		}
+		err = call.fail(err)
+	case !call.expects(resp.StatusCode):
+		err = call.refusal(resp)
+	}
+	call.done(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+// refusal is the error that an answer stands for, as far as its body can be read.
+func (c *call) refusal(resp *http.Response) error {
+	defer closeResponse(resp)
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what is missing of it, the status says
+	return c.apiError(resp, body)
+}
