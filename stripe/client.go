@@ -1,47 +1,113 @@
 package stripe
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/aplomb-go/aplomb"
 )
 
-// DefaultURL is where [New] sends requests.
-const DefaultURL = "https://api.stripe.com"
+// The hosts of the Stripe API.
+const (
+	// DefaultURL is where [New] sends requests.
+	DefaultURL = "https://api.stripe.com"
+	// FilesURL is where [New] sends uploads, and fetches files from.
+	FilesURL = "https://files.stripe.com"
+	// ConnectURL serves OAuth for Connect: give it to aplomb.BaseURL.
+	ConnectURL = "https://connect.stripe.com"
+)
 
 // Client calls Stripe. [New] makes it; it is safe for concurrent use.
 type Client struct {
+	// Charges are https://docs.stripe.com/api/charges.
+	Charges Charges
 	// Customers are https://docs.stripe.com/api/customers.
 	Customers Customers
 	// PaymentIntents are https://docs.stripe.com/api/payment_intents.
 	PaymentIntents PaymentIntents
-	// Charges are https://docs.stripe.com/api/charges.
-	Charges Charges
+	// PaymentMethods are https://docs.stripe.com/api/payment_methods.
+	PaymentMethods PaymentMethods
 
-	api *aplomb.Client
+	api   *aplomb.Client
+	files string // base URL of what goes to FilesURL
 }
 
 // New returns a client that authenticates with key, a secret key such as
-// aplomb.Env("STRIPE_SECRET_KEY"). The options come after [Preset], so they
-// win. A faulty option or a missing key is an error that says how to mend it.
+// aplomb.Env("STRIPE_SECRET_KEY"). The options come after [Preset] and the rate
+// of the key's mode, so they win. A faulty option or a missing key is an error
+// that says how to mend it.
+//
+// Stripe allows 100 requests a second in live mode and 25 in a sandbox
+// (https://docs.stripe.com/rate-limits), and says so in no header, so the client
+// keeps to that by itself. A key that can be read at once, such as aplomb.Env,
+// tells its mode; any other counts as live. aplomb.RateLimit{PerSecond: 25} says
+// otherwise.
 func New(key aplomb.SecretSource, opts ...aplomb.Option) (*Client, error) {
-	return NewAt(DefaultURL, key, opts...)
+	auth := aplomb.Bearer(key)
+	auth.Origins = []string{FilesURL, ConnectURL}
+	return newClient(DefaultURL, FilesURL, key, auth, opts)
 }
 
-// NewAt is [New] for another base URL: stripe-mock, a fake or a proxy. The key
-// goes to that origin only.
+// NewAt is [New] for another base URL: stripe-mock, a fake or a proxy. Uploads go
+// there too, and the key nowhere else.
 func NewAt(baseURL string, key aplomb.SecretSource, opts ...aplomb.Option) (*Client, error) {
+	return newClient(baseURL, baseURL, key, aplomb.Bearer(key), opts)
+}
+
+func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Auth, opts []aplomb.Option) (*Client, error) {
 	if key == nil {
 		return nil, errors.New(`stripe: no key: give aplomb.Env("STRIPE_SECRET_KEY") or another aplomb.SecretSource`)
 	}
-	api, err := aplomb.New(baseURL, append([]aplomb.Option{Preset(), aplomb.Bearer(key)}, opts...)...)
+	api, err := aplomb.New(baseURL, slices.Concat([]aplomb.Option{Preset(), rateOf(key), auth}, opts)...)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{Customers: Customers{api}, PaymentIntents: PaymentIntents{api}, Charges: Charges{api}, api: api}, nil
+	return over(api, files), nil
 }
 
-// API is the client underneath, for endpoints that have no method here:
-//
-//	refund, err := aplomb.Post[Refund](ctx, sc.API(), "/v1/refunds", aplomb.Form(url.Values{"charge": {id}}))
-func (c *Client) API() *aplomb.Client { return c.api }
+// over is the one place that knows all of Stripe's resources.
+func over(api *aplomb.Client, files string) *Client {
+	c := &Client{api: api, files: files}
+	c.Charges, c.Customers = Charges{c}, Customers{c}
+	c.PaymentIntents, c.PaymentMethods = PaymentIntents{c}, PaymentMethods{c}
+	return c
+}
+
+// With returns a client with opts laid over c's, such as [Account]. It shares
+// c's connections and limits, unless opts name those.
+func (c *Client) With(opts ...aplomb.Option) (*Client, error) {
+	api, err := c.API().With(opts...)
+	if err != nil {
+		return nil, err
+	}
+	return over(api, c.files), nil
+}
+
+// API is the client underneath: to give to an official SDK, or for what [Get]
+// and its siblings do not do.
+func (c *Client) API() *aplomb.Client {
+	if c == nil {
+		return nil
+	}
+	return c.api
+}
+
+// rateOf is the rate that Stripe allows, by the key's mode. A source is asked
+// with an ended context: it answers what it knows without asking anybody.
+func rateOf(key aplomb.SecretSource) aplomb.Option {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	secret, err := key.Secret(ended)
+	if err == nil && strings.Contains(secret.Reveal(), "_test_") {
+		return aplomb.RateLimit{PerSecond: sandboxRate}
+	}
+	return aplomb.RateLimit{PerSecond: liveRate}
+}
+
+// Requests a second (https://docs.stripe.com/rate-limits).
+const (
+	liveRate    = 100
+	sandboxRate = 25
+)

@@ -11,7 +11,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	customer, err := sc.Customers.Create(ctx, stripe.CustomerParams{
+//	customer, err := sc.Customers.Create(ctx, stripe.CustomerCreateParams{
 //		Email:    "ada@example.com",
 //		Metadata: map[string]string{"plan": "pro"},
 //	})

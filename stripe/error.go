@@ -64,13 +64,13 @@ type errorBody struct {
 }
 
 type errorFields struct {
-	Type          string    `json:"type"`
-	Code          string    `json:"code"`
-	DeclineCode   string    `json:"decline_code"`
-	Param         string    `json:"param"`
-	DocURL        string    `json:"doc_url"`
-	Charge        reference `json:"charge"`
-	PaymentIntent reference `json:"payment_intent"`
+	Type          string               `json:"type"`
+	Code          string               `json:"code"`
+	DeclineCode   string               `json:"decline_code"`
+	Param         string               `json:"param"`
+	DocURL        string               `json:"doc_url"`
+	Charge        Expandable[struct{}] `json:"charge"`
+	PaymentIntent Expandable[struct{}] `json:"payment_intent"`
 }
 
 // decodeError makes an Error of every refusal. What it cannot read stays empty.
@@ -86,7 +86,7 @@ func decodeError(api *aplomb.APIError) error {
 		return e
 	}
 	e.Type, e.Code, e.DeclineCode, e.Param, e.DocURL = f.Type, f.Code, f.DeclineCode, f.Param, f.DocURL
-	e.Charge, e.PaymentIntent = string(f.Charge), string(f.PaymentIntent)
+	e.Charge, e.PaymentIntent = f.Charge.ID, f.PaymentIntent.ID
 	if api.Hint == "" {
 		api.Hint = api.Redact(e.advice())
 	}

@@ -22,7 +22,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	customer, err := sc.Customers.Create(ctx, stripe.CustomerParams{
+	customer, err := sc.Customers.Create(ctx, stripe.CustomerCreateParams{
 		Email:    "ada@example.com",
 		Metadata: map[string]string{"plan": "pro"},
 	})
@@ -30,7 +30,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	payment, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentParams{
+	payment, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentCreateParams{
 		Amount: 2500, Currency: "usd", Customer: customer.ID,
 	}, aplomb.IdempotencyKey("order-7"))
 	if err != nil {
@@ -41,7 +41,7 @@ func Example() {
 	fmt.Println(payment)
 	// Output:
 	// customer cus_1 ada@example.com pro
-	// payment intent pi_1 2500 usd requires_payment_method
+	// payment intent pi_1 25.00 USD requires_payment_method
 }
 
 // The answer to a payment is lost after the card was charged. The same key goes
@@ -56,13 +56,13 @@ func ExamplePaymentIntents_Create_lostResponse() {
 		fmt.Println(err)
 		return
 	}
-	payment, err := sc.PaymentIntents.Create(context.Background(), stripe.PaymentIntentParams{
+	payment, err := sc.PaymentIntents.Create(context.Background(), stripe.PaymentIntentCreateParams{
 		Amount: 2500, Currency: "usd", PaymentMethod: "pm_card_visa", PaymentMethodTypes: []string{"card"}, Confirm: true,
 	}, aplomb.IdempotencyKey("order-7"))
 	fmt.Println(payment, err)
 	fmt.Println("charged", fake.Effects().Charges, "time")
 	// Output:
-	// payment intent pi_1 2500 usd succeeded <nil>
+	// payment intent pi_1 25.00 USD succeeded <nil>
 	// charged 1 time
 }
 
@@ -100,7 +100,7 @@ func ExampleError() {
 		fmt.Println(err)
 		return
 	}
-	_, err = sc.PaymentIntents.Create(context.Background(), stripe.PaymentIntentParams{
+	_, err = sc.PaymentIntents.Create(context.Background(), stripe.PaymentIntentCreateParams{
 		Amount: 2500, Currency: "usd", PaymentMethod: "pm_card_chargeDeclinedInsufficientFunds", Confirm: true,
 	})
 	if e, ok := errors.AsType[*stripe.Error](err); ok && errors.Is(err, stripe.ErrCardDeclined) {

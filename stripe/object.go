@@ -1,57 +1,84 @@
 package stripe
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
-	"time"
+
+	"github.com/aplomb-go/aplomb/internal/rawjson"
 )
 
-// reference is another object's id, also where the answer has the object
-// itself since expand asked for it.
-type reference string
+// Raw is the JSON that an object was made of, with all that this package has no
+// field for. It may hold secrets, such as a payment intent's client_secret, so
+// every verb, encoder and logger prints its length alone. json.Unmarshal reads it
+// as any []byte; json.RawMessage(raw) is to be encoded as it is.
+type Raw []byte
 
-// UnmarshalJSON takes an id, an object with an id, or null.
-func (r *reference) UnmarshalJSON(raw []byte) error {
-	var object struct{ ID string }
-	if len(raw) > 0 && raw[0] == '{' {
-		err := json.Unmarshal(raw, &object)
-		*r = reference(object.ID)
-		return err
-	}
-	return json.Unmarshal(raw, (*string)(r))
+// Format prints the length for every verb.
+func (r Raw) Format(f fmt.State, verb rune) { formatLine(f, verb, r.summary()) }
+
+// MarshalJSON gives the length.
+func (r Raw) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
+
+// UnmarshalJSON keeps a copy of raw.
+func (r *Raw) UnmarshalJSON(raw []byte) error {
+	*r = bytes.Clone(raw)
+	return nil
 }
 
-// unix is a time as Stripe sends it: seconds since 1970.
-type unix int64
+// LogValue is what slog prints.
+func (r Raw) LogValue() slog.Value { return slog.StringValue(r.summary()) }
 
-func (u unix) time() time.Time {
-	if u == 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(u), 0).UTC()
+func (r Raw) summary() string { return "raw JSON of " + strconv.Itoa(len(r)) + " bytes" }
+
+// Expandable is another object, of which Stripe gives the id unless the call
+// asked for the whole with Expand (https://docs.stripe.com/expand).
+type Expandable[T any] struct {
+	// ID is always there, "" if there is no such object.
+	ID string
+	// Object is nil unless it was expanded.
+	Object *T
 }
 
-// one is a call's object, never nil where there is no error.
-func one[T any](object T, err error) (*T, error) {
-	if err != nil {
-		return nil, err
+// UnmarshalJSON takes an id or an object with one.
+func (e *Expandable[T]) UnmarshalJSON(raw []byte) error {
+	*e = Expandable[T]{}
+	if kind(raw) != "object" {
+		return json.Unmarshal(raw, &e.ID) // null leaves it
 	}
-	return &object, nil
+	for name, value := range rawjson.Members(raw) {
+		if string(name) == "id" {
+			e.ID, _ = rawjson.String(value)
+		}
+	}
+	e.Object = new(T)
+	return json.Unmarshal(raw, e.Object)
 }
 
-// keep copies raw, which belongs to the decoder.
-func keep(raw []byte) json.RawMessage { return append(json.RawMessage(nil), raw...) }
+// MarshalJSON gives back what UnmarshalJSON took: the object, else its id.
+func (e Expandable[T]) MarshalJSON() ([]byte, error) {
+	switch {
+	case e.Object != nil:
+		return json.Marshal(e.Object)
+	case e.ID == "":
+		return []byte("null"), nil
+	default:
+		return json.Marshal(e.ID)
+	}
+}
+
+// String is the id.
+func (e Expandable[T]) String() string { return e.ID }
+
+// Format prints the id for every verb.
+func (e Expandable[T]) Format(f fmt.State, verb rune) { formatLine(f, verb, e.ID) }
 
 func formatLine(f fmt.State, verb rune, line string) {
 	if verb == 'q' {
 		line = strconv.Quote(line)
 	}
 	_, _ = io.WriteString(f, line)
-}
-
-// amountOf is an amount for people: minor units, as the API counts.
-func amountOf(amount int64, currency string) string {
-	return strconv.FormatInt(amount, 10) + " " + currency
 }

@@ -2,9 +2,7 @@ package stripe
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"log/slog"
+	"iter"
 	"net/url"
 	"time"
 
@@ -12,83 +10,96 @@ import (
 )
 
 // PaymentIntent is a payment on its way
-// (https://docs.stripe.com/api/payment_intents/object). It prints as a line
-// without its client secret, whatever the verb.
+// (https://docs.stripe.com/api/payment_intents/object).
 type PaymentIntent struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit: 2500 are 25.00 USD, but 2500 JPY
-	// (https://docs.stripe.com/currencies#zero-decimal).
+	// Amount is in the currency's minor unit, as [Amount] counts.
 	Amount int64 `json:"amount"`
-	// AmountReceived is what has been collected so far, in the same unit.
-	AmountReceived int64 `json:"amount_received"`
+	// AmountCapturable is what is held, AmountReceived what has been collected so
+	// far, in the same unit.
+	AmountCapturable int64 `json:"amount_capturable"`
+	AmountReceived   int64 `json:"amount_received"`
 	// Currency is a lower-case ISO 4217 code.
 	Currency string `json:"currency"`
 	// Status is requires_payment_method, requires_confirmation, requires_action,
 	// processing, requires_capture, canceled or succeeded.
-	Status        string            `json:"status"`
-	Customer      string            `json:"-"` // an id
-	PaymentMethod string            `json:"-"` // an id
-	LatestCharge  string            `json:"-"` // an id
-	Description   string            `json:"description"`
-	ReceiptEmail  string            `json:"receipt_email"`
-	Metadata      map[string]string `json:"metadata"`
-	Created       time.Time         `json:"-"`
-	Livemode      bool              `json:"livemode"`
+	Status        string                    `json:"status"`
+	Customer      Expandable[Customer]      `json:"customer"`
+	PaymentMethod Expandable[PaymentMethod] `json:"payment_method"`
+	LatestCharge  Expandable[Charge]        `json:"latest_charge"`
+	// PaymentMethodTypes are those it may be paid with, such as "card".
+	PaymentMethodTypes []string `json:"payment_method_types"`
+	// CaptureMethod is automatic, automatic_async or manual.
+	CaptureMethod      string `json:"capture_method"`
+	CancellationReason string `json:"cancellation_reason"`
+	// LastPaymentError says why the last try failed. Nil: it did not.
+	LastPaymentError *PaymentError     `json:"last_payment_error"`
+	Description      string            `json:"description"`
+	ReceiptEmail     string            `json:"receipt_email"`
+	Metadata         map[string]string `json:"metadata"`
+	Created          time.Time         `json:"created"`
+	Livemode         bool              `json:"livemode"`
 	// ClientSecret lets a browser finish the payment. Reveal gives it; hand it to
 	// the customer it belongs to and to no log.
-	ClientSecret aplomb.Secret `json:"-"`
+	ClientSecret aplomb.Secret `json:"client_secret"`
 	// Raw is the whole object as it came, the client secret included.
-	Raw json.RawMessage `json:"-"`
+	Raw Raw `json:"-"`
+}
+
+// PaymentError is why a payment or a set-up failed
+// (https://docs.stripe.com/api/errors).
+type PaymentError struct {
+	Type string `json:"type"`
+	// Code is what programs should look at, DeclineCode the bank's reason.
+	Code        string `json:"code"`
+	DeclineCode string `json:"decline_code"`
+	// Message may be shown to the customer, if Type is card_error.
+	Message string `json:"message"`
+	Param   string `json:"param"`
+	DocURL  string `json:"doc_url"`
 }
 
 // UnmarshalJSON reads a payment intent and keeps it in Raw.
-func (p *PaymentIntent) UnmarshalJSON(raw []byte) error {
-	type plain PaymentIntent
-	from := struct {
-		*plain
-		Customer      reference `json:"customer"`
-		PaymentMethod reference `json:"payment_method"`
-		LatestCharge  reference `json:"latest_charge"`
-		ClientSecret  string    `json:"client_secret"`
-		Created       unix      `json:"created"`
-	}{plain: (*plain)(p)}
-	if err := json.Unmarshal(raw, &from); err != nil {
-		return err
-	}
-	p.Customer, p.PaymentMethod, p.LatestCharge = string(from.Customer), string(from.PaymentMethod), string(from.LatestCharge)
-	p.ClientSecret = aplomb.NewSecret(from.ClientSecret)
-	p.Created, p.Raw = from.Created.time(), keep(raw)
-	return nil
-}
+func (p *PaymentIntent) UnmarshalJSON(raw []byte) error { return decode(raw, p, &p.Raw) }
 
-// String is the id, amount and status, such as "payment intent pi_1 2500 usd
+// String is the id, amount and status, such as "payment intent pi_1 25.00 USD
 // succeeded".
 func (p PaymentIntent) String() string {
-	return "payment intent " + p.ID + " " + amountOf(p.Amount, p.Currency) + " " + p.Status
+	return "payment intent " + p.ID + " " + FormatAmount(p.Amount, p.Currency) + " " + p.Status
 }
 
-// Format prints String for every verb, so that no dump shows the client secret.
-func (p PaymentIntent) Format(f fmt.State, verb rune) { formatLine(f, verb, p.String()) }
+// AutomaticPaymentMethods let Stripe choose what may be paid with, by the
+// settings of the dashboard.
+type AutomaticPaymentMethods struct {
+	Enabled bool `form:"enabled"`
+	// AllowRedirects is always, or never: then no ReturnURL is needed.
+	AllowRedirects string `form:"allow_redirects"`
+}
 
-// LogValue is what slog prints.
-func (p PaymentIntent) LogValue() slog.Value { return slog.StringValue(p.String()) }
-
-// PaymentIntentParams are the parameters of a new payment intent. A zero field
-// is not sent.
-type PaymentIntentParams struct {
-	// Amount is in the currency's minor unit: 2500 are 25.00 USD, but 2500 JPY.
+// PaymentIntentCreateParams are the parameters of a new payment intent. A zero
+// field is not sent.
+type PaymentIntentCreateParams struct {
+	// Amount is in the currency's minor unit, as [Amount] counts.
 	Amount int64 `form:"amount"`
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
 	// Customer is the id of who pays.
-	Customer     string `form:"customer"`
-	Description  string `form:"description"`
-	ReceiptEmail string `form:"receipt_email"`
+	Customer            string    `form:"customer"`
+	Description         string    `form:"description"`
+	ReceiptEmail        string    `form:"receipt_email"`
+	StatementDescriptor string    `form:"statement_descriptor"`
+	Shipping            *Shipping `form:"shipping"`
 	// PaymentMethod is the id of what to pay with, such as "pm_card_visa".
 	PaymentMethod string `form:"payment_method"`
 	// PaymentMethodTypes, such as "card", allow just these; without it the
-	// dashboard's settings hold.
-	PaymentMethodTypes []string `form:"payment_method_types"`
+	// dashboard's settings hold, as AutomaticPaymentMethods say.
+	PaymentMethodTypes      []string                 `form:"payment_method_types"`
+	AutomaticPaymentMethods *AutomaticPaymentMethods `form:"automatic_payment_methods"`
+	// CaptureMethod manual holds the money until [PaymentIntents.Capture].
+	CaptureMethod string `form:"capture_method"`
+	// SetupFutureUsage keeps the payment method for later payments, on_session or
+	// off_session.
+	SetupFutureUsage string `form:"setup_future_usage"`
 	// Confirm pays at once. Unless PaymentMethodTypes excludes payment methods
 	// that redirect, Stripe then wants a ReturnURL.
 	Confirm bool `form:"confirm"`
@@ -98,22 +109,161 @@ type PaymentIntentParams struct {
 	ReturnURL string `form:"return_url"`
 	// Metadata holds up to 50 pairs of your own.
 	Metadata map[string]string `form:"metadata"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
 	// Extra are parameters that have no field here, such as
-	// "automatic_payment_methods[enabled]". They are sent as they are.
+	// "transfer_data[destination]". They are sent as they are.
 	Extra url.Values `form:"*"`
 }
 
-// PaymentIntents creates and reads payment intents.
-type PaymentIntents struct{ api *aplomb.Client }
+// PaymentIntentUpdateParams change a payment intent that is not yet paid. A zero
+// field is not sent and so stays as it is; [Clear] unsets it.
+type PaymentIntentUpdateParams struct {
+	// Amount is in the currency's minor unit, as [Amount] counts.
+	Amount              int64     `form:"amount"`
+	Currency            string    `form:"currency"`
+	Customer            string    `form:"customer"`
+	Description         string    `form:"description"`
+	ReceiptEmail        string    `form:"receipt_email"`
+	StatementDescriptor string    `form:"statement_descriptor"`
+	Shipping            *Shipping `form:"shipping"`
+	PaymentMethod       string    `form:"payment_method"`
+	PaymentMethodTypes  []string  `form:"payment_method_types"`
+	CaptureMethod       string    `form:"capture_method"`
+	SetupFutureUsage    string    `form:"setup_future_usage"`
+	// Metadata is laid over what there is; an empty value deletes its pair.
+	Metadata map[string]string `form:"metadata"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
+	// Extra are parameters that have no field here. They are sent as they are.
+	Extra url.Values `form:"*"`
+}
+
+// PaymentIntentConfirmParams say how to pay. A zero field is not sent.
+type PaymentIntentConfirmParams struct {
+	// PaymentMethod is the id of what to pay with, unless the payment intent has
+	// one.
+	PaymentMethod      string    `form:"payment_method"`
+	PaymentMethodTypes []string  `form:"payment_method_types"`
+	CaptureMethod      string    `form:"capture_method"`
+	SetupFutureUsage   string    `form:"setup_future_usage"`
+	ReceiptEmail       string    `form:"receipt_email"`
+	Shipping           *Shipping `form:"shipping"`
+	// OffSession says that the customer is not there.
+	OffSession bool `form:"off_session"`
+	// ReturnURL is where a payment method that redirects sends the customer back.
+	ReturnURL string `form:"return_url"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
+	// Extra are parameters that have no field here. They are sent as they are.
+	Extra url.Values `form:"*"`
+}
+
+// PaymentIntentCaptureParams say how to take money that is held. A zero field is
+// not sent.
+type PaymentIntentCaptureParams struct {
+	// AmountToCapture is what to take of it, in the minor unit; 0 all.
+	AmountToCapture int64 `form:"amount_to_capture"`
+	// FinalCapture new(false) keeps the rest held, where that is possible.
+	FinalCapture        *bool  `form:"final_capture"`
+	StatementDescriptor string `form:"statement_descriptor"`
+	// Metadata is laid over what there is; an empty value deletes its pair.
+	Metadata map[string]string `form:"metadata"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
+	// Extra are parameters that have no field here. They are sent as they are.
+	Extra url.Values `form:"*"`
+}
+
+// PaymentIntentCancelParams say why to cancel. A zero field is not sent.
+type PaymentIntentCancelParams struct {
+	// CancellationReason is duplicate, fraudulent, requested_by_customer or
+	// abandoned.
+	CancellationReason string `form:"cancellation_reason"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
+	// Extra are parameters that have no field here. They are sent as they are.
+	Extra url.Values `form:"*"`
+}
+
+// PaymentIntentIncrementParams say how much more to hold.
+type PaymentIntentIncrementParams struct {
+	// Amount is the new total, in the minor unit.
+	Amount              int64  `form:"amount"`
+	Description         string `form:"description"`
+	StatementDescriptor string `form:"statement_descriptor"`
+	// Metadata is laid over what there is; an empty value deletes its pair.
+	Metadata map[string]string `form:"metadata"`
+	// Expand names objects to give whole, not by their ids.
+	Expand []string `form:"expand"`
+	// Extra are parameters that have no field here. They are sent as they are.
+	Extra url.Values `form:"*"`
+}
+
+// PaymentIntentListParams narrow a list of payment intents. A zero field is not
+// sent.
+type PaymentIntentListParams struct {
+	// Customer is an id.
+	Customer string  `form:"customer"`
+	Created  Between `form:"created"`
+	// The rest is that of every list: see [ListParams].
+	Limit         int        `form:"limit"`
+	StartingAfter string     `form:"starting_after"`
+	EndingBefore  string     `form:"ending_before"`
+	Expand        []string   `form:"expand"`
+	Extra         url.Values `form:"*"`
+}
+
+// PaymentIntents are payments, from the wish to pay to the money.
+type PaymentIntents struct{ c *Client }
 
 // Create makes a payment intent and, with Confirm, pays it. Give your order's
 // id as aplomb.IdempotencyKey: then a program that was killed half-way and
 // starts over pays once. A declined card is [ErrCardDeclined].
-func (s PaymentIntents) Create(ctx context.Context, p PaymentIntentParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
-	return one(aplomb.Post[PaymentIntent](ctx, s.api, "/v1/payment_intents", form(p, opts)...))
+func (s PaymentIntents) Create(ctx context.Context, p PaymentIntentCreateParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents", p, opts...)
 }
 
 // Retrieve reads a payment intent.
 func (s PaymentIntents) Retrieve(ctx context.Context, id string, opts ...aplomb.CallOption) (*PaymentIntent, error) {
-	return one(aplomb.Get[PaymentIntent](ctx, s.api, "/v1/payment_intents/{id}", byID(id, opts)...))
+	return Get[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}", nil, byID(id, opts)...)
+}
+
+// Update changes a payment intent that is not yet paid.
+func (s PaymentIntents) Update(ctx context.Context, id string, p PaymentIntentUpdateParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}", p, byID(id, opts)...)
+}
+
+// Confirm pays. A declined card is [ErrCardDeclined].
+func (s PaymentIntents) Confirm(ctx context.Context, id string, p PaymentIntentConfirmParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}/confirm", p, byID(id, opts)...)
+}
+
+// Capture takes money that a payment intent with CaptureMethod manual holds.
+func (s PaymentIntents) Capture(ctx context.Context, id string, p PaymentIntentCaptureParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}/capture", p, byID(id, opts)...)
+}
+
+// Cancel ends a payment intent that is not yet paid, and lets go of what it
+// holds.
+func (s PaymentIntents) Cancel(ctx context.Context, id string, p PaymentIntentCancelParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}/cancel", p, byID(id, opts)...)
+}
+
+// IncrementAuthorization holds more than before, where the card's network allows
+// it.
+func (s PaymentIntents) IncrementAuthorization(ctx context.Context, id string, p PaymentIntentIncrementParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}/increment_authorization", p, byID(id, opts)...)
+}
+
+// List ranges over payment intents, newest first. See [List].
+func (s PaymentIntents) List(ctx context.Context, p PaymentIntentListParams, opts ...aplomb.CallOption) iter.Seq2[*PaymentIntent, error] {
+	return List[PaymentIntent](ctx, s.c, "/v1/payment_intents", p, opts...)
+}
+
+// Search ranges over the payment intents that a query finds, such as
+// "status:'succeeded'"; what was just created may take a minute to be found
+// (https://docs.stripe.com/search).
+func (s PaymentIntents) Search(ctx context.Context, p SearchParams, opts ...aplomb.CallOption) iter.Seq2[*PaymentIntent, error] {
+	return Search[PaymentIntent](ctx, s.c, "/v1/payment_intents/search", p, opts...)
 }

@@ -14,9 +14,10 @@ import (
 const Version = "2024-06-20"
 
 // Preset is what makes an [aplomb.Client] one for Stripe: its name, the pinned
-// [Version], an idempotency key on every POST, Stripe's own word on whether to
-// retry, and [*Error] for its errors. [New] applies it; give it first to
-// [aplomb.New] where the client goes under an SDK, so that your options win.
+// [Version], 100 requests a second, an idempotency key on every POST, Stripe's
+// own word on whether to retry, and [*Error] for its errors. [New] applies it;
+// give it first to [aplomb.New] where the client goes under an SDK, so that your
+// options win: in a sandbox, aplomb.RateLimit{PerSecond: 25}.
 //
 // Stripe-Should-Retry decides about sending again, but not what an attempt was
 // worth; a lock timeout and a key in use are sent again with the same key. No
@@ -27,6 +28,7 @@ func Preset() aplomb.Option {
 	return aplomb.Options(
 		aplomb.Name("stripe"),
 		aplomb.Header("Stripe-Version", Version),
+		aplomb.RateLimit{PerSecond: liveRate},
 		aplomb.Idempotency{Methods: []string{http.MethodPost}},
 		aplomb.Judge(judge),
 		aplomb.ErrorDecoder(decodeError),

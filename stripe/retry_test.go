@@ -93,10 +93,10 @@ func TestLockTimeoutSlowsNobodyElse(t *testing.T) {
 				fake := aplombtest.NewStripe()
 				refusal := aplombtest.Answer(answer(429, "application/json", jsonError("x", code), "Retry-After", "30").ServeHTTP)
 				sc := serve(t, aplombtest.NewScript(fake, refusal))
-				_, err := sc.Customers.Create(t.Context(), stripe.CustomerParams{}, aplomb.NoRetry())
+				_, err := sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{}, aplomb.NoRetry())
 				assert.Equal(t, aplomb.StatusCode(err), http.StatusTooManyRequests)
 				start := time.Now()
-				_, err = sc.Customers.Create(t.Context(), stripe.CustomerParams{})
+				_, err = sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{})
 				assert.NoError(t, err)
 				waited := time.Since(start)
 				assert.True(t, waited >= want && waited <= want+time.Second, waited) // a reopening is spread

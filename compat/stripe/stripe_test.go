@@ -23,7 +23,7 @@ func TestRequestsAreLegal(t *testing.T) {
 	t.Cleanup(sc.API().CloseIdleConnections)
 
 	t.Run("create customer", func(t *testing.T) {
-		customer, err := sc.Customers.Create(t.Context(), stripe.CustomerParams{
+		customer, err := sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{
 			Email: "ada@example.com", Name: "Ada", Description: "first", Phone: "+15550100", PaymentMethod: "pm_card_visa",
 			Metadata: map[string]string{"plan": "pro", "note": "a b&c", "gone": ""},
 			Extra:    url.Values{"address[city]": {"Oslo"}, "expand[0]": {"default_source"}},
@@ -42,7 +42,7 @@ func TestRequestsAreLegal(t *testing.T) {
 		}
 	})
 	t.Run("create payment intent", func(t *testing.T) {
-		intent, err := sc.PaymentIntents.Create(t.Context(), stripe.PaymentIntentParams{
+		intent, err := sc.PaymentIntents.Create(t.Context(), stripe.PaymentIntentCreateParams{
 			Amount: 2500, Currency: "usd", Customer: "cus_123", Description: "order 7", ReceiptEmail: "ada@example.com",
 			PaymentMethod: "pm_card_visa", PaymentMethodTypes: []string{"card"}, Confirm: true, OffSession: true,
 			ReturnURL: "https://shop.example/done", Metadata: map[string]string{"order": "7"},
@@ -63,7 +63,7 @@ func TestRequestsAreLegal(t *testing.T) {
 	t.Run("list charges", func(t *testing.T) {
 		n := 0
 		params := stripe.ChargeListParams{Customer: "cus_123", PaymentIntent: "pi_123", Limit: 100,
-			From: time.Now().Add(-time.Hour), Before: time.Now()}
+			Created: stripe.Between{From: time.Now().Add(-time.Hour), Before: time.Now()}}
 		for charge, err := range sc.Charges.List(t.Context(), params, aplomb.Resume("ch_123")) {
 			if err != nil {
 				t.Fatal(err)
@@ -90,13 +90,13 @@ func TestItsErrorsAreOurs(t *testing.T) {
 	base := stripemock.Start(t)
 	tests := []struct {
 		name, key string
-		params    stripe.PaymentIntentParams
+		params    stripe.PaymentIntentCreateParams
 		status    int
 		is        error
 	}{
-		{"a missing parameter", "sk_test_" + "123", stripe.PaymentIntentParams{Currency: "usd"}, 400, nil},
-		{"an unknown parameter", "sk_test_" + "123", stripe.PaymentIntentParams{Amount: 1, Currency: "usd", Extra: url.Values{"colour": {"blue"}}}, 400, nil},
-		{"a key of the wrong kind", "pk_" + "nothing", stripe.PaymentIntentParams{Amount: 1, Currency: "usd"}, 401, stripe.ErrAuthentication},
+		{"a missing parameter", "sk_test_" + "123", stripe.PaymentIntentCreateParams{Currency: "usd"}, 400, nil},
+		{"an unknown parameter", "sk_test_" + "123", stripe.PaymentIntentCreateParams{Amount: 1, Currency: "usd", Extra: url.Values{"colour": {"blue"}}}, 400, nil},
+		{"a key of the wrong kind", "pk_" + "nothing", stripe.PaymentIntentCreateParams{Amount: 1, Currency: "usd"}, 401, stripe.ErrAuthentication},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

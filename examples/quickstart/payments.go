@@ -61,7 +61,7 @@ func (t *tour) payments(ctx context.Context) error {
 // buy is what a shop does: a customer, and a payment keyed by the order. With a
 // live key nobody pays: the intent is left open.
 func (t *tour) buy(ctx context.Context, sc *stripe.Client, pay bool, opts ...aplomb.CallOption) (customer string, err error) {
-	c, err := sc.Customers.Create(ctx, stripe.CustomerParams{
+	c, err := sc.Customers.Create(ctx, stripe.CustomerCreateParams{
 		Email:    "alice@example.com",
 		Metadata: map[string]string{"plan": "pro", "source": "quickstart"},
 	})
@@ -72,7 +72,7 @@ func (t *tour) buy(ctx context.Context, sc *stripe.Client, pay bool, opts ...apl
 	// On a connection that was used before, net/http itself would repeat a keyed
 	// request, unseen. A new one leaves that to aplomb, which counts attempts.
 	sc.API().CloseIdleConnections()
-	params := stripe.PaymentIntentParams{Amount: 2500, Currency: "usd", Customer: c.ID, PaymentMethodTypes: []string{"card"}}
+	params := stripe.PaymentIntentCreateParams{Amount: 2500, Currency: "usd", Customer: c.ID, PaymentMethodTypes: []string{"card"}}
 	if pay {
 		params.PaymentMethod, params.Confirm = "pm_card_visa", true
 	}

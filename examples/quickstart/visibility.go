@@ -59,7 +59,7 @@ func (t *tour) debugPair(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentParams{
+	p, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentCreateParams{
 		Amount: 2500, Currency: "usd", PaymentMethod: "pm_card_visa", Confirm: true,
 		Description: "by phone, card " + card,
 		Metadata:    map[string]string{"password": password},

@@ -36,7 +36,7 @@ func run(ctx context.Context, allowLive bool) error {
 	if err != nil {
 		return err
 	}
-	customer, err := sc.Customers.Create(ctx, stripe.CustomerParams{
+	customer, err := sc.Customers.Create(ctx, stripe.CustomerCreateParams{
 		Email:    "alice@example.com",
 		Metadata: map[string]string{"plan": "pro"},
 	})
@@ -46,7 +46,7 @@ func run(ctx context.Context, allowLive bool) error {
 	fmt.Println(customer)
 
 	// The key names the order, so that it is paid once, come what may.
-	payment, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentParams{
+	payment, err := sc.PaymentIntents.Create(ctx, stripe.PaymentIntentCreateParams{
 		Amount: 2500, Currency: "usd", Customer: customer.ID,
 		PaymentMethod: "pm_card_visa", PaymentMethodTypes: []string{"card"}, Confirm: true,
 	}, aplomb.IdempotencyKey("first-order-of-"+customer.ID))

@@ -50,7 +50,7 @@ func TestPaysAndLists(t *testing.T) {
 	if code != 0 || errs != "" {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	want := "customer cus_1 alice@example.com\npayment intent pi_1 2500 usd succeeded\ncharge ch_1 2500 usd succeeded\n"
+	want := "customer cus_1 alice@example.com\npayment intent pi_1 25.00 USD succeeded\ncharge ch_1 25.00 USD succeeded\n"
 	if out != want {
 		t.Errorf("got  %q\nwant %q", out, want)
 	}

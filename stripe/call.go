@@ -1,0 +1,175 @@
+package stripe
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Get reads a T, for endpoints that have no method here. The path may be a
+// template, whose {names} aplomb.Path fills; params go into the query.
+//
+//	coupon, err := stripe.Get[Coupon](ctx, sc, "/v1/coupons/{id}", nil, aplomb.Path("id", "half-off"))
+//
+// params are nil, a struct with form tags, a url.Values or a nested map[string]any.
+// T is any type that encoding/json can fill, such as a struct with the fields
+// that are of interest, or json.RawMessage.
+func Get[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
+	return call[T](ctx, c, http.MethodGet, path, params, opts)
+}
+
+// Post creates or changes a T; see [Get]. params go into the body: as a form, or
+// for a /v2 path as JSON, where a nil clears. Each call has an idempotency key:
+// aplomb.IdempotencyKey's, or one of its own.
+//
+//	topup, err := stripe.Post[Topup](ctx, sc, "/v1/topups", map[string]any{"amount": 2000, "currency": "usd"})
+func Post[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
+	return call[T](ctx, c, http.MethodPost, path, params, opts)
+}
+
+// Delete removes a T; see [Get]. params go into the query.
+func Delete[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
+	return call[T](ctx, c, http.MethodDelete, path, params, opts)
+}
+
+func call[T any](ctx context.Context, c *Client, method, path string, params any, opts []aplomb.CallOption) (*T, error) {
+	own, err := sent(method, path, params)
+	if err != nil {
+		return nil, err
+	}
+	object := new(T)
+	if *object, err = aplomb.Call[T](ctx, c.API(), method, path, append(own, opts...)...); err != nil {
+		return nil, err
+	}
+	return object, nil
+}
+
+// sent makes options of params: a body for a POST, else a query. They go before
+// the caller's own, with room for those.
+func sent(method, path string, params any) ([]aplomb.CallOption, error) {
+	own := make([]aplomb.CallOption, 0, 8)
+	if method == http.MethodPost && strings.HasPrefix(path, "/v2/") {
+		if params == nil {
+			params = struct{}{}
+		}
+		return append(own, aplomb.JSON(params)), nil
+	}
+	pairs, err := encode(params)
+	if err != nil || len(pairs) == 0 {
+		return own, err
+	}
+	if method == http.MethodPost {
+		return append(own, form(pairs)), nil
+	}
+	return append(own, query(pairs)...), nil
+}
+
+// query is pairs as options of a GET; those of one name are one parameter.
+func query(pairs []pair) []aplomb.CallOption {
+	var own []aplomb.CallOption
+	for i := 0; i < len(pairs); {
+		values := []string{pairs[i].value}
+		name := pairs[i].name
+		for i++; i < len(pairs) && pairs[i].name == name; i++ {
+			values = append(values, pairs[i].value)
+		}
+		own = append(own, aplomb.Query(name, values...))
+	}
+	return own
+}
+
+// List ranges over a list's objects, for lists that have no method here. It
+// sends nothing until the loop begins, fetches a page when the loop gets there,
+// and nothing more once it is left.
+//
+//	for payout, err := range stripe.List[Payout](ctx, sc, "/v1/payouts", map[string]any{"status": "paid", "limit": 100}) {
+//		if err != nil {
+//			return err
+//		}
+//		...
+//	}
+//
+// An error is yielded once and ends the loop, after the objects before it.
+// aplomb.AtMost bounds the list (limit is the size of a page), aplomb.Prefetch
+// fetches the next page meanwhile, aplomb.Resume starts after the object whose
+// id it is given. With ending_before among params the list runs backwards from
+// that object, towards newer ones. A /v2 list follows its own links.
+func List[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
+	return list[T](ctx, c, path, listing(path), params, opts)
+}
+
+// Search ranges over the objects that a search found, as [List] does. The path
+// ends with /search; aplomb.Resume takes the cursor of an aplomb.Page.
+func Search[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
+	return list[T](ctx, c, path, found, params, opts)
+}
+
+// Pages ranges over a list's or a search's pages, for those who want to keep a
+// page's cursor, or know the request id of each.
+func Pages[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[aplomb.Page[*T], error] {
+	by, own, err := pager(listing(path), path, params)
+	if err != nil {
+		return failed[aplomb.Page[*T]](err)
+	}
+	return aplomb.Pages[*T](ctx, c.API(), path, by, append(own, opts...)...)
+}
+
+func list[T any](ctx context.Context, c *Client, path string, by aplomb.ByCursor, params any, opts []aplomb.CallOption) iter.Seq2[*T, error] {
+	pages, own, err := pager(by, path, params)
+	if err != nil {
+		return failed[*T](err)
+	}
+	return aplomb.Items[*T](ctx, c.API(), path, pages, append(own, opts...)...)
+}
+
+func failed[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		yield(none, err)
+	}
+}
+
+// How lists are paged (https://docs.stripe.com/api/pagination,
+// https://docs.stripe.com/api/pagination/search).
+var (
+	forward  = aplomb.ByCursor{Items: "data", Param: "starting_after", Last: "id", More: "has_more"}
+	backward = aplomb.ByCursor{Items: "data", Param: "ending_before", First: "id", More: "has_more"}
+	found    = aplomb.ByCursor{Items: "data", Param: "page", Field: "next_page", More: "has_more"}
+	linked   = aplomb.ByURL{Items: "data", Field: "next_page_url"}
+)
+
+func listing(path string) aplomb.ByCursor {
+	if strings.HasSuffix(path, "/search") {
+		return found
+	}
+	return forward
+}
+
+// pager makes of a cursor among params the place to begin at: as a parameter it
+// would be sent with every page.
+func pager(by aplomb.ByCursor, path string, params any) (aplomb.Pager, []aplomb.CallOption, error) {
+	pairs, err := encode(params)
+	if err != nil {
+		return nil, nil, err
+	}
+	if strings.HasPrefix(path, "/v2/") {
+		return linked, query(pairs), nil
+	}
+	var kept []pair
+	var own []aplomb.CallOption
+	for _, p := range pairs {
+		switch p.name {
+		case backward.Param:
+			by = backward
+			own = append(own, aplomb.Resume(p.value))
+		case by.Param:
+			own = append(own, aplomb.Resume(p.value))
+		default:
+			kept = append(kept, p)
+		}
+	}
+	return by, append(own, query(kept)...), nil
+}
