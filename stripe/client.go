@@ -25,6 +25,8 @@ type Client struct {
 	Charges Charges
 	// Customers are https://docs.stripe.com/api/customers.
 	Customers Customers
+	// Events are https://docs.stripe.com/api/events.
+	Events Events
 	// PaymentIntents are https://docs.stripe.com/api/payment_intents.
 	PaymentIntents PaymentIntents
 	// PaymentMethods are https://docs.stripe.com/api/payment_methods.
@@ -71,6 +73,7 @@ func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Auth,
 func over(api *aplomb.Client, files string) *Client {
 	c := &Client{api: api, files: files}
 	c.Charges, c.Customers = Charges{c}, Customers{c}
+	c.Events = Events{c}
 	c.PaymentIntents, c.PaymentMethods = PaymentIntents{c}, PaymentMethods{c}
 	return c
 }

@@ -19,6 +19,9 @@ var (
 	// ErrAuthentication means that the key is missing, wrong (401) or may not do
 	// this (403).
 	ErrAuthentication = errors.New("stripe: authentication failed")
+	// ErrInvalidRequest means that Stripe could not accept the request as it is: an
+	// invalid_request_error answered with 400. [Error].Param may say which parameter.
+	ErrInvalidRequest = errors.New("stripe: invalid request")
 	// ErrNotFound means that the object is not there, in this account and mode
 	// (404 or resource_missing).
 	ErrNotFound = errors.New("stripe: not found")
@@ -30,71 +33,111 @@ var (
 	ErrRateLimited = aplomb.ErrRateLimited
 )
 
-// Error is Stripe's refusal (https://docs.stripe.com/api/errors). Every answer
-// with an unexpected status is one, also when a proxy wrote it and there is only
-// a StatusCode. Error is one safe line; errors.As also finds the
-// [*aplomb.APIError] it wraps, which has the headers and the body.
+// Error is Stripe's refusal (https://docs.stripe.com/api/errors), from v1, v2 and
+// the OAuth host alike. Every answer with an unexpected status is one, also when
+// a proxy wrote it and there is only a StatusCode. Error is one safe line;
+// errors.As also finds the [*aplomb.APIError] it wraps, which has the headers and
+// the body.
 type Error struct {
-	// Type is api_error, card_error, idempotency_error or invalid_request_error.
+	// Type is api_error, card_error, idempotency_error or invalid_request_error;
+	// v2 has more.
 	Type string
 	// Code is what programs should look at (https://docs.stripe.com/error-codes);
 	// DeclineCode is the bank's reason (https://docs.stripe.com/declines/codes).
 	Code, DeclineCode string
+	// AdviceCode says what to do about a declined card: confirm_card_data,
+	// do_not_try_again or try_again_later. The network's own codes, two characters
+	// each, are in NetworkAdviceCode and NetworkDeclineCode.
+	AdviceCode, NetworkAdviceCode, NetworkDeclineCode string
 	// Param is the parameter that was wrong, such as "amount".
 	Param string
 	// Message is Stripe's own sentence, scrubbed of keys and card numbers and cut
-	// to 200 characters. That of a card error may be shown to the card's owner.
-	Message string
-	// DocURL explains Code.
-	DocURL string
+	// to 200 characters. That of a card error may be shown to the card's owner, as
+	// UserMessage may, which v2 sends.
+	Message, UserMessage string
+	// DocURL explains Code; RequestLogURL shows the request in the dashboard.
+	DocURL, RequestLogURL string
 	// RequestID finds the request in Stripe's dashboard.
 	RequestID  string
 	StatusCode int
-	// PaymentIntent and Charge are the ids of the objects that the failed request
-	// has made or changed, "" for none.
-	PaymentIntent, Charge string
+	// The ids of the objects that the failed request has made, changed or used, ""
+	// for none.
+	PaymentIntent, SetupIntent, Charge, PaymentMethod, Source string
+	// PaymentMethodType is that of the payment method, such as "card".
+	PaymentMethodType string
 	// Err is the answer.
 	Err *aplomb.APIError
 }
 
-// errorBody is v1's {"error":{...}}; the OAuth host has a string in that place.
+// errorBody is {"error":{...}}; the OAuth host has a string in that place.
 type errorBody struct {
 	Error            json.RawMessage `json:"error"`
 	ErrorDescription string          `json:"error_description"`
 }
 
 type errorFields struct {
-	Type          string               `json:"type"`
-	Code          string               `json:"code"`
-	DeclineCode   string               `json:"decline_code"`
-	Param         string               `json:"param"`
-	DocURL        string               `json:"doc_url"`
-	Charge        Expandable[struct{}] `json:"charge"`
-	PaymentIntent Expandable[struct{}] `json:"payment_intent"`
+	Type               string              `json:"type"`
+	Code               string              `json:"code"`
+	DeclineCode        string              `json:"decline_code"`
+	AdviceCode         string              `json:"advice_code"`
+	NetworkAdviceCode  string              `json:"network_advice_code"`
+	NetworkDeclineCode string              `json:"network_decline_code"`
+	Param              string              `json:"param"`
+	UserMessage        string              `json:"user_message"`
+	DocURL             string              `json:"doc_url"`
+	RequestLogURL      string              `json:"request_log_url"`
+	Charge             Expandable[nothing] `json:"charge"`
+	PaymentIntent      Expandable[nothing] `json:"payment_intent"`
+	SetupIntent        Expandable[nothing] `json:"setup_intent"`
+	PaymentMethod      Expandable[nothing] `json:"payment_method"`
+	PaymentMethodType  string              `json:"payment_method_type"`
+	Source             Expandable[nothing] `json:"source"`
 }
+
+// nothing is what is read of an object whose id is enough.
+type nothing struct{}
 
 // decodeError makes an Error of every refusal. What it cannot read stays empty.
 func decodeError(api *aplomb.APIError) error {
 	e := &Error{Message: api.Message, RequestID: api.RequestID, StatusCode: api.StatusCode, Err: api}
-	var body errorBody
-	if json.Unmarshal(api.Body, &body) != nil {
-		return e
-	}
-	var f errorFields
-	if json.Unmarshal(body.Error, &f) != nil {
-		_ = json.Unmarshal(body.Error, &e.Code) // OAuth: the code itself, or nothing we know
-		return e
-	}
-	e.Type, e.Code, e.DeclineCode, e.Param, e.DocURL = f.Type, f.Code, f.DeclineCode, f.Param, f.DocURL
-	e.Charge, e.PaymentIntent = f.Charge.ID, f.PaymentIntent.ID
-	if api.Hint == "" {
+	e.read(api.Body)
+	if api.Hint == "" || e.replayed() {
 		api.Hint = api.Redact(e.advice())
 	}
 	return e
 }
 
+func (e *Error) read(raw []byte) {
+	var body errorBody
+	if json.Unmarshal(raw, &body) != nil {
+		return
+	}
+	var f errorFields
+	if json.Unmarshal(body.Error, &f) != nil {
+		_ = json.Unmarshal(body.Error, &e.Code) // OAuth: the code itself, or nothing we know
+		return
+	}
+	e.Type, e.Code, e.DeclineCode, e.Param = f.Type, f.Code, f.DeclineCode, f.Param
+	e.AdviceCode, e.NetworkAdviceCode, e.NetworkDeclineCode = f.AdviceCode, f.NetworkAdviceCode, f.NetworkDeclineCode
+	e.UserMessage, e.DocURL, e.RequestLogURL = e.Err.Redact(f.UserMessage), f.DocURL, f.RequestLogURL
+	e.Charge, e.PaymentIntent, e.SetupIntent = f.Charge.ID, f.PaymentIntent.ID, f.SetupIntent.ID
+	e.PaymentMethod, e.PaymentMethodType, e.Source = f.PaymentMethod.ID, f.PaymentMethodType, f.Source.ID
+}
+
+// replayed reports a failure that Stripe has stored under the idempotency key.
+func (e *Error) replayed() bool {
+	return e.StatusCode >= http.StatusInternalServerError && e.Err != nil && wasReplayed(e.Err.Header)
+}
+
+// wasReplayed reports an answer that was given to an earlier request with the
+// same key (https://docs.stripe.com/error-low-level#sending-idempotency-keys).
+func wasReplayed(h http.Header) bool { return strings.EqualFold(h.Get("Idempotent-Replayed"), "true") }
+
 // advice is the next step, as far as Stripe's answer names one.
 func (e *Error) advice() string {
+	if e.replayed() {
+		return "Stripe repeats what it has stored for this idempotency key, for a day: look up what became of the request before you use another key"
+	}
 	var parts []string
 	if word(e.DeclineCode) && e.DeclineCode != e.Code {
 		parts = append(parts, "the bank says "+e.DeclineCode)
@@ -137,6 +180,8 @@ func (e *Error) Is(target error) bool {
 		return e.Type == "card_error"
 	case ErrAuthentication:
 		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
+	case ErrInvalidRequest:
+		return e.Type == "invalid_request_error" && e.StatusCode == http.StatusBadRequest
 	case ErrNotFound:
 		return e.StatusCode == http.StatusNotFound || e.Code == "resource_missing"
 	case ErrIdempotency:
@@ -159,7 +204,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		show = e.Err.Redact
 	}
 	return json.Marshal(map[string]any{
-		"type": show(e.Type), "code": show(e.Code), "decline_code": show(e.DeclineCode), "param": show(e.Param),
+		"type": show(e.Type), "code": show(e.Code), "decline_code": show(e.DeclineCode), "advice_code": show(e.AdviceCode), "param": show(e.Param),
 		"message": show(e.Message), "status": e.StatusCode, "request_id": e.RequestID, "error": e.Error(),
 	})
 }

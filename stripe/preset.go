@@ -41,6 +41,11 @@ func judge(a *aplomb.Attempt) aplomb.Verdict {
 	if a.Response == nil || a.Response.StatusCode < http.StatusBadRequest {
 		return v // a success is not sent again, whatever the header says
 	}
+	if a.Response.StatusCode >= http.StatusInternalServerError && wasReplayed(a.Response.Header) {
+		// The failure of an earlier request, which another resend would get again. It
+		// says nothing of how Stripe is now.
+		v.Outcome, v.Resend = aplomb.OutcomeNeutral, aplomb.ResendNo
+	}
 	if status := a.Response.StatusCode; status == http.StatusConflict || status == http.StatusTooManyRequests {
 		v = judgeConflict(a, v)
 	}

@@ -1,0 +1,4 @@
+package stripe
+
+// PaymentIntentSucceeded etc.
+const PaymentIntentSucceeded EventType[PaymentIntent] = "payment_intent.succeeded"
