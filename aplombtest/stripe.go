@@ -59,6 +59,8 @@ type Stripe struct {
 	ids       map[string]int // by prefix: how many were given out
 	keys      map[string]*stripeStored
 	delay     time.Duration
+	crashes   int
+	sweepAt   int // how many keys are looked through next
 	effects   StripeEffects
 	received  []Received
 }

@@ -61,6 +61,10 @@ func errBadKey(key string) *stripeError {
 	return e
 }
 
+func errCrashed() *stripeError {
+	return &stripeError{status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred."}
+}
+
 func errUnknownURL(r *http.Request) *stripeError {
 	e := invalidRequest("", "", "Unrecognized request URL ("+r.Method+": "+r.URL.Path+
 		"). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.")

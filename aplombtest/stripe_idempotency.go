@@ -49,9 +49,23 @@ func (s *Stripe) once(w http.ResponseWriter, r *http.Request, key string, form s
 	}
 	s.pause()
 	reply, began := run()
+	if began && s.crash() {
+		reply = errCrashed().reply()
+	}
 	s.settle(scope, mine, reply, began)
 	h.Set("Original-Request", mine.request)
 	reply.send(w)
+}
+
+// crash reports whether this is a request that Crash has asked for.
+func (s *Stripe) crash() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.crashes == 0 {
+		return false
+	}
+	s.crashes--
+	return true
 }
 
 // claim takes the key for mine, or returns what is stored under it.
@@ -86,11 +100,13 @@ func (s *Stripe) settle(scope string, mine *stripeStored, reply stripeReply, beg
 	mine.done, mine.reply = true, reply
 }
 
-// sweep forgets old keys once there are many.
+// sweep forgets old keys once there are many, and again once there are twice as
+// many.
 func (s *Stripe) sweep(now time.Time) {
-	if len(s.keys) < sweepStripe {
+	if len(s.keys) < max(sweepStripe, s.sweepAt) {
 		return
 	}
+	defer func() { s.sweepAt = 2 * len(s.keys) }()
 	for scope, stored := range s.keys {
 		if stored.done && now.Sub(stored.since) >= keepStripe {
 			delete(s.keys, scope)

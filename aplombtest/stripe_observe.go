@@ -56,6 +56,16 @@ func (s *Stripe) Delay(d time.Duration) {
 	s.delay = d
 }
 
+// Crash makes the next n requests with an Idempotency-Key fail after they have
+// taken effect: the answer is a 500 api_error, stored under the key and given
+// again to whoever repeats it, as the real API does
+// (https://docs.stripe.com/error-low-level#sending-idempotency-keys).
+func (s *Stripe) Crash(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.crashes = n
+}
+
 // SeedCustomer creates a customer and returns its id.
 func (s *Stripe) SeedCustomer(email string) string {
 	s.mu.Lock()

@@ -58,10 +58,10 @@ func sent(method, path string, params any) ([]aplomb.CallOption, error) {
 		return append(own, aplomb.JSON(params)), nil
 	}
 	pairs, err := encode(params)
-	if err != nil || len(pairs) == 0 {
-		return own, err
+	if err != nil {
+		return nil, err
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost { // an empty form too has its content type
 		return append(own, form(pairs)), nil
 	}
 	return append(own, query(pairs)...), nil

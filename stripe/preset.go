@@ -21,7 +21,8 @@ const Version = "2024-06-20"
 //
 // Stripe-Should-Retry decides about sending again, but not what an attempt was
 // worth; a lock timeout and a key in use are sent again with the same key. No
-// 429 of a lock timeout slows other calls down, since it is no rate limit.
+// 429 of a lock timeout, of too many requests at a time or of one object slows
+// other calls down, since it is no rate limit (Stripe-Rate-Limited-Reason).
 // See https://docs.stripe.com/error-low-level and
 // https://docs.stripe.com/rate-limits.
 func Preset() aplomb.Option {
@@ -46,8 +47,15 @@ func judge(a *aplomb.Attempt) aplomb.Verdict {
 		// says nothing of how Stripe is now.
 		v.Outcome, v.Resend = aplomb.OutcomeNeutral, aplomb.ResendNo
 	}
-	if status := a.Response.StatusCode; status == http.StatusConflict || status == http.StatusTooManyRequests {
+	switch a.Response.StatusCode {
+	case http.StatusConflict:
 		v = judgeConflict(a, v)
+	case http.StatusTooManyRequests:
+		v = judgeConflict(a, v)
+		switch a.Response.Header.Get("Stripe-Rate-Limited-Reason") {
+		case "global-concurrency", "endpoint-concurrency", "resource-specific": // no rate would have avoided it
+			v.Outcome, v.Resend = aplomb.OutcomeClientError, aplomb.ResendUnprocessed
+		}
 	}
 	switch strings.ToLower(a.Response.Header.Get("Stripe-Should-Retry")) {
 	case "true":

@@ -83,23 +83,45 @@ func TestLaw01_ShouldRetryNeedsAKey(t *testing.T) {
 	})
 }
 
-// TestLockTimeoutSlowsNobodyElse: one object's lock is no rate limit.
-func TestLockTimeoutSlowsNobodyElse(t *testing.T) {
+// TestOnlyARateSlowsOthers: one object's lock is no rate limit, nor is too much
+// at a time.
+func TestOnlyARateSlowsOthers(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]time.Duration{"lock_timeout": 0, "rate_limit": time.Minute / 2} {
-		t.Run(code, func(t *testing.T) {
+	for _, tt := range []struct {
+		code, reason string
+		want         time.Duration
+	}{
+		{"lock_timeout", "", 0},
+		{"rate_limit", "", time.Minute / 2},
+		{"rate_limit", "global-rate", time.Minute / 2},
+		{"rate_limit", "endpoint-rate", time.Minute / 2},
+		{"rate_limit", "global-concurrency", 0},
+		{"rate_limit", "endpoint-concurrency", 0},
+		{"rate_limit", "resource-specific", 0},
+	} {
+		t.Run(tt.code+" "+tt.reason, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
+				header := []string{"Retry-After", "30"}
+				if tt.reason != "" {
+					header = append(header, "Stripe-Rate-Limited-Reason", tt.reason)
+				}
+				refusal := aplombtest.Answer(answer(429, "application/json", jsonError("x", tt.code), header...).ServeHTTP)
 				fake := aplombtest.NewStripe()
-				refusal := aplombtest.Answer(answer(429, "application/json", jsonError("x", code), "Retry-After", "30").ServeHTTP)
-				sc := serve(t, aplombtest.NewScript(fake, refusal))
+				sc := serve(t, aplombtest.NewScript(fake, refusal, aplombtest.Pass(), refusal))
 				_, err := sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{}, aplomb.NoRetry())
-				assert.Equal(t, aplomb.StatusCode(err), http.StatusTooManyRequests)
+				assert.ErrorIs(t, err, stripe.ErrRateLimited)
 				start := time.Now()
 				_, err = sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{})
 				assert.NoError(t, err)
 				waited := time.Since(start)
-				assert.True(t, waited >= want && waited <= want+time.Second, waited) // a reopening is spread
+				assert.True(t, waited >= tt.want && waited <= tt.want+time.Second, waited) // a reopening is spread
+
+				start = time.Now() // the refused call itself waits as it is told, with jitter
+				_, err = sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{})
+				assert.NoError(t, err)
+				waited = time.Since(start)
+				assert.True(t, waited >= 30*time.Second && waited < 40*time.Second, waited)
 			})
 		})
 	}
