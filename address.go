@@ -114,6 +114,9 @@ func fillPath(template string, own, defaults []field) (string, error) {
 	if strings.Contains(template, "://") {
 		return "", errors.New("path is an address: give it with URL")
 	}
+	if !strings.ContainsAny(template, "{}") && len(own) == 0 && plainPath(template) {
+		return template, nil
+	}
 	values := slices.Concat(defaults, own)
 	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
 	for i, segment := range segments {
@@ -129,6 +132,11 @@ func fillPath(template string, own, defaults []field) (string, error) {
 		}
 	}
 	return "/" + strings.Join(segments, "/"), nil
+}
+
+// plainPath reports a path that is sent as it is.
+func plainPath(path string) bool {
+	return path[0] == '/' && !strings.Contains(path, "/.") && !strings.Contains(path, "%")
 }
 
 func fillSegment(segment string, values []field) (string, error) {

@@ -52,7 +52,7 @@ type Attempt struct {
 	race      *race       // where the call is hedged
 	hedge     bool        // the extra attempt of that race
 	body      []byte      // a typed call's, read inside the attempt
-	memory    *memoryBody // the same as the response has it
+	memory    memoryBody  // the same as the response has it
 	returned  bool        // what it holds was handed on or given back
 
 	mu      sync.Mutex
@@ -327,8 +327,8 @@ func (a *Attempt) readBody() error {
 		body = body[:limit]
 	}
 	a.body = body
-	a.memory = &memoryBody{rest: body}
-	resp.Body = a.memory
+	a.memory = memoryBody{rest: body}
+	resp.Body = &a.memory
 	return nil
 }
 

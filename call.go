@@ -165,9 +165,17 @@ func (s settings) over(client settings) settings {
 	}
 	s.timeout = orDefault(s.timeout, client.timeout)
 	s.maxBody = orDefault(orDefault(s.maxBody, client.maxBody), defaultMaxBody)
-	s.judges = slices.Concat(client.judges, s.judges)
-	s.decoders = slices.Concat(client.decoders, s.decoders)
+	s.judges = behind(client.judges, s.judges)
+	s.decoders = behind(client.decoders, s.decoders)
 	return s
+}
+
+// behind is first with then after it, which most often is nothing.
+func behind[E any](first, then []E) []E {
+	if len(then) == 0 {
+		return slices.Clip(first)
+	}
+	return slices.Concat(first, then)
 }
 
 // call makes a typed call and decodes the answer into v.
@@ -287,9 +295,15 @@ func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	if total == 0 && (ok || !c.typed) {
 		return ctx, func() {}
 	}
-	total = orDefault(total, defaultTotal)
-	return context.WithTimeoutCause(ctx, total-time.Since(c.start), &timeoutError{totalTimeout, total})
+	late := usualTotal
+	if total != 0 {
+		late = &timeoutError{totalTimeout, total}
+	}
+	return context.WithTimeoutCause(ctx, late.after-time.Since(c.start), late)
 }
+
+// usualTotal is the total timeout's error where the default holds.
+var usualTotal = &timeoutError{totalTimeout, defaultTotal}
 
 // request builds the request of a typed call; accept is the Accept header
 // unless the call or its client sets one.

@@ -38,10 +38,20 @@ func (a *answer) decode(body []byte, v any) error {
 	if kind == "text/html" || kind == "application/xhtml+xml" {
 		return a.decodeError(body, errNotJSON)
 	}
-	if err := json.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), v); err != nil {
+	if err := unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), v); err != nil {
 		return a.decodeError(body, err)
 	}
 	return nil
+}
+
+// unmarshal is json.Unmarshal, but that a type which decodes itself is not read
+// once more to find its end.
+func unmarshal(body []byte, v any) error {
+	own, ok := v.(json.Unmarshaler)
+	if !ok || !json.Valid(body) {
+		return json.Unmarshal(body, v)
+	}
+	return own.UnmarshalJSON(bytes.TrimSpace(body))
 }
 
 // empty reports an answer that has no body by its status or method.

@@ -105,11 +105,17 @@ func (k *keyedRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	own := *r
-	own.Header = r.Header.Clone()
-	own.Header.Set(name, key)
-	return k.next.RoundTrip(&own)
+	if !c.ownsHeader() {
+		own := *r
+		own.Header = r.Header.Clone()
+		r = &own
+	}
+	r.Header.Set(name, key)
+	return k.next.RoundTrip(r)
 }
+
+// ownsHeader reports that nobody but the stack has seen the hop's request.
+func (c *call) ownsHeader() bool { return c.typed && c.hops == 0 && len(c.stack.cfg.perCall) == 0 }
 
 // carriesKey reports whether r itself has the call's key: another origin is
 // not sent it.

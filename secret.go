@@ -72,18 +72,27 @@ type checked interface{ check() error }
 type described interface{ describe() string }
 
 // Static is a secret given in the program, most often in a test.
-func Static(value string) SecretSource { return &staticSecret{NewSecret(value)} }
+func Static(value string) SecretSource {
+	secret, err := tidySecret("the secret", value)
+	if err != nil {
+		secret = NewSecret(value) // for its length
+	}
+	return &staticSecret{secret, err}
+}
 
-type staticSecret struct{ secret Secret }
+type staticSecret struct {
+	secret Secret
+	faulty error
+}
 
 func (s *staticSecret) Secret(context.Context) (Secret, error) {
-	return tidySecret("the secret", s.secret.Reveal())
+	if s.faulty != nil {
+		return Secret{}, s.faulty
+	}
+	return s.secret, nil
 }
 
-func (s *staticSecret) check() error {
-	_, err := s.Secret(context.Background())
-	return err
-}
+func (s *staticSecret) check() error { return s.faulty }
 
 func (s *staticSecret) describe() string { return "a static secret" + length(s.secret.Reveal()) }
 func (s *staticSecret) String() string   { return "Static(" + redact.Mask + ")" }

@@ -173,7 +173,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // brought reports that resp is a's own, body and all.
 func (a *Attempt) brought(resp *http.Response) bool {
-	return a != nil && a.Response == resp && (!a.call.typed || resp.Body == a.memory)
+	return a != nil && a.Response == resp && (!a.call.typed || resp.Body == &a.memory)
 }
 
 // end lets go of an attempt whose response nobody reads. Nil is none.
@@ -269,7 +269,10 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 		closeBody(r)
 		return nil, errors.New("aplomb: the request has no URL")
 	}
-	out := r.WithContext(ctx)
+	out := r
+	if ctx != r.Context() || !c.ownsHeader() {
+		out = r.WithContext(ctx)
+	}
 	if c.hops > 0 {
 		kept, err := c.redirectPolicy(r)
 		if err != nil {
@@ -279,7 +282,9 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 		out.Header = kept
 	} else {
 		c.origin = originOf(r.URL)
-		out.Header = r.Header.Clone()
+		if !c.typed { // whose request is our own
+			out.Header = r.Header.Clone()
+		}
 	}
 	if out.Header == nil {
 		out.Header = http.Header{}

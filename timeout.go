@@ -245,7 +245,8 @@ type upload struct {
 
 	mu     sync.Mutex
 	timer  *time.Timer   // nil once the wait is over, or where there is none
-	opened []*uploadBody // in the place of the first
+	first  uploadBody
+	opened []*uploadBody // in its place
 }
 
 type uploadBody struct {
@@ -257,7 +258,8 @@ type uploadBody struct {
 // watch is r with its bodies watched.
 func (u *upload) watch(r *http.Request) *http.Request {
 	own := *r
-	own.Body = &uploadBody{ReadCloser: r.Body, up: u}
+	u.first.ReadCloser, u.first.up = r.Body, u
+	own.Body = &u.first
 	if r.GetBody != nil {
 		own.GetBody = func() (io.ReadCloser, error) {
 			body, err := r.GetBody()

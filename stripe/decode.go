@@ -27,11 +27,40 @@ func decode(raw []byte, object any, kept *Raw) error {
 	}
 	*kept = bytes.Clone(raw)
 	v := reflect.ValueOf(object).Elem()
-	return fieldsOf(v.Type())(v, *kept)
+	return fieldsOf(v.Type())(v, *kept, new(arena))
 }
 
 // A setter decodes raw into a value of the type it was made for.
-type setter func(v reflect.Value, raw []byte) error
+type setter func(v reflect.Value, raw []byte, a *arena) error
+
+// An arena makes the strings of one object. They are short and many: by the
+// hundred they share a piece of memory, which one of them that is kept keeps too,
+// but not the whole answer.
+type arena struct{ piece strings.Builder }
+
+const arenaPiece = 512
+
+// text is the text of a JSON string.
+func (a *arena) text(raw []byte) (string, bool) {
+	if inner, plain := rawjson.Plain(raw); plain {
+		return a.name(inner), true
+	}
+	return rawjson.String(raw)
+}
+
+// name is a text without quotes.
+func (a *arena) name(inner []byte) string {
+	if len(inner) > arenaPiece/4 {
+		return string(inner)
+	}
+	if a.piece.Cap()-a.piece.Len() < len(inner) {
+		a.piece = strings.Builder{}
+		a.piece.Grow(arenaPiece)
+	}
+	from := a.piece.Len()
+	a.piece.Write(inner)
+	return a.piece.String()[from:] // what is written later stands behind it
+}
 
 // setters are the structs' setters, by type; each is made once.
 var setters sync.Map
@@ -53,7 +82,7 @@ func fieldsOf(t reflect.Type) setter {
 			fields[name] = field{i, orNull(setterOf(t.Field(i).Type))}
 		}
 	}
-	set := setter(func(v reflect.Value, raw []byte) error {
+	set := setter(func(v reflect.Value, raw []byte, a *arena) error {
 		if kind(raw) != "object" {
 			return mismatch(raw, t)
 		}
@@ -62,7 +91,7 @@ func fieldsOf(t reflect.Type) setter {
 			if !ok {
 				continue
 			}
-			if err := f.set(v.Field(f.index), value); err != nil {
+			if err := f.set(v.Field(f.index), value, a); err != nil {
 				return within(string(name), err)
 			}
 		}
@@ -74,13 +103,18 @@ func fieldsOf(t reflect.Type) setter {
 
 // orNull makes of null the zero value.
 func orNull(set setter) setter {
-	return func(v reflect.Value, raw []byte) error {
+	return func(v reflect.Value, raw []byte, a *arena) error {
 		if string(raw) == "null" {
 			v.SetZero()
 			return nil
 		}
-		return set(v, raw)
+		return set(v, raw, a)
 	}
+}
+
+// A reference is an Expandable, whatever of.
+type reference interface {
+	decode(raw []byte, a *arena) error
 }
 
 var itself = reflect.TypeFor[json.Unmarshaler]()
@@ -94,10 +128,15 @@ func setterOf(t reflect.Type) setter {
 	case reflect.TypeFor[map[string]string]():
 		return setPairs
 	case reflect.TypeFor[json.RawMessage]():
-		return func(v reflect.Value, raw []byte) error { v.SetBytes(raw); return nil }
+		return func(v reflect.Value, raw []byte, _ *arena) error { v.SetBytes(raw); return nil }
+	}
+	if reflect.PointerTo(t).Implements(reflect.TypeFor[reference]()) {
+		return func(v reflect.Value, raw []byte, a *arena) error {
+			return v.Addr().Interface().(reference).decode(raw, a) //nolint:forcetypeassert // just asked
+		}
 	}
 	if reflect.PointerTo(t).Implements(itself) {
-		return func(v reflect.Value, raw []byte) error {
+		return func(v reflect.Value, raw []byte, _ *arena) error {
 			return v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(raw) //nolint:forcetypeassert // just asked
 		}
 	}
@@ -119,21 +158,21 @@ func setterOf(t reflect.Type) setter {
 	case reflect.Map:
 		return mapOf(t)
 	default:
-		return func(v reflect.Value, raw []byte) error { return json.Unmarshal(raw, v.Addr().Interface()) }
+		return func(v reflect.Value, raw []byte, _ *arena) error { return json.Unmarshal(raw, v.Addr().Interface()) }
 	}
 }
 
 func pointerTo(t reflect.Type) setter {
 	set := setterOf(t.Elem())
-	return func(v reflect.Value, raw []byte) error {
+	return func(v reflect.Value, raw []byte, a *arena) error {
 		v.Set(reflect.New(t.Elem()))
-		return set(v.Elem(), raw)
+		return set(v.Elem(), raw, a)
 	}
 }
 
 func sliceOf(t reflect.Type) setter {
 	set := orNull(setterOf(t.Elem()))
-	return func(v reflect.Value, raw []byte) error {
+	return func(v reflect.Value, raw []byte, a *arena) error {
 		if kind(raw) != "array" {
 			return mismatch(raw, t)
 		}
@@ -144,7 +183,7 @@ func sliceOf(t reflect.Type) setter {
 		v.Set(reflect.MakeSlice(t, n, n))
 		i := 0
 		for element := range rawjson.Elements(raw) {
-			if err := set(v.Index(i), element); err != nil {
+			if err := set(v.Index(i), element, a); err != nil {
 				return within(strconv.Itoa(i), err)
 			}
 			i++
@@ -155,14 +194,14 @@ func sliceOf(t reflect.Type) setter {
 
 func mapOf(t reflect.Type) setter {
 	set := orNull(setterOf(t.Elem()))
-	return func(v reflect.Value, raw []byte) error {
+	return func(v reflect.Value, raw []byte, a *arena) error {
 		if kind(raw) != "object" {
 			return mismatch(raw, t)
 		}
 		v.Set(reflect.MakeMap(t))
 		for name, value := range rawjson.Members(raw) {
 			element := reflect.New(t.Elem()).Elem()
-			if err := set(element, value); err != nil {
+			if err := set(element, value, a); err != nil {
 				return within(string(name), err)
 			}
 			v.SetMapIndex(reflect.ValueOf(string(name)).Convert(t.Key()), element)
@@ -172,24 +211,24 @@ func mapOf(t reflect.Type) setter {
 }
 
 // setPairs is mapOf for metadata, which every object has.
-func setPairs(v reflect.Value, raw []byte) error {
+func setPairs(v reflect.Value, raw []byte, a *arena) error {
 	if kind(raw) != "object" {
 		return mismatch(raw, v.Type())
 	}
 	pairs := map[string]string{}
 	for name, value := range rawjson.Members(raw) {
-		text, ok := rawjson.String(value)
+		text, ok := a.text(value)
 		if !ok {
 			return within(string(name), mismatch(value, v.Type().Elem()))
 		}
-		pairs[string(name)] = text
+		pairs[a.name(name)] = text
 	}
 	v.Set(reflect.ValueOf(pairs))
 	return nil
 }
 
-func setString(v reflect.Value, raw []byte) error {
-	text, ok := rawjson.String(raw)
+func setString(v reflect.Value, raw []byte, a *arena) error {
+	text, ok := a.text(raw)
 	if !ok {
 		return mismatch(raw, v.Type())
 	}
@@ -197,7 +236,7 @@ func setString(v reflect.Value, raw []byte) error {
 	return nil
 }
 
-func setBool(v reflect.Value, raw []byte) error {
+func setBool(v reflect.Value, raw []byte, _ *arena) error {
 	if kind(raw) != "bool" {
 		return mismatch(raw, v.Type())
 	}
@@ -205,7 +244,7 @@ func setBool(v reflect.Value, raw []byte) error {
 	return nil
 }
 
-func setInt(v reflect.Value, raw []byte) error {
+func setInt(v reflect.Value, raw []byte, _ *arena) error {
 	n, err := strconv.ParseInt(string(raw), 10, v.Type().Bits())
 	if err != nil {
 		return mismatch(raw, v.Type())
@@ -214,7 +253,7 @@ func setInt(v reflect.Value, raw []byte) error {
 	return nil
 }
 
-func setFloat(v reflect.Value, raw []byte) error {
+func setFloat(v reflect.Value, raw []byte, _ *arena) error {
 	f, err := strconv.ParseFloat(string(raw), 64)
 	if err != nil {
 		return mismatch(raw, v.Type())
@@ -224,7 +263,7 @@ func setFloat(v reflect.Value, raw []byte) error {
 }
 
 // setTime reads unix seconds, as v1 has them, or RFC 3339, as v2 has them.
-func setTime(v reflect.Value, raw []byte) error {
+func setTime(v reflect.Value, raw []byte, _ *arena) error {
 	var at time.Time
 	if text, ok := rawjson.String(raw); ok {
 		var err error
@@ -242,7 +281,7 @@ func setTime(v reflect.Value, raw []byte) error {
 	return nil
 }
 
-func setSecret(v reflect.Value, raw []byte) error {
+func setSecret(v reflect.Value, raw []byte, _ *arena) error {
 	text, ok := rawjson.String(raw)
 	if !ok {
 		return mismatch(raw, v.Type())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"strconv"
 
 	"github.com/aplomb-go/aplomb/internal/rawjson"
@@ -44,18 +45,27 @@ type Expandable[T any] struct {
 }
 
 // UnmarshalJSON takes an id or an object with one.
-func (e *Expandable[T]) UnmarshalJSON(raw []byte) error {
+func (e *Expandable[T]) UnmarshalJSON(raw []byte) error { return e.decode(raw, new(arena)) }
+
+func (e *Expandable[T]) decode(raw []byte, a *arena) error {
 	*e = Expandable[T]{}
-	if kind(raw) != "object" {
-		return json.Unmarshal(raw, &e.ID) // null leaves it
-	}
-	for name, value := range rawjson.Members(raw) {
-		if string(name) == "id" {
-			e.ID, _ = rawjson.String(value)
+	switch kind(raw) {
+	case "null":
+		return nil
+	case "object":
+		for name, value := range rawjson.Members(raw) {
+			if string(name) == "id" {
+				e.ID, _ = a.text(value)
+			}
 		}
+		e.Object = new(T)
+		return json.Unmarshal(raw, e.Object)
 	}
-	e.Object = new(T)
-	return json.Unmarshal(raw, e.Object)
+	var ok bool
+	if e.ID, ok = a.text(raw); !ok {
+		return mismatch(raw, reflect.TypeFor[Expandable[T]]())
+	}
+	return nil
 }
 
 // MarshalJSON gives back what UnmarshalJSON took: the object, else its id.

@@ -48,7 +48,7 @@ type encoder struct {
 // encode takes nil, a struct with form tags (or json tags), a url.Values, or a
 // map with string keys, nested as deep as one likes.
 func encode(params any) ([]pair, error) {
-	var e encoder
+	e := encoder{pairs: make([]pair, 0, 8)}
 	switch p := params.(type) {
 	case nil:
 		return nil, nil
@@ -124,6 +124,12 @@ func parameter(field reflect.StructField) (name string, sent bool) {
 }
 
 func (e *encoder) entries(prefix string, m reflect.Value) error {
+	if texts, ok := reflect.TypeAssert[map[string]string](m); ok { // metadata
+		for _, key := range slices.Sorted(maps.Keys(texts)) {
+			e.put(inside(prefix, key), texts[key])
+		}
+		return nil
+	}
 	keys := m.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	for _, key := range keys {
@@ -212,16 +218,23 @@ func form(pairs []pair) aplomb.CallOption {
 
 // formBody leaves the brackets of names as they are, so that a log can be read.
 func formBody(pairs []pair) memory {
-	var raw []byte
+	raw := make([]byte, 0, 256)
 	for i, p := range pairs {
 		if i > 0 {
 			raw = append(raw, '&')
 		}
-		raw = append(raw, brackets.Replace(url.QueryEscape(p.name))...)
+		raw = append(raw, escapeName(p.name)...)
 		raw = append(raw, '=')
 		raw = append(raw, url.QueryEscape(p.value)...)
 	}
 	return memory{bytes.NewReader(raw)}
+}
+
+func escapeName(name string) string {
+	if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_[]0123456789") == "" {
+		return name
+	}
+	return brackets.Replace(url.QueryEscape(name))
 }
 
 var brackets = strings.NewReplacer("%5B", "[", "%5D", "]")

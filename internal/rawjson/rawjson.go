@@ -50,14 +50,23 @@ func Elements(array []byte) iter.Seq[[]byte] {
 
 // String is the text of a JSON string; ok is false for any other value.
 func String(raw []byte) (text string, ok bool) {
-	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
-		return "", false
-	}
-	if inner := raw[1 : len(raw)-1]; plain(inner) {
+	if inner, ok := Plain(raw); ok {
 		return string(inner), true
+	}
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
 	}
 	err := json.Unmarshal(raw, &text)
 	return text, err == nil
+}
+
+// Plain is the text of a JSON string that stands in raw as it is, without
+// escapes, and not copied; ok is false for any other value.
+func Plain(raw []byte) (text []byte, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' || !plain(raw[1:len(raw)-1]) {
+		return nil, false
+	}
+	return raw[1 : len(raw)-1], true
 }
 
 // unquote is a member's name; one that has escapes is copied.
