@@ -21,10 +21,12 @@ type Charge struct {
 	// Currency is a lower-case ISO 4217 code.
 	Currency string `json:"currency"`
 	// Status is succeeded, pending or failed.
-	Status             string                    `json:"status"`
-	Customer           Expandable[Customer]      `json:"customer"`
-	PaymentIntent      Expandable[PaymentIntent] `json:"payment_intent"`
-	BalanceTransaction Expandable[Raw]           `json:"balance_transaction"`
+	Status             string                         `json:"status"`
+	Customer           Expandable[Customer]           `json:"customer"`
+	PaymentIntent      Expandable[PaymentIntent]      `json:"payment_intent"`
+	BalanceTransaction Expandable[BalanceTransaction] `json:"balance_transaction"`
+	// Invoice ends with API version 2025-03-31.basil.
+	Invoice Expandable[Invoice] `json:"invoice"`
 	// PaymentMethod is an id.
 	PaymentMethod  string            `json:"payment_method"`
 	BillingDetails BillingDetails    `json:"billing_details"`
@@ -35,7 +37,9 @@ type Charge struct {
 	Paid           bool              `json:"paid"`
 	Captured       bool              `json:"captured"`
 	Refunded       bool              `json:"refunded"`
-	Disputed       bool              `json:"disputed"`
+	// Refunds are the latest, with Expand "refunds": [Refunds.List] ranges over all.
+	Refunds  Embedded[Refund] `json:"refunds"`
+	Disputed bool             `json:"disputed"`
 	// FailureCode and FailureMessage say why a failed charge failed.
 	FailureCode    string    `json:"failure_code"`
 	FailureMessage string    `json:"failure_message"`

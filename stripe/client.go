@@ -21,16 +21,40 @@ const (
 
 // Client calls Stripe. [New] makes it; it is safe for concurrent use.
 type Client struct {
+	// Balance is https://docs.stripe.com/api/balance.
+	Balance Balances
+	// BalanceTransactions are https://docs.stripe.com/api/balance_transactions.
+	BalanceTransactions BalanceTransactions
+	// BillingPortalSessions are https://docs.stripe.com/api/customer_portal/sessions.
+	BillingPortalSessions BillingPortalSessions
 	// Charges are https://docs.stripe.com/api/charges.
 	Charges Charges
+	// CheckoutSessions are https://docs.stripe.com/api/checkout/sessions.
+	CheckoutSessions CheckoutSessions
 	// Customers are https://docs.stripe.com/api/customers.
 	Customers Customers
+	// Disputes are https://docs.stripe.com/api/disputes.
+	Disputes Disputes
 	// Events are https://docs.stripe.com/api/events.
 	Events Events
+	// Invoices are https://docs.stripe.com/api/invoices.
+	Invoices Invoices
 	// PaymentIntents are https://docs.stripe.com/api/payment_intents.
 	PaymentIntents PaymentIntents
 	// PaymentMethods are https://docs.stripe.com/api/payment_methods.
 	PaymentMethods PaymentMethods
+	// Prices are https://docs.stripe.com/api/prices.
+	Prices Prices
+	// Products are https://docs.stripe.com/api/products.
+	Products Products
+	// Refunds are https://docs.stripe.com/api/refunds.
+	Refunds Refunds
+	// SetupIntents are https://docs.stripe.com/api/setup_intents.
+	SetupIntents SetupIntents
+	// Subscriptions are https://docs.stripe.com/api/subscriptions.
+	Subscriptions Subscriptions
+	// WebhookEndpoints are https://docs.stripe.com/api/webhook_endpoints.
+	WebhookEndpoints WebhookEndpoints
 
 	api   *aplomb.Client
 	files string // base URL of what goes to FilesURL
@@ -72,9 +96,14 @@ func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Auth,
 // over is the one place that knows all of Stripe's resources.
 func over(api *aplomb.Client, files string) *Client {
 	c := &Client{api: api, files: files}
+	c.Balance, c.BalanceTransactions = Balances{c}, BalanceTransactions{c}
+	c.BillingPortalSessions, c.CheckoutSessions = BillingPortalSessions{c}, CheckoutSessions{c}
 	c.Charges, c.Customers = Charges{c}, Customers{c}
-	c.Events = Events{c}
+	c.Disputes, c.Events, c.Invoices = Disputes{c}, Events{c}, Invoices{c}
 	c.PaymentIntents, c.PaymentMethods = PaymentIntents{c}, PaymentMethods{c}
+	c.Prices, c.Products = Prices{c}, Products{c}
+	c.Refunds, c.SetupIntents = Refunds{c}, SetupIntents{c}
+	c.Subscriptions, c.WebhookEndpoints = Subscriptions{c}, WebhookEndpoints{c}
 	return c
 }
 
