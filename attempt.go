@@ -49,11 +49,11 @@ type Attempt struct {
 	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
-	race      *race       // where the call is hedged
-	hedge     bool        // the extra attempt of that race
-	body      []byte      // a typed call's, read inside the attempt
-	memory    memoryBody  // the same as the response has it
-	returned  bool        // what it holds was handed on or given back
+	race      *race      // where the call is hedged
+	hedge     bool       // the extra attempt of that race
+	body      []byte     // a typed call's, read inside the attempt
+	memory    memoryBody // the same as the response has it
+	returned  bool       // what it holds was handed on or given back
 
 	mu      sync.Mutex
 	carries []carried // the secrets in it

@@ -295,15 +295,15 @@ func (c *call) bound(ctx context.Context) (context.Context, context.CancelFunc) 
 	if total == 0 && (ok || !c.typed) {
 		return ctx, func() {}
 	}
-	late := usualTotal
+	late := errUsualTotal
 	if total != 0 {
 		late = &timeoutError{totalTimeout, total}
 	}
 	return context.WithTimeoutCause(ctx, late.after-time.Since(c.start), late)
 }
 
-// usualTotal is the total timeout's error where the default holds.
-var usualTotal = &timeoutError{totalTimeout, defaultTotal}
+// errUsualTotal is the total timeout's error where the default holds.
+var errUsualTotal = &timeoutError{totalTimeout, defaultTotal}
 
 // request builds the request of a typed call; accept is the Accept header
 // unless the call or its client sets one.

@@ -244,7 +244,7 @@ type upload struct {
 	silence time.Duration
 
 	mu     sync.Mutex
-	timer  *time.Timer   // nil once the wait is over, or where there is none
+	timer  *time.Timer // nil once the wait is over, or where there is none
 	first  uploadBody
 	opened []*uploadBody // in its place
 }

@@ -86,7 +86,7 @@ func encode(params any) ([]pair, error) {
 func (e *encoder) findExtra(object reflect.Value) {
 	for i := range object.NumField() {
 		if object.Type().Field(i).Tag.Get("form") == "*" {
-			e.extra, _ = object.Field(i).Interface().(url.Values)
+			e.extra, _ = reflect.TypeAssert[url.Values](object.Field(i))
 		}
 	}
 }

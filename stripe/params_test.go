@@ -3,6 +3,7 @@ package stripe
 import (
 	"io"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,14 +15,11 @@ func text(t *testing.T, params any) string {
 	t.Helper()
 	pairs, err := encode(params)
 	assert.NoError(t, err)
-	var out string
-	for i, p := range pairs {
-		if i > 0 {
-			out += "&"
-		}
-		out += p.name + "=" + p.value
+	var out []string
+	for _, p := range pairs {
+		out = append(out, p.name+"="+p.value)
 	}
-	return out
+	return strings.Join(out, "&")
 }
 
 func TestEncode(t *testing.T) {

@@ -99,7 +99,7 @@ func TestLaw01_StormChargesEachOrderOnce(t *testing.T) {
 		effects := fake.Effects()
 		assert.Equal(t, effects.Charges, orders)
 		assert.Equal(t, effects.PaymentIntents, orders)
-		assert.Equal(t, effects.ChargedMinor, int64(orders*payment.Amount))
+		assert.Equal(t, effects.ChargedMinor, orders*payment.Amount)
 		assert.True(t, effects.Replays > half, effects.Replays) // those that were paid before, and those whose answer was lost
 	})
 }
