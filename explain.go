@@ -125,7 +125,7 @@ func (e *explanation) behaviours() {
 		},
 	})
 	explain(e, behaviour[Logging]{
-		name: "Logging", given: func(c *config) *Logging { return c.logging }, inEffect: func(l Logging) Logging { return l },
+		name: "Logging", given: func(c *config) *Logging { l, _ := c.logging.(*Logging); return l }, inEffect: func(l Logging) Logging { return l },
 	})
 }
 

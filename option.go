@@ -127,7 +127,7 @@ type config struct {
 	rateLimit  *RateLimit
 	fleet      *Fleet
 	timeouts   *Timeouts
-	logging    *Logging
+	logging    journalist
 	hooks      []Hooks
 	perCall    []Middleware
 	perAttempt []Middleware
