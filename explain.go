@@ -108,7 +108,7 @@ func (e *explanation) behaviours() {
 		name: "RateLimit", on: true, given: func(c *config) *RateLimit { return c.rateLimit }, inEffect: toldLimit,
 	})
 	explain(e, behaviour[Fleet]{
-		name: "Fleet", given: func(c *config) *Fleet { return c.fleet }, inEffect: e.fleet,
+		name: "Fleet", given: func(c *config) *Fleet { f, _ := c.fleet.(*Fleet); return f }, inEffect: e.fleet,
 	})
 	explain(e, behaviour[Timeouts]{
 		name: "Timeouts", on: true, given: func(c *config) *Timeouts { return c.timeouts }, inEffect: e.timeouts,
@@ -136,7 +136,9 @@ func (e *explanation) breaker(Breaker) Breaker { return e.stack.breakers.byKey.c
 // fleet has the prefix that it was made with, whatever name With gives.
 func (e *explanation) fleet(f Fleet) Fleet {
 	f = f.withDefaults(e.cfg.name)
-	f.Prefix = e.stack.fleet.prefix
+	if own, ok := e.stack.fleet.(*fleet); ok {
+		f.Prefix = own.prefix
+	}
 	return f
 }
 

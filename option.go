@@ -125,7 +125,7 @@ type config struct {
 	breaker    *Breaker
 	bulkhead   *Bulkhead
 	rateLimit  *RateLimit
-	fleet      *Fleet
+	fleet      founder
 	timeouts   *Timeouts
 	logging    journalist
 	hooks      []Hooks

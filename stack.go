@@ -32,7 +32,7 @@ type stack struct {
 	breakers  *breakers
 	bulkheads *bulkheads
 	limits    *limits
-	fleet     *fleet
+	fleet     replicas
 	budgets   *keyed[origin, *budget]
 	latencies *keyed[latencyKey, *latency]
 	clocks    *keyed[origin, *serverClock]
@@ -87,7 +87,7 @@ func (s *stack) secureOrigins() error {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
+		from = &stack{cfg: &config{}, fleet: alone{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
 	s.bulkheads, s.latencies, s.clocks = from.bulkheads, from.latencies, from.clocks
@@ -98,7 +98,7 @@ func (s *stack) share(from *stack) error {
 		s.limits = newLimits(s.cfg.rateLimit)
 	}
 	if s.cfg.fleet != from.cfg.fleet {
-		s.fleet = newFleet(s.cfg.fleet, s.cfg.name)
+		s.fleet = s.cfg.fleet.found(s.cfg.name)
 	}
 	if s.cfg.breaker != from.cfg.breaker || s.fleet != from.fleet { // a breaker has the fleet's advice
 		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts, s.fleet)
