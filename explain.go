@@ -117,7 +117,7 @@ func (e *explanation) behaviours() {
 		name: "Hedge", given: func(c *config) *Hedge { return c.hedge }, inEffect: func(h Hedge) Hedge { return h },
 	})
 	explain(e, behaviour[Bulkhead]{
-		name: "Bulkhead", given: func(c *config) *Bulkhead { return c.bulkhead }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
+		name: "Bulkhead", given: func(c *config) *Bulkhead { b, _ := c.bulkhead.(*Bulkhead); return b }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
 	})
 	explain(e, behaviour[Idempotency]{
 		name: "Idempotency", given: func(c *config) *Idempotency { return c.idempotency }, inEffect: func(i Idempotency) Idempotency {

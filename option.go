@@ -123,7 +123,7 @@ type config struct {
 	base       *url.URL
 	transport  *givenTransport
 	breaker    *Breaker
-	bulkhead   *Bulkhead
+	bulkhead   builder
 	rateLimit  *RateLimit
 	fleet      founder
 	timeouts   *Timeouts

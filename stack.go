@@ -30,7 +30,7 @@ type stack struct {
 
 	// Shared by With, unless it names the struct.
 	breakers  *breakers
-	bulkheads *bulkheads
+	bulkheads places // nil without Bulkhead
 	limits    *limits
 	fleet     replicas
 	budgets   *keyed[origin, *budget]
@@ -92,7 +92,10 @@ func (s *stack) share(from *stack) error {
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
 	s.bulkheads, s.latencies, s.clocks = from.bulkheads, from.latencies, from.clocks
 	if s.cfg.bulkhead != from.cfg.bulkhead {
-		s.bulkheads = newBulkheads(s.cfg.bulkhead)
+		s.bulkheads = nil
+		if s.cfg.bulkhead != nil {
+			s.bulkheads = s.cfg.bulkhead.build()
+		}
 	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
