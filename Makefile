@@ -3,14 +3,14 @@
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
 MODULES := . examples redis
-OUTSIDE := compat
+OUTSIDE := compat bench
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,3 +65,9 @@ cover: ## coverage of the root module, in coverage.html too
 
 compat: ## the tests against real peers: stripe-mock, an authorization server, official SDKs
 	cd compat && GOWORK=off go test -count=1 ./...
+
+budgets: ## what we may cost beside our peers: allocations, time, binary size
+	cd bench && GOWORK=off go test -count=1 ./...
+
+bench-stripe: ## measure aplomb/stripe beside stripe-go, into bench/stripe/RESULTS.md (five minutes)
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./stripe -results

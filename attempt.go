@@ -210,8 +210,10 @@ func (s *stack) admit(a *Attempt) error {
 	if err != nil {
 		return err
 	}
-	if err := s.bulkheads.enter(a); err != nil {
-		return err
+	if s.bulkheads != nil {
+		if err := s.bulkheads.enter(a); err != nil {
+			return err
+		}
 	}
 	err = s.limits.wait(a)
 	s.fleet.flush(&s.watch)

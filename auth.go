@@ -82,16 +82,29 @@ func (a Auth) applyCall(s *settings) error {
 		}
 		a.origins = append(a.origins, o)
 	}
-	s.auths = slices.DeleteFunc(slices.Clone(s.auths), func(other Auth) bool { return a.slot != "" && other.slot == a.slot })
-	at := len(s.auths)
-	if !a.signs {
-		at = slices.IndexFunc(s.auths, func(other Auth) bool { return other.signs })
-	}
-	if at < 0 {
-		at = len(s.auths)
-	}
-	s.auths, s.noAuth = slices.Insert(s.auths, at, a), false
+	s.auths, s.noAuth = a.among(s.auths), false
 	return nil
+}
+
+// among is others with a: instead of those of its slot, and before the first
+// that signs unless it does so itself.
+func (a *Auth) among(others []Auth) []Auth {
+	all := make([]Auth, 0, len(others)+1)
+	placed := false
+	for i := range others {
+		other := &others[i]
+		if a.slot != "" && other.slot == a.slot {
+			continue
+		}
+		if other.signs && !a.signs && !placed {
+			all, placed = append(all, *a), true
+		}
+		all = append(all, *other)
+	}
+	if !placed {
+		all = append(all, *a)
+	}
+	return all
 }
 
 // schemes is what an error advises to use.

@@ -83,18 +83,14 @@ type breakers struct {
 	byKey *keyed[string, *breaker]
 }
 
-func newBreakers(b *Breaker, t *Timeouts, f *fleet) *breakers {
+func newBreakers(b *Breaker, t *Timeouts, f replicas) *breakers {
 	if b == nil {
 		return nil
 	}
 	cfg := b.withDefaults(t)
 	return &breakers{
-		key: b.Key,
-		byKey: newKeyed(maxKeys, func(key string) *breaker {
-			made := newBreaker(key, cfg)
-			made.fleet, made.shared = f, "open "+key
-			return made
-		}),
+		key:   b.Key,
+		byKey: newKeyed(maxKeys, func(key string) *breaker { return newBreaker(key, cfg, f) }),
 	}
 }
 
@@ -116,8 +112,8 @@ func (b *breakers) of(a *Attempt) *breaker {
 type breaker struct {
 	key    string
 	cfg    Breaker
-	fleet  *fleet // advises; nil without
-	shared string // what it knows the breaker by
+	fleet  replicas // advise it
+	shared string   // what they know it by
 	cb     *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu        sync.Mutex // held around every call of cb, so around its callbacks too
@@ -149,8 +145,8 @@ var (
 	errFailed  = errors.New("failed")
 )
 
-func newBreaker(key string, cfg Breaker) *breaker {
-	b := &breaker{key: key, cfg: cfg}
+func newBreaker(key string, cfg Breaker, f replicas) *breaker {
+	b := &breaker{key: key, cfg: cfg, fleet: f, shared: "open " + key}
 	b.cb = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:   1,
 		Interval:      cfg.Window,

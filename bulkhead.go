@@ -75,16 +75,26 @@ func (b *Bulkhead) withDefaults() Bulkhead {
 	return d
 }
 
+// places are what attempts take before they are sent. They are known by this
+// interface, and a place by that of its seat, so that a program without
+// [Bulkhead] links none of it.
+type places interface {
+	// enter takes a place for the attempt, waiting in the queue for it if need be.
+	enter(a *Attempt) error
+	// enterNow takes a place if there is one, before nobody who waits.
+	enterNow(a *Attempt) bool
+}
+
+// A builder makes the places of a client.
+type builder interface{ build() places }
+
 // bulkheads holds a bulkhead per key.
 type bulkheads struct {
 	key   func(*http.Request) string
 	byKey *keyed[string, *bulkhead]
 }
 
-func newBulkheads(b *Bulkhead) *bulkheads {
-	if b == nil {
-		return nil
-	}
+func (b *Bulkhead) build() places {
 	cfg := b.withDefaults()
 	return &bulkheads{
 		key:   b.Key,
@@ -99,19 +109,9 @@ func (b *bulkheads) of(a *Attempt) *bulkhead {
 	return b.byKey.get(a.originKey())
 }
 
-// enter takes a place for the attempt, waiting in the queue for it if need be.
-func (b *bulkheads) enter(a *Attempt) error {
-	if b == nil {
-		return nil
-	}
-	return b.of(a).enter(a)
-}
+func (b *bulkheads) enter(a *Attempt) error { return b.of(a).enter(a) }
 
-// enterNow takes a place if there is one, before nobody who waits.
 func (b *bulkheads) enterNow(a *Attempt) bool {
-	if b == nil {
-		return true
-	}
 	own := b.of(a)
 	own.mu.Lock()
 	defer own.mu.Unlock()
@@ -253,41 +253,57 @@ func (b *bulkhead) refusal(waited string, why error) error {
 // A seat is an attempt's place in a bulkhead, to be left once. The zero seat is
 // none.
 type seat struct {
-	b    *bulkhead
+	b interface { // a *bulkhead
+		leave(s *seat)
+		observe(a *Attempt)
+		keep(s *seat, a *Attempt)
+	}
 	held bool // under b.mu
 }
 
 // leave gives the place up, to the first who waits.
 func (s *seat) leave() {
-	if s.b == nil {
-		return
-	}
-	s.b.mu.Lock()
-	defer s.b.mu.Unlock()
-	if s.held {
-		s.held = false
-		s.b.inFlight--
-		s.b.admitNext()
+	if s.b != nil {
+		s.b.leave(s)
 	}
 }
 
 // observe lets the bound learn from the attempt.
 func (s *seat) observe(a *Attempt) {
-	if s.b == nil || s.b.adaptive == nil || a.start.IsZero() {
-		return
+	if s.b != nil {
+		s.b.observe(a)
 	}
-	s.b.mu.Lock()
-	defer s.b.mu.Unlock()
-	s.b.adaptive.observe(a, time.Now())
-	s.b.admitNext()
 }
 
 // keep holds the place until the response's body is read or closed, by whoever
 // has it, or the attempt's context ends, which ends the connection too.
 func (s *seat) keep(a *Attempt) {
-	if s.b == nil {
+	if s.b != nil {
+		s.b.keep(s, a)
+	}
+}
+
+func (b *bulkhead) leave(s *seat) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.held {
+		s.held = false
+		b.inFlight--
+		b.admitNext()
+	}
+}
+
+func (b *bulkhead) observe(a *Attempt) {
+	if b.adaptive == nil || a.start.IsZero() {
 		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.adaptive.observe(a, time.Now())
+	b.admitNext()
+}
+
+func (b *bulkhead) keep(s *seat, a *Attempt) {
 	resp := a.Response
 	held := heldBody{ReadCloser: resp.Body, seat: s, forget: context.AfterFunc(a.Request.Context(), s.leave)}
 	if conn, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {

@@ -108,7 +108,7 @@ func (e *explanation) behaviours() {
 		name: "RateLimit", on: true, given: func(c *config) *RateLimit { return c.rateLimit }, inEffect: toldLimit,
 	})
 	explain(e, behaviour[Fleet]{
-		name: "Fleet", given: func(c *config) *Fleet { return c.fleet }, inEffect: e.fleet,
+		name: "Fleet", given: func(c *config) *Fleet { f, _ := c.fleet.(*Fleet); return f }, inEffect: e.fleet,
 	})
 	explain(e, behaviour[Timeouts]{
 		name: "Timeouts", on: true, given: func(c *config) *Timeouts { return c.timeouts }, inEffect: e.timeouts,
@@ -117,7 +117,7 @@ func (e *explanation) behaviours() {
 		name: "Hedge", given: func(c *config) *Hedge { return c.hedge }, inEffect: func(h Hedge) Hedge { return h },
 	})
 	explain(e, behaviour[Bulkhead]{
-		name: "Bulkhead", given: func(c *config) *Bulkhead { return c.bulkhead }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
+		name: "Bulkhead", given: func(c *config) *Bulkhead { b, _ := c.bulkhead.(*Bulkhead); return b }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
 	})
 	explain(e, behaviour[Idempotency]{
 		name: "Idempotency", given: func(c *config) *Idempotency { return c.idempotency }, inEffect: func(i Idempotency) Idempotency {
@@ -125,7 +125,7 @@ func (e *explanation) behaviours() {
 		},
 	})
 	explain(e, behaviour[Logging]{
-		name: "Logging", given: func(c *config) *Logging { return c.logging }, inEffect: func(l Logging) Logging { return l },
+		name: "Logging", given: func(c *config) *Logging { l, _ := c.logging.(*Logging); return l }, inEffect: func(l Logging) Logging { return l },
 	})
 }
 
@@ -136,7 +136,9 @@ func (e *explanation) breaker(Breaker) Breaker { return e.stack.breakers.byKey.c
 // fleet has the prefix that it was made with, whatever name With gives.
 func (e *explanation) fleet(f Fleet) Fleet {
 	f = f.withDefaults(e.cfg.name)
-	f.Prefix = e.stack.fleet.prefix
+	if own, ok := e.stack.fleet.(*fleet); ok {
+		f.Prefix = own.prefix
+	}
 	return f
 }
 

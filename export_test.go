@@ -47,14 +47,14 @@ func mustParse(t *testing.T, address string) *url.URL {
 // BulkheadBound is how many may now be in flight to the client's own server,
 // InFlight how many are.
 func BulkheadBound(c *Client) int {
-	b := c.stack.bulkheads.byKey.get(c.stack.homeKey)
+	b := c.stack.bulkheads.(*bulkheads).byKey.get(c.stack.homeKey)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bound()
 }
 
 func InFlight(c *Client) int {
-	b := c.stack.bulkheads.byKey.get(c.stack.homeKey)
+	b := c.stack.bulkheads.(*bulkheads).byKey.get(c.stack.homeKey)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.inFlight

@@ -59,7 +59,31 @@ func (f Fleet) applyClient(c *config) error {
 	return plausible("Fleet", named{"Timeout", f.Timeout})
 }
 
-// fleet is a store behind a guard. A nil one knows nothing.
+// replicas are what a client shares its limits with. They are known by this
+// interface, so that a program without [Fleet] links none of it.
+type replicas interface {
+	wait(l *limits, a *Attempt) error
+	admitNow(l *limits, a *Attempt) bool
+	announce(q *quota, a *Attempt, events []QuotaEvent)
+	close(key string, d time.Duration)
+	closed(key string) time.Duration
+	flush(w *watchers)
+}
+
+// A founder makes a client one of several replicas.
+type founder interface{ found(client string) replicas }
+
+// alone is a client without others.
+type alone struct{}
+
+func (alone) wait(l *limits, a *Attempt) error        { return l.waitAlone(a) }
+func (alone) admitNow(l *limits, a *Attempt) bool     { return l.admitNowAlone(a) }
+func (alone) announce(*quota, *Attempt, []QuotaEvent) {}
+func (alone) close(string, time.Duration)             {}
+func (alone) closed(string) time.Duration             { return 0 }
+func (alone) flush(*watchers)                         {}
+
+// fleet is a store behind a guard.
 type fleet struct {
 	store  Store
 	prefix string
@@ -87,10 +111,9 @@ func (f Fleet) withDefaults(client string) Fleet {
 	return f
 }
 
+func (f *Fleet) found(client string) replicas { return newFleet(f, client) }
+
 func newFleet(f *Fleet, client string) *fleet {
-	if f == nil {
-		return nil
-	}
 	cfg := f.withDefaults(client)
 	return &fleet{
 		store:    cfg.Store,
@@ -116,7 +139,7 @@ func (f *fleet) key(key string) string {
 // caller's own limits hold. It returns within the fleet's timeout, and has at
 // most half the time that is left until ctx's deadline.
 func (f *fleet) take(ctx context.Context, key string, claim Claim) (wait time.Duration, ok bool) {
-	if f == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return 0, false
 	}
 	var answer time.Duration
@@ -136,7 +159,7 @@ func (f *fleet) take(ctx context.Context, key string, claim Claim) (wait time.Du
 // close tells all replicas that key is closed for d. It waits for nothing: the
 // store is told in the background, once, and not at all while it is away.
 func (f *fleet) close(key string, d time.Duration) {
-	if f == nil || d <= 0 {
+	if d <= 0 {
 		return
 	}
 	until := time.Now().Add(min(d, MaxClosing))
@@ -182,9 +205,6 @@ func (f *fleet) nextClosing() (key string, until time.Time, ok bool) {
 // and by what the store said when it was last asked, which is at most every
 // 250 ms and in the background.
 func (f *fleet) closed(key string) time.Duration {
-	if f == nil {
-		return 0
-	}
 	a := f.advice.get(key)
 	left, stale := a.look(time.Now())
 	if stale && f.mayAsk() {
@@ -226,9 +246,6 @@ func (f *fleet) asked() {
 // flush tells w what became of the store, with no lock held, so that a hook may
 // call the client.
 func (f *fleet) flush(w *watchers) {
-	if f == nil {
-		return
-	}
 	for _, e := range f.guard.drain() {
 		w.store(e)
 	}

@@ -118,11 +118,12 @@ func TestFleetTakesOneSchedule(t *testing.T) {
 
 func TestFleetWithoutAStore(t *testing.T) {
 	t.Parallel()
-	var f *fleet
-	_, ok := f.take(t.Context(), "k", anyTime)
-	assert.True(t, !ok)
+	c, err := New("https://api.test")
+	assert.NoError(t, err)
+	f := c.stack.fleet
 	f.close("k", time.Hour)
 	assert.Equal(t, f.closed("k"), 0)
+	f.announce(nil, nil, nil)
 	f.flush(nil)
 }
 
@@ -551,7 +552,7 @@ func TestFleetSettings(t *testing.T) {
 	}
 	c, err := New("https://api.test", Fleet{Store: NewMemoryStore(), Timeout: time.Second})
 	assert.NoError(t, err)
-	assert.Equal(t, c.stack.fleet.guard.timeout, time.Second)
+	assert.Equal(t, c.stack.fleet.(*fleet).guard.timeout, time.Second)
 	with, err := c.With(Name("other"))
 	assert.NoError(t, err)
 	assert.True(t, with.stack.fleet == c.stack.fleet, "With shares it")

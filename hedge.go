@@ -238,7 +238,7 @@ func (r *race) sendHedge() {
 // abandon gives back.
 func (s *stack) admitNow(a *Attempt) bool {
 	a.breaker = s.breakers.of(a)
-	if a.ctx.Err() != nil || !a.breaker.closed() || !s.bulkheads.enterNow(a) || !s.limits.admitNow(a) {
+	if a.ctx.Err() != nil || !a.breaker.closed() || s.bulkheads != nil && !s.bulkheads.enterNow(a) || !s.limits.admitNow(a) {
 		return false
 	}
 	var err error

@@ -170,11 +170,28 @@ type DeprecationEvent struct {
 type watchers struct {
 	client string
 	hooks  []Hooks
-	log    *logger
+	log    journal // nil without Logging
 }
 
+// A journal writes down what happens. [Logging] is the only one, and behind an
+// interface, so that a program without it links none of it.
+type journal interface {
+	attempt(a *Attempt)
+	wait(ctx context.Context, e WaitEvent)
+	breaker(e BreakerEvent)
+	store(e StoreEvent)
+	deprecated(ctx context.Context, e DeprecationEvent)
+}
+
+// A journalist opens a client's journal.
+type journalist interface{ journal(client string) journal }
+
 func newWatchers(cfg config) watchers {
-	return watchers{client: cfg.name, hooks: cfg.hooks, log: newLogger(cfg)}
+	w := watchers{client: cfg.name, hooks: cfg.hooks}
+	if cfg.logging != nil {
+		w.log = cfg.logging.journal(cfg.name)
+	}
+	return w
 }
 
 // begin and done frame the logical call.
@@ -285,7 +302,9 @@ func (w *watchers) attemptDone(a *Attempt) {
 			h.AttemptDone(a.ctx, w.attemptEvent(a))
 		}
 	}
-	w.log.attempt(a)
+	if w.log != nil {
+		w.log.attempt(a)
+	}
 }
 
 func (w *watchers) bodyFailed(a *Attempt, err error) {
@@ -305,7 +324,9 @@ func (w *watchers) breaker(e BreakerEvent) {
 			h.Breaker(e)
 		}
 	}
-	w.log.breaker(e)
+	if w.log != nil {
+		w.log.breaker(e)
+	}
 }
 
 func (w *watchers) quota(ctx context.Context, e QuotaEvent) {
@@ -324,7 +345,9 @@ func (w *watchers) store(e StoreEvent) {
 			h.Store(e)
 		}
 	}
-	w.log.store(e)
+	if w.log != nil {
+		w.log.store(e)
+	}
 }
 
 func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {
@@ -334,5 +357,7 @@ func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {
 			h.Deprecated(ctx, e)
 		}
 	}
-	w.log.deprecated(ctx, e)
+	if w.log != nil {
+		w.log.deprecated(ctx, e)
+	}
 }

@@ -44,7 +44,7 @@ func TestTransportIsATemplate(t *testing.T) {
 // A permit counts once, however often it is reported.
 func TestPermitCountsOnce(t *testing.T) {
 	t.Parallel()
-	b := newBreaker("k", (&Breaker{}).withDefaults(nil))
+	b := newBreaker("k", (&Breaker{}).withDefaults(nil), alone{})
 	p, err := b.admit()
 	assert.NoError(t, err)
 	for range 30 {

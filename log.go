@@ -37,29 +37,22 @@ func (l Logging) applyClient(c *config) error {
 
 const maxLoggedBody = 2 << 10
 
-// logger writes redacted lines; a nil one writes none.
+// logger writes redacted lines.
 type logger struct {
 	Logging
 	client string
 }
 
-func newLogger(cfg config) *logger {
-	if cfg.logging == nil {
-		return nil
+func (l *Logging) journal(client string) journal {
+	own := &logger{Logging: *l, client: client}
+	if own.Logger == nil {
+		own.Logger = slog.Default()
 	}
-	l := &logger{Logging: *cfg.logging, client: cfg.name}
-	if l.Logger == nil {
-		l.Logger = slog.Default()
-	}
-	return l
-}
-
-func (l *logger) enabled(ctx context.Context, level slog.Level) bool {
-	return l != nil && l.Logger.Enabled(ctx, level)
+	return own
 }
 
 func (l *logger) attempt(a *Attempt) {
-	if !l.enabled(a.ctx, slog.LevelDebug) {
+	if !l.Logger.Enabled(a.ctx, slog.LevelDebug) {
 		return
 	}
 	sent := a.carried()
@@ -127,7 +120,7 @@ func (l *logger) responseBody(a *Attempt) string {
 }
 
 func (l *logger) wait(ctx context.Context, e WaitEvent) {
-	if !l.enabled(ctx, slog.LevelDebug) {
+	if !l.Logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	l.Logger.LogAttrs(ctx, slog.LevelDebug, "aplomb: waiting", slog.String("client", l.client),
@@ -140,7 +133,7 @@ func (l *logger) breaker(e BreakerEvent) {
 	if e.To == BreakerOpen {
 		level = slog.LevelWarn
 	}
-	if !l.enabled(ctx, level) {
+	if !l.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("client", l.client), slog.String("key", e.Key), slog.String("from", string(e.From)), slog.String("to", string(e.To))}
@@ -156,7 +149,7 @@ func (l *logger) store(e StoreEvent) {
 	if e.Down {
 		level, text = slog.LevelWarn, "aplomb: the shared store is away; own limits hold"
 	}
-	if !l.enabled(ctx, level) {
+	if !l.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("client", l.client)}
@@ -167,7 +160,7 @@ func (l *logger) store(e StoreEvent) {
 }
 
 func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {
-	if !l.enabled(ctx, slog.LevelWarn) {
+	if !l.Logger.Enabled(ctx, slog.LevelWarn) {
 		return
 	}
 	attrs := []slog.Attr{slog.String("client", l.client), slog.String("operation", e.Operation)}

@@ -123,11 +123,11 @@ type config struct {
 	base       *url.URL
 	transport  *givenTransport
 	breaker    *Breaker
-	bulkhead   *Bulkhead
+	bulkhead   builder
 	rateLimit  *RateLimit
-	fleet      *Fleet
+	fleet      founder
 	timeouts   *Timeouts
-	logging    *Logging
+	logging    journalist
 	hooks      []Hooks
 	perCall    []Middleware
 	perAttempt []Middleware

@@ -3,8 +3,6 @@ package aplomb
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"html"
 	"strings"
 )
 
@@ -111,7 +109,7 @@ func jsonNumber(v float64) string {
 
 // htmlHeading is the first h1 or title of a page.
 func htmlHeading(body []byte) string {
-	text := string(body[:min(len(body), 16<<10)])
+	text := string(body[:min(len(body), maxMarkup)])
 	lower := strings.ToLower(text)
 	for _, tag := range [...]string{"h1", "title"} {
 		at := strings.Index(lower, "<"+tag)
@@ -121,7 +119,7 @@ func htmlHeading(body []byte) string {
 		open := strings.IndexByte(lower[at:], '>')
 		end := strings.Index(lower[at:], "</"+tag)
 		if open >= 0 && end > open {
-			return strings.TrimSpace(html.UnescapeString(stripTags(text[at+open+1 : at+end])))
+			return strings.TrimSpace(unescape(stripTags(text[at+open+1 : at+end])))
 		}
 	}
 	return ""
@@ -137,25 +135,4 @@ func stripTags(s string) string {
 		}
 		_, s, _ = strings.Cut(rest, ">")
 	}
-}
-
-func xmlProblem(body []byte) (code, message string) {
-	d := xml.NewDecoder(bytes.NewReader(body))
-	for range 64 {
-		token, err := d.Token()
-		if err != nil {
-			break
-		}
-		start, ok := token.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		switch strings.ToLower(start.Name.Local) {
-		case "code", "faultcode":
-			_ = d.DecodeElement(&code, &start)
-		case "message", "faultstring":
-			_ = d.DecodeElement(&message, &start)
-		}
-	}
-	return code, message
 }

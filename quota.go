@@ -137,9 +137,7 @@ func (q *quota) observe(a *Attempt) {
 		return
 	}
 	events := q.absorb(a, time.Now())
-	if f := a.call.stack.fleet; f != nil {
-		q.tell(a, f, events)
-	}
+	a.call.stack.fleet.announce(q, a, events)
 	for _, e := range events {
 		a.call.stack.watch.quota(a.ctx, e)
 	}

@@ -135,9 +135,10 @@ func (l *limits) wait(a *Attempt) error {
 	if l == nil {
 		return nil
 	}
-	if f := a.call.stack.fleet; f != nil {
-		return l.waitShared(a, f)
-	}
+	return a.call.stack.fleet.wait(l, a)
+}
+
+func (l *limits) waitAlone(a *Attempt) error {
 	key := l.key(a)
 	latest := l.latest(a)
 	a.quota = l.quotas.get(l.quotaKey(a, key))
@@ -157,9 +158,10 @@ func (l *limits) admitNow(a *Attempt) bool {
 	if l == nil {
 		return true
 	}
-	if f := a.call.stack.fleet; f != nil {
-		return l.admitNowShared(a, f)
-	}
+	return a.call.stack.fleet.admitNow(l, a)
+}
+
+func (l *limits) admitNowAlone(a *Attempt) bool {
 	key := l.key(a)
 	if l.told != nil && !l.told.get(key).admitNow() {
 		return false

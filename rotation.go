@@ -100,7 +100,7 @@ func callBehind(ctx context.Context) *call {
 
 // A trial is a call's use of one of a rotation's secrets, whatever the others use.
 type trial struct {
-	of    *rotation
+	of    SecretSource // a *rotation; by the interface, lest every program links one
 	index int32
 }
 

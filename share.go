@@ -33,10 +33,10 @@ const (
 	heardSlack = 50 * time.Millisecond
 )
 
-// waitShared is wait for the replicas of a fleet. An attempt takes one place; it
+// wait is limits.wait for the replicas of a fleet. An attempt takes one place; it
 // takes another only where the gates closed while it waited for that one, which
 // is lost then: what had waited would come back as a burst.
-func (l *limits) waitShared(a *Attempt, f *fleet) error {
+func (f *fleet) wait(l *limits, a *Attempt) error {
 	key, latest := l.key(a), l.latest(a)
 	q := l.join(a, f, key)
 	for {
@@ -53,9 +53,9 @@ func (l *limits) waitShared(a *Attempt, f *fleet) error {
 	}
 }
 
-// admitNowShared is admitNow for the replicas of a fleet. What may not wait waits
+// admitNow is limits.admitNow for the replicas of a fleet. What may not wait waits
 // for the store, and no longer than that for its place.
-func (l *limits) admitNowShared(a *Attempt, f *fleet) bool {
+func (f *fleet) admitNow(l *limits, a *Attempt) bool {
 	key := l.key(a)
 	q := l.join(a, f, key)
 	if !q.admitNow(a) || l.place(a, f, key, time.Now().Add(f.guard.timeout)) != nil {
@@ -218,8 +218,8 @@ func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
 	return true
 }
 
-// tell closes for all replicas what this answer closed here.
-func (q *quota) tell(a *Attempt, f *fleet, events []QuotaEvent) {
+// announce closes for all replicas what this answer closed here.
+func (f *fleet) announce(q *quota, a *Attempt, events []QuotaEvent) {
 	now := time.Now()
 	refused := a.Response != nil && closes(a)
 	for i, e := range events {

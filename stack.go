@@ -30,9 +30,9 @@ type stack struct {
 
 	// Shared by With, unless it names the struct.
 	breakers  *breakers
-	bulkheads *bulkheads
+	bulkheads places // nil without Bulkhead
 	limits    *limits
-	fleet     *fleet
+	fleet     replicas
 	budgets   *keyed[origin, *budget]
 	latencies *keyed[latencyKey, *latency]
 	clocks    *keyed[origin, *serverClock]
@@ -87,18 +87,21 @@ func (s *stack) secureOrigins() error {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{cfg: &config{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
+		from = &stack{cfg: &config{}, fleet: alone{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
 	s.bulkheads, s.latencies, s.clocks = from.bulkheads, from.latencies, from.clocks
 	if s.cfg.bulkhead != from.cfg.bulkhead {
-		s.bulkheads = newBulkheads(s.cfg.bulkhead)
+		s.bulkheads = nil
+		if s.cfg.bulkhead != nil {
+			s.bulkheads = s.cfg.bulkhead.build()
+		}
 	}
 	if s.cfg.rateLimit != from.cfg.rateLimit {
 		s.limits = newLimits(s.cfg.rateLimit)
 	}
 	if s.cfg.fleet != from.cfg.fleet {
-		s.fleet = newFleet(s.cfg.fleet, s.cfg.name)
+		s.fleet = s.cfg.fleet.found(s.cfg.name)
 	}
 	if s.cfg.breaker != from.cfg.breaker || s.fleet != from.fleet { // a breaker has the fleet's advice
 		s.breakers = newBreakers(s.cfg.breaker, s.cfg.timeouts, s.fleet)

@@ -30,7 +30,9 @@ func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) 
 			h.WaitStart(ctx, w.event)
 		}
 	}
-	c.stack.watch.log.wait(ctx, w.event)
+	if log := c.stack.watch.log; log != nil {
+		log.wait(ctx, w.event)
+	}
 	return w
 }
 

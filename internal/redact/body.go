@@ -107,5 +107,5 @@ func showForm(name string, extra map[string]bool) bool {
 			return false
 		}
 	}
-	return fieldAllowed()[inner] || extra[inner]
+	return fieldAllowed.has(inner) || extra[inner]
 }

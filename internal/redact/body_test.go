@@ -192,7 +192,7 @@ func FuzzBody(f *testing.F) {
 		// Distinct from anything the fuzzer can write into the other parts.
 		secret := "zQ" + hex.EncodeToString([]byte(value)) + "Zq"
 		lower := strings.ToLower(key)
-		if fieldAllowed()[lower] || errorAllowed()[lower] || lower == "code" || strings.ContainsAny(key, "[]") {
+		if fieldAllowed.has(lower) || errorAllowed.has(lower) || lower == "code" || strings.ContainsAny(key, "[]") {
 			key = "note"
 		}
 		k, _ := json.Marshal(key)

@@ -39,7 +39,7 @@ func (l *lexer) token() bool {
 		return l.literal(l.stringEnd())
 	case c == '-' || isDigit(c):
 		end := l.run(func(c byte) bool { return isDigit(c) || strings.IndexByte("+-.eE", c) >= 0 })
-		if name := strings.ToLower(l.name); l.argument && (fieldAllowed()[name] || queryAllowed()[name]) {
+		if name := strings.ToLower(l.name); l.argument && (fieldAllowed.has(name) || queryAllowed.has(name)) {
 			return l.copy(end)
 		}
 		return l.literal(end)

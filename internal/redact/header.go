@@ -3,19 +3,7 @@ package redact
 import (
 	"net/url"
 	"strings"
-	"sync"
 )
-
-// set builds an allow-list on first use from names separated by white space.
-func set(names string) func() map[string]bool {
-	return sync.OnceValue(func() map[string]bool {
-		m := map[string]bool{}
-		for name := range strings.FieldsSeq(names) {
-			m[name] = true
-		}
-		return m
-	})
-}
 
 // headerAllowed are the fields that carry no credential and no personal data
 // by their definition. Left out with care: Link (URLs with cursors), Referer
@@ -49,7 +37,7 @@ func Header(name, value string) string {
 			return Mask
 		}
 		return URL(u)
-	case headerAllowed()[name] || isLimit(name) || strings.HasSuffix(name, "-version"):
+	case headerAllowed.has(name) || isLimit(name) || strings.HasSuffix(name, "-version"):
 		return Text(value, 0)
 	}
 	return Mask
@@ -61,7 +49,7 @@ func isLimit(name string) bool {
 		return false
 	}
 	for word := range strings.SplitSeq(name, "-") {
-		if !limitWords()[word] {
+		if !limitWords.has(word) {
 			return false
 		}
 	}

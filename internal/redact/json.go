@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -108,7 +107,7 @@ func (p *jsonPrinter) member(in place) error {
 
 // show decides over a string or a number by where it stands.
 func (p *jsonPrinter) show(at place) bool {
-	return !at.hidden && (fieldAllowed()[at.key] || p.extra[at.key] || at.err && errorAllowed()[at.key])
+	return !at.hidden && (fieldAllowed.has(at.key) || p.extra[at.key] || at.err && errorAllowed.has(at.key))
 }
 
 func (p *jsonPrinter) number(at place, v string) {
@@ -146,8 +145,7 @@ func errorCode(v string) bool {
 	if len(v) > 64 {
 		return false
 	}
-	match := func(re func() *regexp.Regexp) bool { return re().MatchString(v) }
-	if match(numberedCode) {
+	if numberedCode.regexp().MatchString(v) {
 		return true
 	}
 	upper := 0
@@ -156,5 +154,5 @@ func errorCode(v string) bool {
 			upper++
 		}
 	}
-	return match(plainCode) && (v == strings.ToUpper(v) || upper <= 1+len(v)/4)
+	return plainCode.regexp().MatchString(v) && (v == strings.ToUpper(v) || upper <= 1+len(v)/4)
 }

@@ -1,16 +1,13 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
 // pair finds the name and the separator of name=value in one notation. The
 // value is read by hand: an expression that took it along would not look inside
 // a harmless one, as in note="password=x".
 type pair struct {
 	hints  []string
-	find   func() *regexp.Regexp
+	find   *expression
 	stops  string // bytes that end a bare value
 	hidden func(name, value string) bool
 }
@@ -49,7 +46,7 @@ func pairValues(spans []span, s, lower string) []span {
 			continue
 		}
 		done := 0 // names inside a hidden value are hidden with it
-		for _, m := range p.find().FindAllStringSubmatchIndex(s, -1) {
+		for _, m := range p.find.regexp().FindAllStringSubmatchIndex(s, -1) {
 			from := m[1]
 			if from < done || from == len(s) || !p.hidden(s[m[2]:m[3]], s[from:]) {
 				continue

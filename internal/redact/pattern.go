@@ -1,23 +1,14 @@
 package redact
 
-import (
-	"regexp"
-	"strings"
-	"sync"
-)
+import "strings"
 
 // rule finds one kind of secret by its looks.
 type rule struct {
 	hints []string // one of them, in lower case, must be there before the expression is tried
-	find  func() *regexp.Regexp
+	find  *expression
 	group int                          // the submatch to hide
 	keep  func(key, value string) bool // shows a match after all; key is submatch 1. nil hides all.
 	// What keep shows is not searched again, so it must be plain.
-}
-
-// lazy compiles an expression on first use: most programs never need most.
-func lazy(expr string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }
 
 // rules are ordered by nothing: all of them look at the same text.
@@ -77,7 +68,7 @@ func matches(spans []span, s, lower string) []span {
 		if !containsAny(lower, r.hints) {
 			continue
 		}
-		for _, m := range r.find().FindAllStringSubmatchIndex(s, -1) {
+		for _, m := range r.find.regexp().FindAllStringSubmatchIndex(s, -1) {
 			sp := span{m[2*r.group], m[2*r.group+1]}
 			if r.keep != nil && r.keep(s[m[2]:m[3]], s[sp.from:sp.to]) {
 				continue
@@ -99,24 +90,18 @@ func containsAny(s string, subs []string) bool {
 
 // harmless are the words that follow "bearer" or "token:" in a sentence, so
 // that "invalid bearer token: has expired" stays readable.
-var harmless = sync.OnceValue(func() map[string]bool {
-	set := map[string]bool{}
-	for w := range strings.FieldsSeq(`a access an and another are at auth authentication authorization be by can
-		cannot challenge could credentials does error expired failed field for format from has have header http in incorrect
-		invalid is it may method missing must no not null of on only or please problem realm required revoked scheme
-		should syntax the this to token tokens too type unknown unsupported
-		dial key lookup read write tls
-		aws aws.credentials aws.unsignedpayload hmac hmac.keys hmac.keys[0] hmac.keys[1] hmac.content hmac.value hmac.header
-		messagesignature messagesignature.keys messagesignature.components
-		plan tier account info information support usage was were when which with wrong you your`) {
-		set[w] = true
-	}
-	return set
-})
+var harmless = set(`a access an and another are at auth authentication authorization be by can
+	cannot challenge could credentials does error expired failed field for format from has have header http in incorrect
+	invalid is it may method missing must no not null of on only or please problem realm required revoked scheme
+	should syntax the this to token tokens too type unknown unsupported
+	dial key lookup read write tls
+	aws aws.credentials aws.unsignedpayload hmac hmac.keys hmac.keys[0] hmac.keys[1] hmac.content hmac.value hmac.header
+	messagesignature messagesignature.keys messagesignature.components
+	plan tier account info information support usage was were when which with wrong you your`)
 
 // harmlessWord tells whether a match is just the next word of a sentence, or
 // the first attribute of a challenge (`Bearer realm="x"`).
 func harmlessWord(value string) bool {
 	w := strings.ToLower(strings.TrimRight(value, ".,:;!?)"))
-	return harmless()[w] || w == "realm=" || w == "error="
+	return harmless.has(w) || w == "realm=" || w == "error="
 }

@@ -100,7 +100,7 @@ func redactPair(pair string, show func(name, value string) bool) string {
 // showQuery allows a value by its name and, since cursors travel as "page"
 // too, by being short and plain.
 func showQuery(name, value string) bool {
-	if !queryAllowed()[strings.ToLower(name)] || len(value) > 32 {
+	if !queryAllowed.has(strings.ToLower(name)) || len(value) > 32 {
 		return false
 	}
 	for _, c := range []byte(value) {
