@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -74,7 +73,7 @@ func encode(params any) ([]pair, error) {
 			return nil, fmt.Errorf("stripe: parameters cannot be a %T: give a struct with form tags, a map with string keys or a url.Values", params)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.extra)) {
+	for _, name := range sortedKeys(e.extra) {
 		for _, value := range e.extra[name] {
 			e.pairs = append(e.pairs, pair{name, value})
 		}
@@ -125,19 +124,31 @@ func parameter(field reflect.StructField) (name string, sent bool) {
 
 func (e *encoder) entries(prefix string, m reflect.Value) error {
 	if texts, ok := reflect.TypeAssert[map[string]string](m); ok { // metadata
-		for _, key := range slices.Sorted(maps.Keys(texts)) {
+		for _, key := range sortedKeys(texts) {
 			e.put(inside(prefix, key), texts[key])
 		}
 		return nil
 	}
-	keys := m.MapKeys()
-	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	keys := make([]string, 0, m.Len())
+	for _, key := range m.MapKeys() {
+		keys = append(keys, key.String())
+	}
+	slices.Sort(keys)
 	for _, key := range keys {
-		if err := e.value(inside(prefix, key.String()), m.MapIndex(key)); err != nil {
+		if err := e.value(inside(prefix, key), m.MapIndex(reflect.ValueOf(key).Convert(m.Type().Key()))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func (e *encoder) value(name string, v reflect.Value) error {
