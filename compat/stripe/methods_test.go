@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -348,6 +350,91 @@ func pairs(seq reflect.Value) iter.Seq[itemOrError] {
 			if !yield(itemOrError{err}) {
 				return
 			}
+		}
+	}
+}
+
+// TestEventTypes: each is one that Stripe sends.
+func TestEventTypes(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../../stripe/eventtype.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	op, _ := find(http.MethodPost, "/v1/webhook_endpoints")
+	known := op.parameters()["enabled_events"].Items.Enum
+	types := regexp.MustCompile(`= "([a-z_.]+)"`).FindAllSubmatch(source, -1)
+	if len(types) < 60 {
+		t.Errorf("only %d event types were found", len(types))
+	}
+	for _, typ := range types {
+		if !slices.Contains(known, any(string(typ[1]))) {
+			t.Errorf("%s is no event of Stripe's", typ[1])
+		}
+	}
+}
+
+// older are the fields of 2024-06-20, the version that stripe/ asks for, that the
+// description's version has moved or dropped.
+var older = []string{
+	"charge.invoice", "invoice.charge", "invoice.paid", "invoice.payment_intent", "invoice.subscription", "line_item.price",
+	"line_item.proration", "subscription.current_period_end", "subscription.current_period_start",
+}
+
+// TestFieldsExist: what our objects read is what Stripe's description says they
+// have, of the same kind.
+func TestFieldsExist(t *testing.T) {
+	t.Parallel()
+	objects := map[string]any{
+		"balance": stripe.Balance{}, "balance_transaction": stripe.BalanceTransaction{}, "charge": stripe.Charge{},
+		"checkout.session": stripe.CheckoutSession{}, "customer": stripe.Customer{}, "dispute": stripe.Dispute{}, "event": stripe.Event{},
+		"file": stripe.File{}, "invoice": stripe.Invoice{}, "line_item": stripe.InvoiceLine{}, "payment_intent": stripe.PaymentIntent{},
+		"payment_method": stripe.PaymentMethod{}, "price": stripe.Price{}, "product": stripe.Product{}, "refund": stripe.Refund{},
+		"setup_intent": stripe.SetupIntent{}, "subscription": stripe.Subscription{}, "webhook_endpoint": stripe.WebhookEndpoint{},
+		"billing_portal.session": stripe.BillingPortalSession{}, "item": stripe.CheckoutLineItem{}, "subscription_item": stripe.SubscriptionItem{},
+	}
+	for name, object := range objects {
+		s := spec().Components.Schemas[name]
+		if s == nil {
+			t.Errorf("Stripe describes no %s", name)
+			continue
+		}
+		compareFields(t, name, s, reflect.TypeOf(object))
+	}
+}
+
+func compareFields(t *testing.T, path string, s *schema, object reflect.Type) {
+	t.Helper()
+	known := map[string]*schema{}
+	for _, one := range alternatives(s) {
+		for property, its := range resolve(one).Properties {
+			known[property] = its
+		}
+	}
+	for i := range object.NumField() {
+		tag, _, _ := strings.Cut(object.Field(i).Tag.Get("json"), ",")
+		if tag == "-" || tag == "" {
+			continue
+		}
+		at := path + "." + tag
+		its, ok := known[tag]
+		if !ok {
+			// A deleted object has a description of its own, a thin event none.
+			if !slices.Contains(older, at) && tag != "deleted" && at != "event.related_object" {
+				t.Errorf("Stripe describes no %s", at)
+			}
+			continue
+		}
+		if slices.Contains(older, at) {
+			t.Errorf("Stripe describes %s: take it off the list", at)
+		}
+		field := object.Field(i).Type
+		if field.Kind() == reflect.Pointer {
+			field = field.Elem()
+		}
+		own := field.PkgPath() == reflect.TypeFor[stripe.Charge]().PkgPath()
+		if field.Kind() == reflect.Struct && own && !strings.HasPrefix(field.Name(), "Expandable[") && !strings.HasPrefix(field.Name(), "Embedded[") && resolve(its) != nil {
+			compareFields(t, at, its, field)
 		}
 	}
 }
