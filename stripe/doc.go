@@ -16,20 +16,46 @@
 //		Metadata: map[string]string{"plan": "pro"},
 //	})
 //
-// What a call takes besides its parameters are aplomb's own call options:
-// aplomb.IdempotencyKey with your order's id, aplomb.Header with a
-// Stripe-Account, aplomb.Timeout, aplomb.Prefetch and aplomb.Resume on lists.
-// Parameters are plain values that are never written to; any number of
-// goroutines may share them.
+// # Calls
 //
-// Stripe-Version is pinned to [Version] until an aplomb.Header("Stripe-Version",
-// ...) says otherwise, for a client or for one call.
+// A resource of [Client] has its methods; [Get], [Post], [Delete], [List],
+// [Search], [Upload] and [Download] reach every other endpoint, of v1 and v2, with
+// objects of your own.
+//
+// What a call takes besides its parameters are aplomb's call options:
+// aplomb.IdempotencyKey with your order's id, [Account], [APIVersion] or
+// aplomb.Bearer for another account, version or key, aplomb.Timeout, and on lists
+// aplomb.AtMost, aplomb.Prefetch and aplomb.Resume. Parameters are plain values
+// that are never written to; any number of goroutines may share them. A zero field
+// is not sent: where a zero means something the field is a pointer, new(false),
+// and [Clear] unsets what there is.
+//
+// Amounts are in the currency's minor unit: [Amount] makes one of "19.99".
+//
+// Objects have the fields that are read most; Raw has the whole answer. Another
+// object in one is an [Expandable]: its id, and the object itself if the call
+// asked for it with Expand.
+//
+// # Versions and limits
+//
+// Stripe-Version is pinned to [Version] until an [APIVersion] says otherwise, for
+// a client or for one call. Requests keep to Stripe's rate for the key's mode; see
+// [New].
+//
+// # Errors
 //
 // An error is an [*Error], which wraps [*aplomb.APIError]; errors.Is knows
 // [ErrCardDeclined] and its siblings. Its one line names the request id and
 // holds no key, no client secret and no card number.
 //
-// Under an official SDK the same behaviour is one option, [Preset]:
+// # Webhooks
+//
+// [ParseEvent] reads a delivery whose signature signature.Stripe has verified, and
+// [Handlers] hand it to a function of its type.
+//
+// # Under an SDK
+//
+// The same behaviour for stripe-go is one option, [Preset]:
 //
 //	api, err := aplomb.New("https://api.stripe.com", stripe.Preset())
 package stripe
