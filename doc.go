@@ -19,9 +19,12 @@
 // [Follow], decode the answer and return an [*APIError] for a status that is not
 // a success. [Client.Do], [Client.HTTPClient] and [Client.Transport] keep
 // net/http's contract, in which any answer is a response and a nil error; they
-// put the same stack under an official SDK or a generated client:
+// put the same stack under an official SDK, whose own retries are switched off
+// lest attempts multiply, or a generated client (docs/sdks.md has a line for each):
 //
-//	sc := stripe.NewClient(key, stripe.WithBackends(stripe.NewBackends(c.HTTPClient())))
+//	sc := stripe.NewClient(key, stripe.WithBackends(stripe.NewBackendsWithConfig(&stripe.BackendConfig{
+//		HTTPClient: c.HTTPClient(), MaxNetworkRetries: stripe.Int64(0),
+//	})))
 //	gql := genqlient.NewClient(endpoint, c)
 //
 // # The stack

@@ -21,6 +21,9 @@ type Page[T any] struct {
 	// Cursor names this page: give it to [Resume] to start here again. It is ""
 	// for the first page of a list that has no name for it.
 	Cursor string
+	// Next names the page that follows, "" where the list ends or [AtMost] ended it:
+	// give it to Resume to go on another day.
+	Next string
 	// Response is what [Capture] would tell of it.
 	Response Response
 }
@@ -302,7 +305,9 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 		page.Items = page.Items[:enough]
 		return page, false, nil
 	}
-	more, err = l.advance(env, len(page.Items))
+	if more, err = l.advance(env, len(page.Items)); more {
+		page.Next = l.cursor
+	}
 	return page, more, err
 }
 

@@ -114,12 +114,15 @@ func TestPagesResume(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				c := newClient(t, aplombtest.NewServer(t, &shelf{n: 23, size: 10}))
 				var cursors []string
+				next := ""
 				for page, err := range aplomb.Pages[order](context.Background(), c, "/v1/orders", tt.by, aplomb.Prefetch()) {
 					assert.NoError(t, err)
-					if len(page.Items) > 0 {
+					assert.True(t, next == "" || page.Cursor == next, page.Cursor, next)
+					if next = page.Next; len(page.Items) > 0 {
 						cursors = append(cursors, page.Cursor)
 					}
 				}
+				assert.Equal(t, next, "")
 				assert.Equal(t, len(cursors), 3)
 				got, err := collect(t, c, tt.by, aplomb.Resume(cursors[1]))
 				assert.NoError(t, err)

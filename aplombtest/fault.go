@@ -126,7 +126,7 @@ func TruncatedBody(n int) Fault {
 // Status answers code with the headers given as key, value, key, value and a
 // small JSON body; the handler does not run. The body is
 //
-//	{"error":{"code":429,"message":"Too Many Requests"}}
+//	{"error":{"code":"429","message":"Too Many Requests"}}
 //
 // A key without a value is sent empty. To answer with another body use
 // [Answer].
@@ -143,7 +143,7 @@ func Status(code int, headerKV ...string) Fault {
 		}
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"error": map[string]any{"code": code, "message": http.StatusText(code)},
+			"error": map[string]any{"code": strconv.Itoa(code), "message": http.StatusText(code)},
 		})
 	}}
 }

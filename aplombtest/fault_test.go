@@ -40,7 +40,7 @@ func ExampleScript() {
 	}
 	fmt.Println("faults left:", script.Left())
 	// Output:
-	// 429 "{\"error\":{\"code\":429,\"message\":\"Too Many Requests\"}}" <nil>
+	// 429 "{\"error\":{\"code\":\"429\",\"message\":\"Too Many Requests\"}}" <nil>
 	// 200 "at" unexpected EOF
 	// 200 "at last" <nil>
 	// faults left: 0
@@ -243,7 +243,7 @@ func TestStatusAndAnswer(t *testing.T) {
 		assert.Equal(t, res.StatusCode, 429)
 		assert.Equal(t, res.Header.Get("Retry-After"), "1")
 		assert.Equal(t, res.Header.Get("Content-Type"), "application/json")
-		assert.Equal(t, read(t, res), `{"error":{"code":429,"message":"Too Many Requests"}}`+"\n")
+		assert.Equal(t, read(t, res), `{"error":{"code":"429","message":"Too Many Requests"}}`+"\n")
 
 		res, err = s.post(t.Context())
 		assert.NoError(t, err)

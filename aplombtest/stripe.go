@@ -93,6 +93,10 @@ func (s *Stripe) route() {
 	s.handle("POST /v1/charges", s.createCharge, chargeParams)
 	s.handle("GET /v1/charges", s.listCharges, list, []string{"customer", "payment_intent", "transfer_group"})
 	s.handle("GET /v1/charges/{id}", s.getCharge)
+
+	for _, name := range []string{"customers", "payment_intents", "charges"} { // else the id of an object
+		s.mux.HandleFunc("GET /v1/"+name+"/search", func(w http.ResponseWriter, r *http.Request) { errUnknownURL(r).reply().send(w) })
+	}
 }
 
 // stripeCall is one request on its way through an endpoint.

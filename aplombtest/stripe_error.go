@@ -67,7 +67,7 @@ func errCrashed() *stripeError {
 
 func errUnknownURL(r *http.Request) *stripeError {
 	e := invalidRequest("", "", "Unrecognized request URL ("+r.Method+": "+r.URL.Path+
-		"). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.")
+		"). aplombtest.Stripe does not serve it: put a handler of your own in front.")
 	e.status = http.StatusNotFound
 	return e
 }

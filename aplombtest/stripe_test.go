@@ -250,6 +250,7 @@ func TestStripeErrors(t *testing.T) {
 		{"GET /v1/charges", "starting_after=ch_x", 400, "resource_missing", "starting_after", "No such charge: 'ch_x'"},
 		{"GET /v1/charges", "ending_before=ch_x", 400, "resource_missing", "ending_before", "No such charge: 'ch_x'"},
 		{"GET /v1/charges", "ending_before=a&starting_after=b", 400, nil, nil, "only specify one of these"},
+		{"GET /v1/customers/search", "query=x", 404, nil, nil, "aplombtest.Stripe does not serve it"},
 		{"GET /v1/plans", "", 404, nil, nil, "Unrecognized request URL (GET: /v1/plans)."},
 		{"PUT /v1/customers", "", 404, nil, nil, "Unrecognized request URL (PUT: /v1/customers)."},
 	}

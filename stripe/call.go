@@ -2,8 +2,10 @@ package stripe
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
@@ -14,16 +16,19 @@ import (
 //
 //	coupon, err := stripe.Get[Coupon](ctx, sc, "/v1/coupons/{id}", nil, aplomb.Path("id", "half-off"))
 //
-// params are nil, a struct with form tags, a url.Values or a nested map[string]any.
+// params are nil, a struct with form tags (or json tags), a url.Values or a nested
+// map[string]any.
 // T is any type that encoding/json can fill, such as a struct with the fields
 // that are of interest, or json.RawMessage.
 func Get[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
 	return call[T](ctx, c, http.MethodGet, path, params, opts)
 }
 
-// Post creates or changes a T; see [Get]. params go into the body: as a form, or
-// for a /v2 path as JSON, where a nil clears. Each call has an idempotency key:
-// aplomb.IdempotencyKey's, or one of its own.
+// Post creates or changes a T; see [Get]. params go into the body, as a form. Each
+// call has an idempotency key: aplomb.IdempotencyKey's, or one of its own.
+//
+// For a path of v2, params are JSON: a map, where a nil clears, or a struct with
+// json tags. [Version] has no v2: give [APIVersion] with one that has the endpoint.
 //
 //	topup, err := stripe.Post[Topup](ctx, sc, "/v1/topups", map[string]any{"amount": 2000, "currency": "usd"})
 func Post[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
@@ -51,9 +56,12 @@ func call[T any](ctx context.Context, c *Client, method, path string, params any
 // the caller's own, with room for those.
 func sent(method, path string, params any) ([]aplomb.CallOption, error) {
 	own := make([]aplomb.CallOption, 0, 8)
-	if method == http.MethodPost && strings.HasPrefix(path, "/v2/") {
+	if method == http.MethodPost && isV2(path) {
 		if params == nil {
 			params = struct{}{}
+		}
+		if hasFormTags(params) {
+			return nil, fmt.Errorf("stripe: %T has form tags, but %s takes JSON: give it json tags, or a map", params, path)
 		}
 		return append(own, aplomb.JSON(params)), nil
 	}
@@ -65,6 +73,23 @@ func sent(method, path string, params any) ([]aplomb.CallOption, error) {
 		return append(own, form(pairs)), nil
 	}
 	return append(own, query(pairs)...), nil
+}
+
+func isV2(path string) bool { return strings.HasPrefix(strings.TrimPrefix(path, "/"), "v2/") }
+
+// hasFormTags reports a struct that was made for v1: JSON would send it under its
+// Go names.
+func hasFormTags(params any) bool {
+	t := reflect.TypeOf(params)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for i := 0; t.Kind() == reflect.Struct && i < t.NumField(); i++ {
+		if _, ok := t.Field(i).Tag.Lookup("form"); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // query is pairs as options of a GET; those of one name are one parameter.
@@ -94,21 +119,25 @@ func query(pairs []pair) []aplomb.CallOption {
 //
 // An error is yielded once and ends the loop, after the objects before it.
 // aplomb.AtMost bounds the list (limit is the size of a page), aplomb.Prefetch
-// fetches the next page meanwhile, aplomb.Resume starts after the object whose
-// id it is given. With ending_before among params the list runs backwards from
-// that object, towards newer ones. A /v2 list follows its own links.
+// fetches the next page meanwhile, aplomb.Resume starts behind the object whose
+// id it is given: keep the last one's to go on tomorrow. With ending_before among
+// params the list runs backwards from that object, towards newer ones. A list of
+// v2 follows its own links. [Pages] gives whole pages. An aplomb.Timeout holds for
+// each page.
 func List[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
 	return list[T](ctx, c, path, listing(path), params, opts)
 }
 
 // Search ranges over the objects that a search found, as [List] does. The path
-// ends with /search; aplomb.Resume takes the cursor of an aplomb.Page.
+// ends with /search; aplomb.Resume takes the Next of a page of [Pages].
 func Search[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
 	return list[T](ctx, c, path, found, params, opts)
 }
 
-// Pages ranges over a list's or a search's pages, for those who want to keep a
-// page's cursor, or know the request id of each.
+// Pages ranges over the pages of any list or search, for those who want to keep a
+// page's Next, to go on with aplomb.Resume, or know the request id of each.
+//
+//	for page, err := range stripe.Pages[stripe.Charge](ctx, sc, "/v1/charges", stripe.ChargeListParams{Limit: 100}) {
 func Pages[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[aplomb.Page[*T], error] {
 	by, own, err := pager(listing(path), path, params)
 	if err != nil {
@@ -155,7 +184,7 @@ func pager(by aplomb.ByCursor, path string, params any) (aplomb.Pager, []aplomb.
 	if err != nil {
 		return nil, nil, err
 	}
-	if strings.HasPrefix(path, "/v2/") {
+	if isV2(path) {
 		return linked, query(pairs), nil
 	}
 	var kept []pair

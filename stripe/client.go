@@ -77,7 +77,8 @@ func New(key aplomb.SecretSource, opts ...aplomb.Option) (*Client, error) {
 }
 
 // NewAt is [New] for another base URL: stripe-mock, a fake or a proxy. Uploads go
-// there too, and the key nowhere else.
+// there too, and the key nowhere else. The rate of the key's mode holds there as
+// well: for a fake give aplomb.NoRateLimit().
 func NewAt(baseURL string, key aplomb.SecretSource, opts ...aplomb.Option) (*Client, error) {
 	return newClient(baseURL, baseURL, key, aplomb.Bearer(key), opts)
 }
@@ -86,7 +87,11 @@ func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Auth,
 	if key == nil {
 		return nil, errors.New(`stripe: no key: give aplomb.Env("STRIPE_SECRET_KEY") or another aplomb.SecretSource`)
 	}
-	api, err := aplomb.New(baseURL, slices.Concat([]aplomb.Option{Preset(), rateOf(key), auth}, opts)...)
+	rate, err := rateOf(key)
+	if err != nil {
+		return nil, err
+	}
+	api, err := aplomb.New(baseURL, slices.Concat([]aplomb.Option{Preset(), rate, auth}, opts)...)
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +133,18 @@ func (c *Client) API() *aplomb.Client {
 
 // rateOf is the rate that Stripe allows, by the key's mode. A source is asked
 // with an ended context: it answers what it knows without asking anybody.
-func rateOf(key aplomb.SecretSource) aplomb.Option {
+func rateOf(key aplomb.SecretSource) (aplomb.Option, error) {
 	ended, end := context.WithCancel(context.Background())
 	end()
 	secret, err := key.Secret(ended)
-	if err == nil && strings.Contains(secret.Reveal(), "_test_") {
-		return aplomb.RateLimit{PerSecond: sandboxRate}
+	switch known := err == nil; {
+	case known && strings.HasPrefix(secret.Reveal(), "pk_"):
+		return nil, errors.New("stripe: the key is a publishable one, for browsers: a server needs a secret key, sk_... or rk_...")
+	case known && strings.Contains(secret.Reveal(), "_test_"):
+		return aplomb.RateLimit{PerSecond: sandboxRate}, nil
+	default:
+		return aplomb.RateLimit{PerSecond: liveRate}, nil
 	}
-	return aplomb.RateLimit{PerSecond: liveRate}
 }
 
 // Requests a second (https://docs.stripe.com/rate-limits).

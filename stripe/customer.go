@@ -40,7 +40,12 @@ type Customer struct {
 func (c *Customer) UnmarshalJSON(raw []byte) error { return decode(raw, c, &c.Raw) }
 
 // String is the id and the address, such as "customer cus_1 ada@example.com".
-func (c Customer) String() string { return strings.TrimSpace("customer " + c.ID + " " + c.Email) }
+func (c Customer) String() string {
+	if c.Deleted {
+		return "customer " + c.ID + ", deleted"
+	}
+	return strings.TrimSpace("customer " + c.ID + " " + c.Email)
+}
 
 // CustomerCreateParams are the parameters of a new customer. A zero field is not
 // sent.

@@ -23,16 +23,18 @@
 // objects of your own.
 //
 // What a call takes besides its parameters are aplomb's call options:
-// aplomb.IdempotencyKey with your order's id, [Account], [APIVersion] or
-// aplomb.Bearer for another account, version or key, aplomb.Timeout, and on lists
-// aplomb.AtMost, aplomb.Prefetch and aplomb.Resume. Parameters are plain values
-// that are never written to; any number of goroutines may share them. A zero field
-// is not sent: where a zero means something the field is a pointer, new(false),
-// and [Clear] unsets what there is.
+// aplomb.IdempotencyKey (see [PaymentIntents.Create]), [Account], [APIVersion] or
+// aplomb.Bearer for another account, version or key, aplomb.Timeout,
+// aplomb.NoRetry, aplomb.Capture for the request id and headers of an answer, and
+// on lists aplomb.AtMost, aplomb.Prefetch and aplomb.Resume. Parameters are plain
+// values that are never written to; any number of goroutines may share them. A
+// zero field is not sent: where a zero means something the field is a pointer,
+// new(false), and [Clear] unsets what there is.
 //
 // Amounts are in the currency's minor unit: [Amount] makes one of "19.99".
 //
-// Objects have the fields that are read most; Raw has the whole answer. Another
+// Objects have the fields that are read most, and print as a line; Raw has the
+// whole answer, for json.Unmarshal. Another
 // object in one is an [Expandable]: its id, and the object itself if the call
 // asked for it with Expand.
 //
@@ -44,9 +46,12 @@
 //
 // # Errors
 //
-// An error is an [*Error], which wraps [*aplomb.APIError]; errors.Is knows
-// [ErrCardDeclined] and its siblings. Its one line names the request id and
-// holds no key, no client secret and no card number.
+// Stripe's refusal is an [*Error], which wraps [*aplomb.APIError]; errors.Is knows
+// [ErrCardDeclined] and its siblings. No answer at all is an [*aplomb.CallError]: a
+// POST that was sent may have taken effect then, and is to be repeated with the
+// IdempotencyKey that it names. An answer that is not JSON is an
+// [*aplomb.DecodeError]. Each is one line that names the request id, if there is
+// one, and holds no key, no client secret and no card number.
 //
 // # Webhooks
 //

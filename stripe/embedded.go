@@ -1,7 +1,10 @@
 package stripe
 
 // Embedded is the beginning of a list inside another object, up to ten objects
-// of it. A resource's method, such as [Invoices.Lines], ranges over the whole.
+// of it. A resource's method, such as [Invoices.Lines], ranges over the whole; so
+// does [List], where there is none:
+//
+//	for item, err := range stripe.List[stripe.SubscriptionItem](ctx, sc, "/v1/subscription_items", map[string]any{"subscription": id}) {
 type Embedded[T any] struct {
 	Data []T `json:"data"`
 	// HasMore says that the list goes on behind Data.

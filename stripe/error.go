@@ -25,8 +25,10 @@ var (
 	// ErrNotFound means that the object is not there, in this account and mode
 	// (404 or resource_missing).
 	ErrNotFound = errors.New("stripe: not found")
-	// ErrIdempotency means that the idempotency key was used for another request
-	// or is still in use.
+	// ErrIdempotency means that the idempotency key was used before: for another
+	// request (an idempotency_error: look up what that did before another key is
+	// used), or for one that is still running ([Error].Code idempotency_key_in_use:
+	// repeat it with the same key).
 	ErrIdempotency = errors.New("stripe: idempotency key conflict")
 	// ErrRateLimited is [aplomb.ErrRateLimited]: Stripe answered 429, or the call
 	// was not sent since the rate would have held it past its deadline.
@@ -101,7 +103,9 @@ type nothing struct{}
 func decodeError(api *aplomb.APIError) error {
 	e := &Error{Message: api.Message, RequestID: api.RequestID, StatusCode: api.StatusCode, Err: api}
 	e.read(api.Body)
-	if api.Hint == "" || e.replayed() {
+	if keyed := e.keyAdvice(); keyed != "" {
+		api.Hint = keyed
+	} else if api.Hint == "" {
 		api.Hint = api.Redact(e.advice())
 	}
 	return e
@@ -124,9 +128,21 @@ func (e *Error) read(raw []byte) {
 	e.PaymentMethod, e.PaymentMethodType, e.Source = f.PaymentMethod.ID, f.PaymentMethodType, f.Source.ID
 }
 
-// replayed reports a failure that Stripe has stored under the idempotency key.
-func (e *Error) replayed() bool {
-	return e.StatusCode >= http.StatusInternalServerError && e.Err != nil && wasReplayed(e.Err.Header)
+// keyAdvice is the next step where the idempotency key is why the call failed.
+// Another key is how a customer is charged twice.
+func (e *Error) keyAdvice() string {
+	switch {
+	case e.Code == "idempotency_key_in_use":
+		return "the first request with this idempotency key is still running: repeat it with the same key"
+	case e.Type == "idempotency_error":
+		return "this idempotency key was used with other parameters: look up what that call did before you use another key"
+	case !wasReplayed(e.Err.Header):
+		return ""
+	case e.Type == "card_error" && word(e.PaymentIntent):
+		return "this is the stored answer of an earlier try with the same idempotency key: for another card, confirm " + e.PaymentIntent
+	default:
+		return "this is the stored answer of an earlier try with the same idempotency key, which Stripe repeats for a day: look up what became of it before you use another key"
+	}
 }
 
 // wasReplayed reports an answer that was given to an earlier request with the
@@ -135,9 +151,6 @@ func wasReplayed(h http.Header) bool { return strings.EqualFold(h.Get("Idempoten
 
 // advice is the next step, as far as Stripe's answer names one.
 func (e *Error) advice() string {
-	if e.replayed() {
-		return "Stripe repeats what it has stored for this idempotency key, for a day: look up what became of the request before you use another key"
-	}
 	var parts []string
 	if word(e.DeclineCode) && e.DeclineCode != e.Code {
 		parts = append(parts, "the bank says "+e.DeclineCode)

@@ -76,6 +76,32 @@ func TestSentinels(t *testing.T) {
 	}
 }
 
+// TestKeyAdvice: where the idempotency key is why a call failed, the line says
+// what to do that charges nobody twice.
+func TestKeyAdvice(t *testing.T) {
+	t.Parallel()
+	fake := aplombtest.NewStripe()
+	sc := serve(t, fake)
+	declined := payment
+	declined.PaymentMethod = "pm_card_chargeDeclined"
+	for _, hint := range []string{"see https://stripe.com/docs/", "for another card, confirm pi_1"} { // the decline, and its replay
+		_, err := sc.PaymentIntents.Create(t.Context(), declined, aplomb.IdempotencyKey("order-7"))
+		assert.ErrorIs(t, err, stripe.ErrCardDeclined)
+		assert.Contains(t, err.Error(), hint)
+	}
+	_, err := sc.PaymentIntents.Create(t.Context(), payment, aplomb.IdempotencyKey("order-7"))
+	assert.ErrorIs(t, err, stripe.ErrIdempotency)
+	assert.Contains(t, err.Error(), "look up what that call did before you use another key")
+	paid, err := sc.PaymentIntents.Confirm(t.Context(), "pi_1", stripe.PaymentIntentConfirmParams{PaymentMethod: "pm_card_visa"}, aplomb.IdempotencyKey("order-7/2"))
+	assert.NoError(t, err)
+	assert.Equal(t, paid.Status, "succeeded")
+	assert.Equal(t, fake.Effects().Charges, 1)
+
+	sc = serve(t, answer(409, "application/json", jsonError("idempotency_error", "idempotency_key_in_use")), aplomb.NoRetry())
+	_, err = sc.PaymentIntents.Create(t.Context(), payment)
+	assert.Contains(t, err.Error(), "repeat it with the same key")
+}
+
 func TestOddErrorBodies(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ kind, body, code, want string }{

@@ -82,9 +82,29 @@ func (e *Event) UnmarshalJSON(raw []byte) error { return decode(raw, e, &e.Raw) 
 func (e Event) String() string { return "event " + e.ID + " " + e.Type }
 
 // ParseEvent reads an event from the body of a webhook's request, of either
-// kind: with its object, or thin. It checks no signature: that comes first, with
-// signature.Stripe. An event of any API version is read; what its object then
-// lacks or has besides is up to who reads it.
+// kind: with its object, or thin. It checks no signature: that comes first.
+//
+//	scheme := signature.Stripe(aplomb.Reveal(aplomb.Env("STRIPE_WEBHOOK_SECRET")))
+//	http.HandleFunc("POST /stripe", func(w http.ResponseWriter, r *http.Request) {
+//		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+//		if err == nil {
+//			err = scheme.Verify(r, body, time.Now())
+//		}
+//		if err != nil {
+//			http.Error(w, "not from Stripe", http.StatusBadRequest)
+//			return
+//		}
+//		event, err := stripe.ParseEvent(body)
+//		if err == nil {
+//			err = handlers.Handle(r.Context(), event)
+//		}
+//		if err != nil {
+//			http.Error(w, "try again", http.StatusInternalServerError) // Stripe does, for three days
+//		}
+//	})
+//
+// An event of any API version is read; what its object then lacks or has besides
+// is up to who reads it.
 func ParseEvent(body []byte) (*Event, error) {
 	e := new(Event)
 	if err := json.Unmarshal(body, e); err != nil {

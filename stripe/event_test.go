@@ -85,14 +85,20 @@ func TestHandlers(t *testing.T) {
 	}
 	assert.ErrorIs(t, handle(paidEvent), broken)
 	assert.NoError(t, handle(thinEvent))
+	stripe.On(&h, stripe.InvoicePaid, func(_ context.Context, e *stripe.Event, invoice *stripe.Invoice) error {
+		got = append(got, e.Type+fmt.Sprint(invoice == nil))
+		return nil
+	})
+	assert.NoError(t, handle(`{"id":"evt_5","type":"v1.invoice.paid","related_object":{"id":"in_1"}}`))
+	assert.NoError(t, handle(`{"id":"evt_5","type":"v1.invoice.paid"}`)) // not thin: another event
 	assert.NoError(t, handle(`{"id":"evt_3","type":"coupon.created"}`))
 	h.Other = func(_ context.Context, e *stripe.Event) error {
 		got = append(got, "other "+e.Type)
 		return nil
 	}
 	assert.NoError(t, handle(`{"id":"evt_3","type":"coupon.created"}`))
-	assert.Equal(t, got, []string{"evt_1 payment intent pi_1 25.00 USD succeeded", "thin true", "other coupon.created"})
-	assert.Equal(t, h.Types(), []string{"payment_intent.succeeded", "v1.billing.meter.error_report_triggered"})
+	assert.Equal(t, got, []string{"evt_1 payment intent pi_1 25.00 USD succeeded", "thin true", "v1.invoice.paidtrue", "other coupon.created"})
+	assert.Equal(t, h.Types(), []string{"invoice.paid", "payment_intent.succeeded", "v1.billing.meter.error_report_triggered"})
 
 	err := handle(`{"id":"evt_4","type":"payment_intent.succeeded","api_version":"2031-01-01","data":{"object":{"amount":"25.00"}}}`)
 	assert.Contains(t, fmt.Sprint(err), "event evt_4 payment_intent.succeeded of API version 2031-01-01: its object is no stripe.PaymentIntent: ")

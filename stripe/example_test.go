@@ -200,7 +200,7 @@ func ExampleAmount() {
 	// 1999 <nil>
 	// 500 <nil>
 	// 5120 <nil>
-	// 0 stripe: 19.999 USD: the currency has 2 decimals in amounts: round it as your business does
+	// 0 stripe: 19.999 USD: Stripe takes two decimals in this currency: round it as your business does
 	// 500 JPY
 }
 

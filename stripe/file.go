@@ -26,7 +26,7 @@ type File struct {
 	Type string `json:"type"`
 	// Size is in bytes.
 	Size int64 `json:"size"`
-	// URL needs the key: [Download] fetches it.
+	// URL needs the key; [Download] fetches it as "/v1/files/{id}/contents".
 	URL       string    `json:"url"`
 	Created   time.Time `json:"created"`
 	ExpiresAt time.Time `json:"expires_at"`

@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"strings"
 )
 
 // EventType is the type of the events that are about a T. There is one for each
@@ -37,9 +36,10 @@ type Handlers struct {
 	byType map[string][]func(ctx context.Context, e *Event) error
 }
 
-// On adds f for events of a type. object is what the event says of it, in the
-// event's APIVersion, and nil in a thin event: [Related] fetches it. Several
-// functions of one type run in the order they were added, up to the first error.
+// On adds f for events of a type, and for their thin twins, whose types begin with
+// "v1.". object is what the event says of it, in the event's APIVersion, and nil in
+// a thin event: [Related] fetches it. Several functions of one type run in the order
+// they were added, up to the first error.
 func On[T any](h *Handlers, typ EventType[T], f func(ctx context.Context, e *Event, object *T) error) {
 	if h.byType == nil {
 		h.byType = map[string][]func(context.Context, *Event) error{}
@@ -70,6 +70,9 @@ func (h *Handlers) Handle(ctx context.Context, e *Event) error {
 		return errors.New("stripe: Handle: nil event")
 	}
 	functions, ok := h.byType[e.Type]
+	if !ok && e.RelatedObject != nil { // the thin twin of an event of v1
+		functions, ok = h.byType[strings.TrimPrefix(e.Type, "v1.")]
+	}
 	if !ok && h.Other != nil {
 		return h.Other(ctx, e)
 	}
@@ -83,4 +86,4 @@ func (h *Handlers) Handle(ctx context.Context, e *Event) error {
 
 // Types are the types that functions were added for, sorted: what a webhook
 // endpoint is to be sent.
-func (h *Handlers) Types() []string { return slices.Sorted(maps.Keys(h.byType)) }
+func (h *Handlers) Types() []string { return sortedKeys(h.byType) }

@@ -32,8 +32,8 @@ func Amount(decimal, currency string) (int64, error) {
 	}
 	significant := strings.TrimRight(fraction, "0")
 	if len(significant) > allowed(currency, places) {
-		return 0, fmt.Errorf("stripe: %s %s: the currency has %d decimals in amounts: round it as your business does",
-			decimal, strings.ToUpper(currency), allowed(currency, places))
+		return 0, fmt.Errorf("stripe: %s %s: Stripe takes %s in this currency: round it as your business does",
+			decimal, strings.ToUpper(currency), [...]string{"no decimals", "", "two decimals"}[allowed(currency, places)])
 	}
 	minor, err := strconv.ParseInt(whole+significant+strings.Repeat("0", places-len(significant)), 10, 64)
 	if err != nil {

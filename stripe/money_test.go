@@ -47,11 +47,11 @@ func TestAmount(t *testing.T) {
 func TestAmountRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ decimal, currency, want string }{
-		{"19.999", "usd", "has 2 decimals"},
-		{"500.5", "jpy", "has 0 decimals"},
-		{"5.124", "kwd", "has 2 decimals"}, // the last must be 0
-		{"5.50", "isk", "has 0 decimals"},
-		{"5.01", "ugx", "has 0 decimals"},
+		{"19.999", "usd", "takes two decimals"},
+		{"500.5", "jpy", "takes no decimals"},
+		{"5.124", "kwd", "takes two decimals"}, // the last must be 0
+		{"5.50", "isk", "takes no decimals"},
+		{"5.01", "ugx", "takes no decimals"},
 		{"", "usd", "not an amount"},
 		{".5", "usd", "not an amount"},
 		{"5.", "usd", "not an amount"},

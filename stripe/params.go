@@ -19,7 +19,8 @@ import (
 //
 //	sc.Customers.Update(ctx, id, stripe.CustomerUpdateParams{Extra: stripe.Clear("description", "address[line2]")})
 //
-// "metadata" clears all pairs, "metadata[plan]" one.
+// "metadata" clears all pairs, "metadata[plan]" one. What else belongs into Extra is
+// added to the result with Set.
 func Clear(names ...string) url.Values {
 	values := url.Values{}
 	for _, name := range names {
@@ -41,7 +42,8 @@ type pair struct{ name, value string }
 // not nil is sent as "a=", which clears it, as nil in a map does.
 type encoder struct {
 	pairs []pair
-	extra url.Values // `form:"*"`: sent as they are, instead of fields of the same name
+	extra url.Values // `form:"*"`: sent as they are
+	err   error      // the first parameter that was set twice
 }
 
 // encode takes nil, a struct with form tags (or json tags), a url.Values, or a
@@ -78,10 +80,10 @@ func encode(params any) ([]pair, error) {
 			e.pairs = append(e.pairs, pair{name, value})
 		}
 	}
-	return e.pairs, nil
+	return e.pairs, e.err
 }
 
-// findExtra notes what is to replace fields before any of them is written.
+// findExtra notes what Extra sets before any field is written.
 func (e *encoder) findExtra(object reflect.Value) {
 	for i := range object.NumField() {
 		if object.Type().Field(i).Tag.Get("form") == "*" {
@@ -206,9 +208,13 @@ func (e *encoder) collection(name string, v reflect.Value) error {
 }
 
 func (e *encoder) put(name, value string) {
-	if _, replaced := e.extra[name]; !replaced {
-		e.pairs = append(e.pairs, pair{name, value})
+	root, _, _ := strings.Cut(name, "[")
+	for _, own := range [...]string{name, root} {
+		if _, twice := e.extra[own]; twice && e.err == nil {
+			e.err = fmt.Errorf("stripe: the parameter %s is set by its field and again, as %s, in Extra: leave one out", name, own)
+		}
 	}
+	e.pairs = append(e.pairs, pair{name, value})
 }
 
 func inside(prefix, name string) string {

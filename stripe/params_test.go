@@ -70,7 +70,7 @@ func TestEncode(t *testing.T) {
 		{"numbers", params{Percent: 12.3456789, Small: 0.1, Count: 7}, "percent=12.3456789&small=0.1&count=7"},
 		{"embedded", params{Shared: Shared{Limit: 5}}, "limit=5"},
 		{"extra as it is, sorted, last", params{Text: "t", Extra: url.Values{"x[y]": {"1", "2"}, "a": {""}}}, "text=t&a=&x[y]=1&x[y]=2"},
-		{"extra replaces a field of its name", params{Text: "t", Nested: inner{Mode: "m"}, Extra: Clear("text", "nested[mode]")}, "nested[mode]=&text="},
+		{"extra beside fields", params{Nested: inner{Enabled: true}, Extra: Clear("text", "nested[mode]")}, "nested[enabled]=true&nested[mode]=&text="},
 		{"values", url.Values{"b": {"2"}, "a": {"1"}}, "a=1&b=2"},
 		{"a map", map[string]any{"b": []any{1, "x", nil, 1.5}, "a": map[string]any{"t": time.Unix(9, 0), "on": false, "zero": 0}, "none": nil},
 			"a[on]=false&a[t]=9&a[zero]=0&b[0]=1&b[1]=x&b[2]=&b[3]=1.5&none="},
@@ -87,13 +87,15 @@ func TestEncode(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	for want, params := range map[string]any{
-		"parameters cannot be a string":                                "x",
-		"parameters cannot be a map[int]string":                        map[int]string{},
-		"the field Name of struct { Name string } names no parameter":  struct{ Name string }{"n"},
-		"the parameter a[b] cannot be a chan int":                      map[string]any{"a": map[string]any{"b": make(chan int)}},
-		"the parameter a cannot be a map[int]int: its keys":            map[string]any{"a": map[int]int{1: 1}},
-		"the parameter a[0] cannot be a func()":                        map[string]any{"a": []any{func() {}}},
-		"the field Name of struct { Name string } names no parameter:": map[string]any{"a": struct{ Name string }{"n"}},
+		"parameters cannot be a string":                                         "x",
+		"parameters cannot be a map[int]string":                                 map[int]string{},
+		"the field Name of struct { Name string } names no parameter":           struct{ Name string }{"n"},
+		"the parameter a[b] cannot be a chan int":                               map[string]any{"a": map[string]any{"b": make(chan int)}},
+		"the parameter a cannot be a map[int]int: its keys":                     map[string]any{"a": map[int]int{1: 1}},
+		"the parameter a[0] cannot be a func()":                                 map[string]any{"a": []any{func() {}}},
+		"the field Name of struct { Name string } names no parameter:":          map[string]any{"a": struct{ Name string }{"n"}},
+		"the parameter name is set by its field and again, as name,":            CustomerUpdateParams{Name: "n", Extra: Clear("name")},
+		"the parameter metadata[a] is set by its field and again, as metadata,": CustomerUpdateParams{Metadata: map[string]string{"a": "b"}, Extra: Clear("metadata")},
 	} {
 		_, err := encode(params)
 		assert.True(t, err != nil, want)

@@ -217,9 +217,16 @@ type PaymentIntentListParams struct {
 // PaymentIntents are payments, from the wish to pay to the money.
 type PaymentIntents struct{ c *Client }
 
-// Create makes a payment intent and, with Confirm, pays it. Give your order's
-// id as aplomb.IdempotencyKey: then a program that was killed half-way and
-// starts over pays once. A declined card is [ErrCardDeclined].
+// Create makes a payment intent and, with Confirm, pays it. A declined card is
+// [ErrCardDeclined].
+//
+// Give a key made of your order's id, such as "pay-order-7": then a program that
+// was killed half-way and starts over pays once. Stripe remembers a key of an
+// account for 24 hours, with its endpoint, its parameters and its answer, be that
+// a declined card. So for an order that may need more than one card, or more than
+// a day: Create without Confirm, keep the ID, and [PaymentIntents.Confirm] it with
+// each card under a key of its own, "pay-order-7/1", "pay-order-7/2". A payment
+// intent is paid once.
 func (s PaymentIntents) Create(ctx context.Context, p PaymentIntentCreateParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
 	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents", p, opts...)
 }

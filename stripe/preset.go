@@ -8,9 +8,9 @@ import (
 	"github.com/aplomb-go/aplomb"
 )
 
-// Version is the Stripe-Version that is sent unless an
-// aplomb.Header("Stripe-Version", ...) replaces it
-// (https://docs.stripe.com/api/versioning).
+// Version is the Stripe-Version that is sent unless [APIVersion] replaces it
+// (https://docs.stripe.com/api/versioning). It is the last before those with names,
+// such as 2024-09-30.acacia, which move and drop fields; it has no v2.
 const Version = "2024-06-20"
 
 // Preset is what makes an [aplomb.Client] one for Stripe: its name, the pinned

@@ -124,7 +124,7 @@ func TestLaw02_StoredFailureIsSurfaced(t *testing.T) {
 			assert.True(t, ok, err)
 			assert.Equal(t, e.StatusCode, 500)
 			assert.Equal(t, e.Err.Attempts, 2) // the failure, and its replay
-			assert.Contains(t, err.Error(), "look up what became of the request")
+			assert.Contains(t, err.Error(), "look up what became of it")
 			keys := map[string]bool{}
 			for _, r := range fake.Received()[seen:] {
 				keys[r.Header.Get("Idempotency-Key")] = true

@@ -203,6 +203,8 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := stripe.New(nil)
 	assert.Contains(t, err.Error(), "no key")
+	_, err = stripe.New(aplomb.Static("pk_" + "live_51NotARealKey"))
+	assert.Contains(t, err.Error(), "a publishable one")
 	_, err = stripe.New(aplomb.Static(testKey), nil)
 	assert.Contains(t, err.Error(), "nil")
 	_, err = stripe.NewAt("ftp://x", aplomb.Static(testKey))

@@ -72,6 +72,13 @@ func TestV2(t *testing.T) {
 		`GET /v2/core/event_destinations/ed_test_1?include%5B0%5D=webhook_endpoint.url  `,
 		`DELETE /v2/core/event_destinations/ed_test_1  `,
 	})
+	_, err = stripe.Post[destination](t.Context(), sc, "v2/core/event_destinations", map[string]any{"name": "x"}) // without its slash
+	assert.NoError(t, err)
+	assert.Equal(t, api.seen[4], `POST /v2/core/event_destinations application/json {"name":"x"}`)
+	for _, params := range []any{stripe.CustomerCreateParams{Name: "x"}, &stripe.ListParams{}} {
+		_, err = stripe.Post[destination](t.Context(), sc, "/v2/core/event_destinations", params)
+		assert.Contains(t, fmt.Sprint(err), "has form tags, but /v2/core/event_destinations takes JSON")
+	}
 	_, err = stripe.Post[destination](t.Context(), sc, "/v2/core/event_destinations", map[string]any{"c": make(chan int)})
 	assert.Contains(t, fmt.Sprint(err), "JSON body")
 }
