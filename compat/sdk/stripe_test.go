@@ -1,0 +1,226 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	stripego "github.com/stripe/stripe-go/v85"
+	"github.com/stripe/stripe-go/v85/paymentintent"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/stripe"
+)
+
+// testKey is no key, but looks like one to the SDK.
+const testKey = "sk_test_" + "123"
+
+func stripeGo() peer {
+	return peer{
+		name:   "stripe-go",
+		open:   openStripe,
+		opts:   []aplomb.Option{stripe.Preset()},
+		answer: says(`{"id":"cus_1","object":"customer"}`),
+		problem: func(status int) string {
+			return fmt.Sprintf(`{"error":{"type":"api_error","code":"code_%d","message":"not now","param":"email"}}`, status)
+		},
+		refused: 402, refusal: "402 code_402 not now email", unavailable: "503 code_503 not now email",
+		typed: func(err error) string {
+			e, ok := errors.AsType[*stripego.Error](err)
+			if !ok {
+				return ""
+			}
+			return fmt.Sprint(e.HTTPStatusCode, " ", e.Code, " ", e.Msg, " ", e.Param)
+		},
+		headers:  map[string]string{"Authorization": "Bearer " + testKey, "User-Agent": "Stripe/v1 GoBindings/85", "Stripe-Version": "2026-03-25.dahlia"},
+		vary:     []string{"Idempotency-Key", "X-Stripe-Client-Telemetry"},
+		attempts: 4, alone: 1, both: 4,
+		lost: 2, // it gives each creation a key itself
+	}
+}
+
+func stripeBackends(c client, url string, own bool) *stripego.Backends {
+	config := &stripego.BackendConfig{URL: &url, HTTPClient: c.HTTPClient(), LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull}}
+	if !own {
+		config.MaxNetworkRetries = stripego.Int64(0)
+	}
+	return stripego.NewBackendsWithConfig(config)
+}
+
+func openStripe(_ *testing.T, c client, url string, own bool) calls {
+	sc := stripego.NewClient(testKey, stripego.WithBackends(stripeBackends(c, url, own)))
+	return calls{
+		read: func(ctx context.Context) error {
+			_, err := sc.V1Customers.Retrieve(ctx, "cus_1", nil)
+			return err
+		},
+		create: func(ctx context.Context) error {
+			_, err := sc.V1Customers.Create(ctx, &stripego.CustomerCreateParams{Email: stripego.String("ada@example.com")})
+			return err
+		},
+		keyed: func(ctx context.Context, key string) error {
+			params := &stripego.CustomerCreateParams{Email: stripego.String("ada@example.com")}
+			params.SetIdempotencyKey(key)
+			_, err := sc.V1Customers.Create(ctx, params)
+			return err
+		},
+	}
+}
+
+// TestStripeRetries is what stripe-go should send again and does not by itself.
+// That one's own attempts (at most 3) are in the last column: it retries what
+// is no error of Stripe's, such as a page of HTML with status 400, and no
+// error of Stripe's but one.
+func TestStripeRetries(t *testing.T) {
+	t.Parallel()
+	const (
+		page    = "<h1>no</h1>"
+		api     = `{"error":{"type":"api_error","message":"sorry"}}`
+		rate    = `{"error":{"type":"invalid_request_error","code":"rate_limit","message":"slow down"}}`
+		lock    = `{"error":{"type":"invalid_request_error","code":"lock_timeout","message":"locked"}}`
+		inUse   = `{"error":{"type":"idempotency_error","code":"idempotency_key_in_use","message":"under way"}}`
+		good    = `{"id":"pi_1","object":"payment_intent"}`
+		again   = "Stripe-Should-Retry"
+		seconds = "Retry-After"
+	)
+	tests := []struct {
+		name, body  string
+		status      int
+		header      []string
+		ours, alone int
+	}{
+		{"500", api, 500, nil, 4, 1},
+		{"500, to be retried", api, 500, []string{again, "true"}, 4, 1},
+		{"500, not to be retried", api, 500, []string{again, "false"}, 1, 1},
+		{"503", api, 503, nil, 4, 1},
+		{"409 of a lock", lock, 409, nil, 4, 1},
+		{"409 of a key in use", inUse, 409, nil, 4, 1},
+		{"429", rate, 429, nil, 4, 1},
+		{"429, to be retried in a second", rate, 429, []string{again, "true", seconds, "1"}, 4, 1},
+		{"429 of a lock", lock, 429, nil, 4, 3},
+		{"429 of a lock, not to be retried", lock, 429, []string{again, "false"}, 1, 3},
+		{"503 of HTML", page, 503, nil, 4, 3},
+		{"400 of HTML", page, 400, nil, 1, 3},
+		{"500 of HTML, not to be retried", page, 500, []string{again, "false"}, 1, 3},
+		{"200, to be retried", good, 200, []string{again, "true"}, 1, 3},
+	}
+	p := stripeGo()
+	for _, tt := range tests {
+		stage(t, tt.name, &p, func(s *scene) {
+			s.script.Always(answer(tt.status, tt.body, tt.header...))
+			params := &stripego.PaymentIntentCaptureParams{}
+			params.Context = s.t.Context()
+
+			_, err := legacy(s.aplomb(), s.srv.URL, false).Capture("pi_1", params)
+			assert.Equal(s.t, err == nil, tt.status == 200, err)
+			sent := s.sent(tt.ours)
+			assert.Equal(s.t, len(slices.Compact(keys(sent))), 1)
+			assert.True(s.t, keys(sent)[0] != "")
+
+			_, _ = legacy(bare{s.srv.Client()}, s.srv.URL, true).Capture("pi_1", params)
+			s.sent(tt.alone)
+		})
+	}
+}
+
+// answer is one of any kind.
+func answer(status int, body string, headerKV ...string) aplombtest.Fault {
+	return aplombtest.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		for i := 0; i < len(headerKV); i += 2 {
+			w.Header().Set(headerKV[i], headerKV[i+1])
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// legacy is the client of one resource, as older programs have it.
+func legacy(c client, url string, own bool) paymentintent.Client {
+	return paymentintent.Client{B: stripeBackends(c, url, own).API, Key: testKey}
+}
+
+// TestStripeNilParams: a legacy call without parameters has no key of
+// stripe-go's, on any of its attempts. Here it has one.
+func TestStripeNilParams(t *testing.T) {
+	t.Parallel()
+	p := stripeGo()
+	capture := func(s *scene, c client, own bool) []string {
+		s.script.Then(answer(503, "<h1>no</h1>"), answer(503, "<h1>no</h1>"))
+		_, err := legacy(c, s.srv.URL, own).Capture("pi_1", nil)
+		assert.NoError(s.t, err)
+		return keys(s.sent(3))
+	}
+	stage(t, "one key", &p, func(s *scene) {
+		c := s.aplomb()
+		first, second := capture(s, c, false), capture(s, c, false)
+		assert.Equal(s.t, len(slices.Compact(first)), 1)
+		assert.Equal(s.t, len(slices.Compact(second)), 1)
+		assert.True(s.t, first[0] != "" && second[0] != "" && first[0] != second[0])
+	})
+	stage(t, "stripe-go alone has none", &p, func(s *scene) {
+		assert.Equal(s.t, capture(s, bare{s.srv.Client()}, true), []string{"", "", ""})
+	})
+	stage(t, "without the preset it is not sent again", &p, func(s *scene) {
+		s.script.Then(aplombtest.LostResponse())
+		c, err := aplomb.New(s.srv.URL, aplomb.Transport(s.srv.Transport()))
+		assert.NoError(s.t, err)
+		_, err = legacy(c, s.srv.URL, false).Capture("pi_1", nil)
+		assert.True(s.t, err != nil)
+		s.sent(1)
+	})
+}
+
+// TestStripeDeadline: stripe-go sleeps through its caller's deadline, this
+// client does not begin to.
+func TestStripeDeadline(t *testing.T) {
+	t.Parallel()
+	p := stripeGo()
+	call := func(s *scene, c client, own bool) time.Duration {
+		s.script.Always(answer(503, "<h1>no</h1>"))
+		ctx, cancel := context.WithTimeout(s.t.Context(), 100*time.Millisecond)
+		defer cancel()
+		params := &stripego.PaymentIntentCaptureParams{}
+		params.Context = ctx
+		waited, err := took(func() error {
+			_, err := legacy(c, s.srv.URL, own).Capture("pi_1", params)
+			return err
+		})
+		assert.True(s.t, err != nil)
+		return waited
+	}
+	stage(t, "with aplomb", &p, func(s *scene) {
+		waited := call(s, s.aplomb(aplomb.Retry{MinBackoff: time.Hour, MaxBackoff: time.Hour}), false)
+		assert.True(s.t, waited <= 100*time.Millisecond, waited)
+	})
+	stage(t, "stripe-go alone", &p, func(s *scene) {
+		waited := call(s, bare{s.srv.Client()}, true)
+		assert.True(s.t, waited >= 500*time.Millisecond, waited)
+	})
+}
+
+// TestStripePaysOnce: a lost answer costs no second charge, whoever made the key.
+func TestStripePaysOnce(t *testing.T) {
+	t.Parallel()
+	api := aplombtest.NewStripe()
+	p := stripeGo()
+	p.answer = api.ServeHTTP
+	stage(t, "a confirmed intent", &p, func(s *scene) {
+		sc := stripego.NewClient(testKey, stripego.WithBackends(stripeBackends(s.aplomb(), s.srv.URL, false)))
+		s.script.Then(aplombtest.LostResponse())
+		intent, err := sc.V1PaymentIntents.Create(s.t.Context(), &stripego.PaymentIntentCreateParams{
+			Amount: stripego.Int64(2500), Currency: stripego.String("usd"),
+			PaymentMethod: stripego.String("pm_card_visa"), Confirm: stripego.Bool(true),
+		})
+		assert.NoError(s.t, err)
+		assert.Equal(s.t, intent.Status, stripego.PaymentIntentStatusSucceeded)
+		assert.Equal(s.t, api.Effects().Charges, 1)
+		s.sent(2)
+	})
+}
