@@ -118,13 +118,13 @@ func TestStripeRetries(t *testing.T) {
 			params := &stripego.PaymentIntentCaptureParams{}
 			params.Context = s.t.Context()
 
-			_, err := legacy(s.aplomb(), s.srv.URL, false).Capture("pi_1", params)
+			err := legacyCapture(s.aplomb(), s.srv.URL, false, params)
 			assert.Equal(s.t, err == nil, tt.status == 200, err)
 			sent := s.sent(tt.ours)
 			assert.Equal(s.t, len(slices.Compact(keys(sent))), 1)
 			assert.True(s.t, keys(sent)[0] != "")
 
-			_, _ = legacy(bare{s.srv.Client()}, s.srv.URL, true).Capture("pi_1", params)
+			_ = legacyCapture(bare{s.srv.Client()}, s.srv.URL, true, params)
 			s.sent(tt.alone)
 		})
 	}
@@ -141,9 +141,11 @@ func answer(status int, body string, headerKV ...string) aplombtest.Fault {
 	})
 }
 
-// legacy is the client of one resource, as older programs have it.
-func legacy(c client, url string, own bool) paymentintent.Client {
-	return paymentintent.Client{B: stripeBackends(c, url, own).API, Key: testKey}
+// legacyCapture is a call in the style of older programs.
+func legacyCapture(c client, url string, own bool, params *stripego.PaymentIntentCaptureParams) error {
+	intents := paymentintent.Client{B: stripeBackends(c, url, own).API, Key: testKey}
+	_, err := intents.Capture("pi_1", params) //nolint:staticcheck // deprecated, and what many programs call
+	return err
 }
 
 // TestStripeNilParams: a legacy call without parameters has no key of
@@ -153,8 +155,7 @@ func TestStripeNilParams(t *testing.T) {
 	p := stripeGo()
 	capture := func(s *scene, c client, own bool) []string {
 		s.script.Then(answer(503, "<h1>no</h1>"), answer(503, "<h1>no</h1>"))
-		_, err := legacy(c, s.srv.URL, own).Capture("pi_1", nil)
-		assert.NoError(s.t, err)
+		assert.NoError(s.t, legacyCapture(c, s.srv.URL, own, nil))
 		return keys(s.sent(3))
 	}
 	stage(t, "one key", &p, func(s *scene) {
@@ -171,8 +172,7 @@ func TestStripeNilParams(t *testing.T) {
 		s.script.Then(aplombtest.LostResponse())
 		c, err := aplomb.New(s.srv.URL, aplomb.Transport(s.srv.Transport()))
 		assert.NoError(s.t, err)
-		_, err = legacy(c, s.srv.URL, false).Capture("pi_1", nil)
-		assert.True(s.t, err != nil)
+		assert.True(s.t, legacyCapture(c, s.srv.URL, false, nil) != nil)
 		s.sent(1)
 	})
 }
@@ -188,10 +188,7 @@ func TestStripeDeadline(t *testing.T) {
 		defer cancel()
 		params := &stripego.PaymentIntentCaptureParams{}
 		params.Context = ctx
-		waited, err := took(func() error {
-			_, err := legacy(c, s.srv.URL, own).Capture("pi_1", params)
-			return err
-		})
+		waited, err := took(func() error { return legacyCapture(c, s.srv.URL, own, params) })
 		assert.True(s.t, err != nil)
 		return waited
 	}
@@ -216,7 +213,7 @@ func TestStripePaysOnce(t *testing.T) {
 		s.script.Then(aplombtest.LostResponse())
 		intent, err := sc.V1PaymentIntents.Create(s.t.Context(), &stripego.PaymentIntentCreateParams{
 			Amount: stripego.Int64(2500), Currency: stripego.String("usd"),
-			PaymentMethod: stripego.String("pm_card_visa"), Confirm: stripego.Bool(true),
+			PaymentMethod: stripego.String("pm_card_visa"), Confirm: new(true),
 		})
 		assert.NoError(s.t, err)
 		assert.Equal(s.t, intent.Status, stripego.PaymentIntentStatusSucceeded)
