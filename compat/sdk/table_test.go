@@ -19,6 +19,7 @@ func peers() []peer {
 	return []peer{
 		stripeGo(),
 		awsS3(), awsSTS(),
+		openAI(), anthropicSDK(),
 	}
 }
 
