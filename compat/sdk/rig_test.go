@@ -65,6 +65,9 @@ type peer struct {
 	// attempts is how often a call is sent that always gets a 503: set up as the
 	// guide says, with the SDK's own retries alone, and with both.
 	attempts, alone, both int
+	// budgeted is set where chance decides when the retry budget is spent, and
+	// both is one less at times.
+	budgeted bool
 	// lost is how often a creation is sent whose answer was lost, without
 	// aplomb.Idempotency.
 	lost int
