@@ -41,6 +41,8 @@ type peer struct {
 	// open makes the SDK's client of the API at url over c, with its own retries
 	// left on if own is set.
 	open func(t *testing.T, c client, url string, own bool) calls
+	// host is where the SDK sends its requests, if it cannot be told.
+	host string
 	// answer is the API on a good day; problem is the body of its errors, and
 	// problemType their media type, JSON if empty.
 	answer      http.HandlerFunc
@@ -59,6 +61,8 @@ type peer struct {
 	headers map[string]string
 	// vary are the headers that differ from request to request.
 	vary []string
+	// noContext is set where calls take none.
+	noContext bool
 	// cancelHidden is set where the SDK's error does not wrap the context's.
 	cancelHidden bool
 
@@ -107,6 +111,10 @@ func stage(t *testing.T, name string, p *peer, f func(s *scene)) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &scene{t: t, p: p, script: aplombtest.NewScript(p.answer)}
 			s.srv = aplombtest.NewServer(t, s)
+			if p.host != "" {
+				s.srv = aplombtest.NewTLSServer(t, s)
+				s.srv.URL = p.host // its transport finds it under any name
+			}
 			f(s)
 		})
 	})

@@ -1,0 +1,55 @@
+package sdk_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/twilio/twilio-go"
+	twilioclient "github.com/twilio/twilio-go/client"
+	api "github.com/twilio/twilio-go/rest/api/v2010"
+)
+
+const twilioSID, twilioToken = "AC1", "notASecret"
+
+// twilioGo knows no contexts, and one host only.
+func twilioGo() peer {
+	return peer{
+		name:   "twilio-go",
+		open:   openTwilio,
+		host:   "https://api.twilio.com",
+		answer: says(`{"sid":"SM1"}`),
+		problem: func(status int) string {
+			return fmt.Sprintf(`{"status":%d,"code":20%[1]d,"message":"not now"}`, status)
+		},
+		refused: 404, refusal: "404 20404 not now", unavailable: "503 20503 not now",
+		typed: func(err error) string {
+			e, ok := errors.AsType[*twilioclient.TwilioRestError](err)
+			if !ok {
+				return ""
+			}
+			return fmt.Sprint(e.Status, " ", e.Code, " ", e.Message)
+		},
+		headers:  map[string]string{"Authorization": "Basic ", "User-Agent": "twilio-go/1."},
+		attempts: 4, alone: 1, both: 4,
+		lost:      1,
+		noContext: true,
+	}
+}
+
+func openTwilio(_ *testing.T, c client, _ string, _ bool) calls {
+	base := &twilioclient.Client{Credentials: twilioclient.NewCredentials(twilioSID, twilioToken), HTTPClient: c.HTTPClient()}
+	base.SetAccountSid(twilioSID)
+	tc := twilio.NewRestClientWithParams(twilio.ClientParams{Client: base})
+	return calls{
+		read: func(context.Context) error {
+			_, err := tc.Api.FetchMessage("SM1", &api.FetchMessageParams{})
+			return err
+		},
+		create: func(context.Context) error {
+			_, err := tc.Api.CreateMessage((&api.CreateMessageParams{}).SetTo("+15550100").SetFrom("+15550101").SetBody("hello"))
+			return err
+		},
+	}
+}
