@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/slack-go/slack"
@@ -24,7 +25,7 @@ func slackGo() peer {
 		refused: http.StatusOK, refusal: "error_200", unavailable: "503",
 		typed: func(err error) string {
 			if e, ok := errors.AsType[slack.StatusCodeError](err); ok {
-				return fmt.Sprint(e.Code)
+				return strconv.Itoa(e.Code)
 			}
 			if e, ok := errors.AsType[slack.SlackErrorResponse](err); ok {
 				return e.Err
