@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-github/v88/github"
 
@@ -33,10 +36,16 @@ func goGitHub() peer {
 	}
 }
 
-func openGitHub(t *testing.T, c client, url string, _ bool) calls {
+func gitHubClient(t *testing.T, c client, url string, opts ...github.ClientOptionsFunc) *github.Client {
 	url += "/"
-	gc, err := github.NewClient(github.WithHTTPClient(c.HTTPClient()), github.WithAuthToken(testKey), github.WithURLs(&url, nil))
+	opts = append(opts, github.WithHTTPClient(c.HTTPClient()), github.WithAuthToken(testKey), github.WithURLs(&url, nil))
+	gc, err := github.NewClient(opts...)
 	assert.NoError(t, err)
+	return gc
+}
+
+func openGitHub(t *testing.T, c client, url string, _ bool) calls {
+	gc := gitHubClient(t, c, url)
 	return calls{
 		read: func(ctx context.Context) error {
 			_, _, err := gc.Repositories.Get(ctx, "o", "r")
@@ -47,4 +56,42 @@ func openGitHub(t *testing.T, c client, url string, _ bool) calls {
 			return err
 		},
 	}
+}
+
+// TestGitHubLimits: GitHub says with a 403 that a quota is used up. go-github
+// makes an error of that, and of every call until the reset without asking;
+// with its own check off, they wait instead.
+func TestGitHubLimits(t *testing.T) {
+	t.Parallel()
+	p := goGitHub()
+	rows := []struct {
+		name    string
+		opts    []github.ClientOptionsFunc
+		then    time.Duration // what the next call waits
+		refused bool          // by go-github itself
+	}{
+		{"its own check left on", nil, 0, true},
+		{"its own check off", []github.ClientOptionsFunc{github.WithDisableRateLimitCheck()}, 30 * time.Second, false},
+	}
+	for _, row := range rows {
+		stage(t, row.name, &p, func(s *scene) {
+			reset := strconv.FormatInt(time.Now().Add(30*time.Second).Unix(), 10)
+			s.script.Then(s.fault(http.StatusForbidden, "X-RateLimit-Limit", "5000", "X-RateLimit-Remaining", "0", "X-RateLimit-Reset", reset))
+			gc := gitHubClient(s.t, s.aplomb(), s.srv.URL, row.opts...)
+			_, _, err := gc.Repositories.Get(s.t.Context(), "o", "r")
+			assert.True(s.t, isLimit(err), err)
+			s.sent(1)
+			waited, err := took(func() error {
+				_, _, err := gc.Repositories.Get(s.t.Context(), "o", "r")
+				return err
+			})
+			assert.Equal(s.t, isLimit(err), row.refused, err)
+			assert.Equal(s.t, waited.Round(5*time.Second), row.then)
+		})
+	}
+}
+
+func isLimit(err error) bool {
+	_, ok := errors.AsType[*github.RateLimitError](err)
+	return ok
 }

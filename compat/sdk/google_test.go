@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/option"
@@ -64,4 +67,37 @@ func openGoogle(t *testing.T, c client, url string, _ bool) calls {
 			return err
 		},
 	}
+}
+
+// TestGoogleUploads: of uploads the SDK sends the first request once, and each
+// chunk of a large one until 32 s are over.
+func TestGoogleUploads(t *testing.T) {
+	t.Parallel()
+	p := googleAPI()
+	upload := func(ctx context.Context, s *scene, size int, opts ...aplomb.Option) error {
+		call := openStorage(s.t, s.aplomb(opts...), s.srv.URL).Objects.Insert("box", &storage.Object{Name: "thing"})
+		_, err := call.Media(strings.NewReader(strings.Repeat("x", size)), googleapi.ChunkSize(googleapi.MinUploadChunkSize)).Context(ctx).Do()
+		return err
+	}
+	stage(t, "a small one", &p, func(s *scene) {
+		s.script.Always(s.fault(http.StatusServiceUnavailable))
+		err := upload(s.t.Context(), s, 100, aplomb.Idempotency{Header: "X-Goog-Gcs-Idempotency-Token"})
+		assert.Equal(s.t, p.typed(err), p.unavailable, err)
+		sent := s.sent(4)
+		assert.True(s.t, sent[0].header.Get("X-Goog-Gcs-Idempotency-Token") != "")
+	})
+	stage(t, "the chunks of a large one", &p, func(s *scene) {
+		s.script.Then(answer(http.StatusOK, "", "Location", s.srv.URL+"/session")).Always(s.fault(http.StatusServiceUnavailable))
+		waited, err := took(func() error { return upload(s.t.Context(), s, googleapi.MinUploadChunkSize+1) })
+		assert.Equal(s.t, p.typed(err), p.unavailable, err)
+		assert.Equal(s.t, waited, 32*time.Second)
+		count := map[string]int{} // gccl-attempt-count is in it
+		for _, r := range s.requests()[1:] {
+			count[r.header.Get("X-Goog-Api-Client")]++
+		}
+		assert.True(s.t, len(count) > 5, count)
+		for attempt, n := range count {
+			assert.Equal(s.t, n, 1, attempt, "is sent by the SDK alone: its chunks have no GetBody")
+		}
+	})
 }

@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/twilio/twilio-go"
 	twilioclient "github.com/twilio/twilio-go/client"
 	api "github.com/twilio/twilio-go/rest/api/v2010"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
 const twilioSID, twilioToken = "AC1", "notASecret"
@@ -52,4 +57,18 @@ func openTwilio(_ *testing.T, c client, _ string, _ bool) calls {
 			return err
 		},
 	}
+}
+
+// TestTwilioTimeout: without a context it is the client that ends a call. The
+// SDK's own default is 10 s.
+func TestTwilioTimeout(t *testing.T) {
+	t.Parallel()
+	p := twilioGo()
+	stage(t, "Timeout", &p, func(s *scene) {
+		s.script.Always(aplombtest.Stall(0))
+		waited, err := took(func() error { return s.calls(aplomb.Timeout(10 * time.Second)).read(s.t.Context()) })
+		assert.ErrorIs(s.t, err, context.DeadlineExceeded)
+		assert.Equal(s.t, waited, 10*time.Second)
+		s.sent(1)
+	})
 }
