@@ -8,12 +8,14 @@ import (
 
 	"github.com/anthropics/anthropic-sdk-go"
 	"github.com/anthropics/anthropic-sdk-go/option"
+
+	"github.com/aplomb-go/aplomb"
 )
 
 func anthropicSDK() peer {
 	return peer{
-		name:   "anthropic-sdk-go",
-		open:   openAnthropic,
+		name: "anthropic-sdk-go",
+		open: openAnthropic, guide: guideAnthropic, home: "https://api.anthropic.com", module: "github.com/anthropics/anthropic-sdk-go",
 		answer: says(`{"id":"claude","type":"model"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"type":"error","error":{"type":"type_%d","message":"not now"},"request_id":"req_1"}`, status)
@@ -32,7 +34,7 @@ func anthropicSDK() peer {
 	}
 }
 
-func openAnthropic(_ *testing.T, c client, url string, own bool) calls {
+func openAnthropic(_ *testing.T, c doer, url string, own bool) calls {
 	opts := []option.RequestOption{option.WithBaseURL(url), option.WithAPIKey(testKey), option.WithHTTPClient(c)}
 	if !own {
 		opts = append(opts, option.WithMaxRetries(0))
@@ -55,4 +57,12 @@ func openAnthropic(_ *testing.T, c client, url string, own bool) calls {
 			return create(ctx, option.WithHeader("Idempotency-Key", key))
 		},
 	}
+}
+
+func guideAnthropic(ctx context.Context, c *aplomb.Client, key string) error {
+	// github.com/anthropics/anthropic-sdk-go
+	ac := anthropic.NewClient(option.WithAPIKey(key), option.WithHTTPClient(c), option.WithMaxRetries(0))
+
+	_, err := ac.Models.Get(ctx, "claude", anthropic.ModelGetParams{})
+	return err
 }

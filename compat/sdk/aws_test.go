@@ -23,6 +23,7 @@ import (
 // again from outside, for it does not set GetBody: it retries, and signs anew.
 func awsPeer() peer {
 	return peer{
+		module:      "github.com/aws/aws-sdk-go-v2",
 		opts:        []aplomb.Option{aplomb.NoRetry()},
 		resigned:    true,
 		problemType: "text/xml",
@@ -41,15 +42,20 @@ func awsPeer() peer {
 	}
 }
 
-func awsConfig(c client, own bool) aws.Config {
-	httpClient := c.HTTPClient()
-	httpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	cfg := aws.Config{
-		Region: "eu-north-1", HTTPClient: httpClient,
+func awsAccount() aws.Config {
+	return aws.Config{
+		Region: "eu-north-1",
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "not a secret"}, nil
 		}),
 	}
+}
+
+func awsConfig(c doer, own bool) aws.Config {
+	httpClient := c.HTTPClient()
+	httpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	cfg := awsAccount()
+	cfg.HTTPClient = httpClient
 	if !own {
 		cfg.RetryMaxAttempts = 1
 	}
@@ -58,12 +64,12 @@ func awsConfig(c client, own bool) aws.Config {
 
 func awsS3() peer {
 	p := awsPeer()
-	p.name = "aws-sdk-go-v2 (S3)"
+	p.name, p.home, p.guide = "aws-sdk-go-v2 (S3)", "https://s3.eu-north-1.amazonaws.com", guideS3
 	p.answer = func(http.ResponseWriter, *http.Request) {}
 	p.problem = func(status int) string {
 		return fmt.Sprintf(`<Error><Code>Code%d</Code><Message>not now</Message></Error>`, status)
 	}
-	p.open = func(_ *testing.T, c client, url string, own bool) calls {
+	p.open = func(_ *testing.T, c doer, url string, own bool) calls {
 		return s3Calls(s3Client(awsConfig(c, own), url))
 	}
 	p.attempts, p.alone, p.both = 3, 3, 12
@@ -92,7 +98,7 @@ func s3Calls(sc *s3.Client) calls {
 
 func awsSTS() peer {
 	p := awsPeer()
-	p.name = "aws-sdk-go-v2 (STS)"
+	p.name, p.home, p.guide = "aws-sdk-go-v2 (STS)", "https://sts.eu-north-1.amazonaws.com", guideSTS
 	p.answer = func(w http.ResponseWriter, r *http.Request) {
 		action := r.FormValue("Action")
 		w.Header().Set("Content-Type", "text/xml")
@@ -101,7 +107,7 @@ func awsSTS() peer {
 	p.problem = func(status int) string {
 		return fmt.Sprintf(`<ErrorResponse><Error><Code>Code%d</Code><Message>not now</Message></Error></ErrorResponse>`, status)
 	}
-	p.open = func(_ *testing.T, c client, url string, own bool) calls {
+	p.open = func(_ *testing.T, c doer, url string, own bool) calls {
 		sc := sts.NewFromConfig(awsConfig(c, own), func(o *sts.Options) { o.BaseEndpoint = &url })
 		return calls{
 			read: func(ctx context.Context) error {
@@ -157,4 +163,23 @@ func TestAWSBodies(t *testing.T) {
 		p.resigned = false // the same request each time, signature and all
 		s.sent(4)
 	})
+}
+
+// guideAWS has the lines that S3 and STS share.
+func guideAWS(c *aplomb.Client, cfg aws.Config) aws.Config {
+	// github.com/aws/aws-sdk-go-v2
+	httpClient := c.HTTPClient()
+	httpClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	cfg.HTTPClient = httpClient
+
+	return cfg
+}
+
+func guideS3(ctx context.Context, c *aplomb.Client, _ string) error {
+	return s3Calls(s3.NewFromConfig(guideAWS(c, awsAccount()))).read(ctx)
+}
+
+func guideSTS(ctx context.Context, c *aplomb.Client, _ string) error {
+	_, err := sts.NewFromConfig(guideAWS(c, awsAccount())).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	return err
 }

@@ -12,13 +12,15 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+
+	"github.com/aplomb-go/aplomb"
 )
 
 // azure is azcore's pipeline, over which each client of Azure's SDK is built.
 func azure() peer {
 	return peer{
-		name:   "azcore",
-		open:   openAzure,
+		name: "azcore",
+		open: openAzure, guide: guideAzure, home: "https://shop.example", module: "github.com/Azure/azure-sdk-for-go/sdk/azcore",
 		answer: says(`{"id":"thing"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"error":{"code":"Code%d","message":"not now"}}`, status)
@@ -37,7 +39,7 @@ func azure() peer {
 	}
 }
 
-func openAzure(_ *testing.T, c client, url string, own bool) calls {
+func openAzure(_ *testing.T, c doer, url string, own bool) calls {
 	options := &policy.ClientOptions{Transport: c}
 	if !own {
 		options.Retry.MaxRetries = -1
@@ -76,4 +78,18 @@ func openAzure(_ *testing.T, c client, url string, own bool) calls {
 			return call(ctx, http.MethodPost, "/things", `{"id":"thing"}`, key)
 		},
 	}
+}
+
+func guideAzure(ctx context.Context, c *aplomb.Client, _ string) error {
+	// github.com/Azure/azure-sdk-for-go/sdk/azcore/policy
+	options := policy.ClientOptions{Transport: c}
+	options.Retry.MaxRetries = -1
+
+	pipeline := runtime.NewPipeline("shop", "v1.0.0", runtime.PipelineOptions{}, &options)
+	req, err := runtime.NewRequest(ctx, http.MethodGet, "https://shop.example/things/1")
+	if err != nil {
+		return err
+	}
+	_, err = pipeline.Do(req)
+	return err
 }

@@ -9,6 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/aplomb-go/aplomb"
 )
 
 // text is a message that needs no generated code.
@@ -25,8 +27,8 @@ func connectGo() peer {
 	mux.Handle(readProcedure, connect.NewUnaryHandler(readProcedure, echo, connect.WithIdempotency(connect.IdempotencyNoSideEffects)))
 	mux.Handle(createProcedure, connect.NewUnaryHandler(createProcedure, echo))
 	return peer{
-		name:   "connect-go",
-		open:   openConnect,
+		name: "connect-go",
+		open: openConnect, guide: guideConnect, home: "https://shop.example", module: "connectrpc.com/connect",
 		answer: mux.ServeHTTP,
 		problem: func(status int) string {
 			code := map[int]string{404: "not_found", 429: "resource_exhausted", 503: "unavailable"}[status]
@@ -46,16 +48,16 @@ func connectGo() peer {
 	}
 }
 
-func openConnect(_ *testing.T, c client, url string, _ bool) calls {
+func openConnect(_ *testing.T, c doer, url string, _ bool) calls {
 	reader := connect.NewClient[text, text](c, url+readProcedure, connect.WithHTTPGet(), connect.WithIdempotency(connect.IdempotencyNoSideEffects))
 	creator := connect.NewClient[text, text](c, url+createProcedure)
-	call := func(ctx context.Context, client *connect.Client[text, text], key string) error {
+	call := func(ctx context.Context, cc *connect.Client[text, text], key string) error {
 		req := connect.NewRequest(wrapperspb.String("thing"))
 		req.Header().Set("Authorization", "Bearer "+testKey)
 		if key != "" {
 			req.Header().Set("Idempotency-Key", key)
 		}
-		_, err := client.CallUnary(ctx, req)
+		_, err := cc.CallUnary(ctx, req)
 		return err
 	}
 	return calls{
@@ -63,4 +65,15 @@ func openConnect(_ *testing.T, c client, url string, _ bool) calls {
 		create: func(ctx context.Context) error { return call(ctx, creator, "") },
 		keyed:  func(ctx context.Context, key string) error { return call(ctx, creator, key) },
 	}
+}
+
+func guideConnect(ctx context.Context, c *aplomb.Client, _ string) error {
+	url := "https://shop.example" + readProcedure
+	// connectrpc.com/connect, and what it generates
+	reader := connect.NewClient[text, text](c, url,
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects), // generated, where the .proto says so
+		connect.WithHTTPGet())
+
+	_, err := reader.CallUnary(ctx, connect.NewRequest(wrapperspb.String("thing")))
+	return err
 }

@@ -17,8 +17,8 @@ import (
 // genQLient has no credentials of its own, and posts its queries.
 func genQLient() peer {
 	return peer{
-		name:   "genqlient",
-		open:   openGenqlient,
+		name: "genqlient",
+		open: openGenqlient, guide: guideGenqlient, home: "https://api.github.com", module: "github.com/Khan/genqlient",
 		opts:   []aplomb.Option{aplombgraphql.Preset(), aplomb.Bearer(aplomb.Static(testKey))},
 		answer: says(`{"data":{"order":{"id":"1"},"createOrder":{"id":"1"}}}`),
 		problem: func(status int) string {
@@ -39,7 +39,7 @@ func genQLient() peer {
 	}
 }
 
-func openGenqlient(_ *testing.T, c client, url string, _ bool) calls {
+func openGenqlient(_ *testing.T, c doer, url string, _ bool) calls {
 	gql := graphql.NewClient(url+"/graphql", c)
 	return calls{
 		read: func(ctx context.Context) error {
@@ -65,4 +65,13 @@ func TestGenqlientRateLimited(t *testing.T) {
 		assert.True(s.t, waited.Seconds() >= 1 && waited.Seconds() <= 1.1, waited)
 		s.sent(2)
 	})
+}
+
+func guideGenqlient(ctx context.Context, c *aplomb.Client, _ string) error {
+	// github.com/Khan/genqlient/graphql
+	gql := graphql.NewClient("https://api.github.com/graphql", c)
+	order, err := genqlient.GetOrder(aplomb.NewContext(ctx, aplomb.Safe()), gql, "1") // a query
+
+	_ = order
+	return err
 }

@@ -11,13 +11,14 @@ import (
 
 	"github.com/google/go-github/v88/github"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
 func goGitHub() peer {
 	return peer{
-		name:   "go-github",
-		open:   openGitHub,
+		name: "go-github",
+		open: openGitHub, guide: guideGitHub, home: "https://api.github.com", module: "github.com/google/go-github/v88",
 		answer: says(`{"id":1,"number":1}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"message":"not now","errors":[{"resource":"Issue","field":"title","code":"code_%d"}]}`, status)
@@ -36,7 +37,7 @@ func goGitHub() peer {
 	}
 }
 
-func gitHubClient(t *testing.T, c client, url string, opts ...github.ClientOptionsFunc) *github.Client {
+func gitHubClient(t *testing.T, c doer, url string, opts ...github.ClientOptionsFunc) *github.Client {
 	url += "/"
 	opts = append(opts, github.WithHTTPClient(c.HTTPClient()), github.WithAuthToken(testKey), github.WithURLs(&url, nil))
 	gc, err := github.NewClient(opts...)
@@ -44,7 +45,7 @@ func gitHubClient(t *testing.T, c client, url string, opts ...github.ClientOptio
 	return gc
 }
 
-func openGitHub(t *testing.T, c client, url string, _ bool) calls {
+func openGitHub(t *testing.T, c doer, url string, _ bool) calls {
 	gc := gitHubClient(t, c, url)
 	return calls{
 		read: func(ctx context.Context) error {
@@ -94,4 +95,18 @@ func TestGitHubLimits(t *testing.T) {
 func isLimit(err error) bool {
 	_, ok := errors.AsType[*github.RateLimitError](err)
 	return ok
+}
+
+func guideGitHub(ctx context.Context, c *aplomb.Client, token string) error {
+	// github.com/google/go-github/v88
+	gc, err := github.NewClient(
+		github.WithHTTPClient(c.HTTPClient()),
+		github.WithAuthToken(token),
+		github.WithDisableRateLimitCheck())
+
+	if err != nil {
+		return err
+	}
+	_, _, err = gc.Repositories.Get(ctx, "o", "r")
+	return err
 }

@@ -21,8 +21,8 @@ import (
 // option, so that it is the client that has it.
 func googleAPI() peer {
 	return peer{
-		name:   "google-api-go-client",
-		open:   openGoogle,
+		name: "google-api-go-client",
+		open: openGoogle, guide: guideGoogle, home: "https://storage.googleapis.com", module: "google.golang.org/api",
 		opts:   []aplomb.Option{aplomb.Bearer(aplomb.Static(testKey))},
 		answer: says(`{"kind":"storage#bucket","name":"box"}`),
 		problem: func(status int) string {
@@ -43,13 +43,13 @@ func googleAPI() peer {
 	}
 }
 
-func openStorage(t *testing.T, c client, url string) *storage.Service {
+func openStorage(t *testing.T, c doer, url string) *storage.Service {
 	service, err := storage.NewService(t.Context(), option.WithHTTPClient(c.HTTPClient()), option.WithEndpoint(url))
 	assert.NoError(t, err)
 	return service
 }
 
-func openGoogle(t *testing.T, c client, url string, _ bool) calls {
+func openGoogle(t *testing.T, c doer, url string, _ bool) calls {
 	service := openStorage(t, c, url)
 	return calls{
 		read: func(ctx context.Context) error {
@@ -100,4 +100,15 @@ func TestGoogleUploads(t *testing.T) {
 			assert.Equal(s.t, n, 1, attempt, "is sent by the SDK alone: its chunks have no GetBody")
 		}
 	})
+}
+
+func guideGoogle(ctx context.Context, c *aplomb.Client, _ string) error {
+	// google.golang.org/api/storage/v1
+	service, err := storage.NewService(ctx, option.WithHTTPClient(c.HTTPClient()))
+
+	if err != nil {
+		return err
+	}
+	_, err = service.Buckets.Get("box").Context(ctx).Do()
+	return err
 }

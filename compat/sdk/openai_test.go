@@ -17,8 +17,8 @@ import (
 
 func openAI() peer {
 	return peer{
-		name:   "openai-go",
-		open:   openOpenAI,
+		name: "openai-go",
+		open: openOpenAI, guide: guideOpenAI, home: "https://api.openai.com", module: "github.com/openai/openai-go/v3",
 		answer: says(`{"id":"gpt","object":"model"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"error":{"type":"server_error","code":"code_%d","message":"not now","param":"model"}}`, status)
@@ -37,7 +37,7 @@ func openAI() peer {
 	}
 }
 
-func openOpenAI(_ *testing.T, c client, url string, own bool) calls {
+func openOpenAI(_ *testing.T, c doer, url string, own bool) calls {
 	opts := []option.RequestOption{option.WithBaseURL(url), option.WithAPIKey(testKey), option.WithHTTPClient(c)}
 	if !own {
 		opts = append(opts, option.WithMaxRetries(0))
@@ -85,4 +85,12 @@ func TestRetryAfterMs(t *testing.T) {
 			assert.True(s.t, waited.Milliseconds() >= 2500 && waited.Milliseconds() <= 2750, waited)
 		})
 	}
+}
+
+func guideOpenAI(ctx context.Context, c *aplomb.Client, key string) error {
+	// github.com/openai/openai-go/v3
+	oc := openai.NewClient(option.WithAPIKey(key), option.WithHTTPClient(c), option.WithMaxRetries(0))
+
+	_, err := oc.Models.Get(ctx, "gpt")
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/compat/sdk/internal/oapi"
 	"github.com/aplomb-go/aplomb/compat/sdk/internal/ogen"
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -15,7 +16,7 @@ import (
 // shop is the API of internal/openapi.yaml.
 func shop(name string) peer {
 	return peer{
-		name:   name,
+		name: name, home: "https://shop.example",
 		answer: says(`{"id":"1"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"code":"code_%d","message":"not now"}`, status)
@@ -29,7 +30,7 @@ func shop(name string) peer {
 
 func oapiCodegen() peer {
 	p := shop("oapi-codegen")
-	p.open = openOapi
+	p.open, p.guide, p.module = openOapi, guideOapi, "github.com/oapi-codegen/oapi-codegen/v2"
 	p.typed = func(err error) string {
 		e, ok := errors.AsType[*unexpected](err)
 		if !ok || e.problem == nil {
@@ -49,7 +50,7 @@ type unexpected struct {
 
 func (*unexpected) Error() string { return "unexpected status" }
 
-func openOapi(t *testing.T, c client, url string, _ bool) calls {
+func openOapi(t *testing.T, c doer, url string, _ bool) calls {
 	token := func(_ context.Context, r *http.Request) error {
 		r.Header.Set("Authorization", "Bearer "+testKey)
 		return nil
@@ -80,7 +81,7 @@ func openOapi(t *testing.T, c client, url string, _ bool) calls {
 
 func ogenGo() peer {
 	p := shop("ogen")
-	p.open = openOgen
+	p.open, p.guide, p.module = openOgen, guideOgen, "github.com/ogen-go/ogen"
 	p.typed = func(err error) string {
 		e, ok := errors.AsType[*ogen.ProblemStatusCode](err)
 		if !ok {
@@ -97,7 +98,7 @@ func (ogenToken) Token(context.Context, ogen.OperationName) (ogen.Token, error) 
 	return ogen.Token{Token: testKey}, nil
 }
 
-func openOgen(t *testing.T, c client, url string, _ bool) calls {
+func openOgen(t *testing.T, c doer, url string, _ bool) calls {
 	oc, err := ogen.NewClient(url, ogenToken{}, ogen.WithClient(c))
 	assert.NoError(t, err)
 	create := func(ctx context.Context, params ogen.CreateOrderParams) error {
@@ -114,4 +115,28 @@ func openOgen(t *testing.T, c client, url string, _ bool) calls {
 			return create(ctx, ogen.CreateOrderParams{IdempotencyKey: ogen.NewOptString(key)})
 		},
 	}
+}
+
+func guideOapi(ctx context.Context, c *aplomb.Client, _ string) error {
+	token := func(context.Context, *http.Request) error { return nil }
+	// what oapi-codegen generates
+	oc, err := oapi.NewClientWithResponses("https://shop.example", oapi.WithHTTPClient(c), oapi.WithRequestEditorFn(token))
+
+	if err != nil {
+		return err
+	}
+	_, err = oc.GetOrderWithResponse(ctx, "1")
+	return err
+}
+
+func guideOgen(ctx context.Context, c *aplomb.Client, _ string) error {
+	var tokens ogenToken
+	// what ogen generates
+	oc, err := ogen.NewClient("https://shop.example", tokens, ogen.WithClient(c))
+
+	if err != nil {
+		return err
+	}
+	_, err = oc.GetOrder(ctx, ogen.GetOrderParams{ID: "1"})
+	return err
 }

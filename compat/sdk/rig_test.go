@@ -25,8 +25,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(assert.Main(m)) }
 
-// client is what an SDK is given: an aplomb client, or a bare one to compare with.
-type client interface {
+// doer is what an SDK is given: an aplomb client, or a bare one to compare with.
+type doer interface {
 	Do(*http.Request) (*http.Response, error)
 	HTTPClient() *http.Client
 }
@@ -40,9 +40,15 @@ type peer struct {
 	name string
 	// open makes the SDK's client of the API at url over c, with its own retries
 	// left on if own is set.
-	open func(t *testing.T, c client, url string, own bool) calls
-	// host is where the SDK sends its requests, if it cannot be told.
-	host string
+	open func(t *testing.T, c doer, url string, own bool) calls
+	// guide does what docs/sdks.md tells to, word for word, and makes a call of
+	// the API at home, which it finds by itself.
+	guide func(ctx context.Context, c *aplomb.Client, key string) error
+	home  string
+	// fixed is set where the SDK cannot be told to call another one.
+	fixed bool
+	// module is where its version stands in go.mod.
+	module string
 	// answer is the API on a good day; problem is the body of its errors, and
 	// problemType their media type, JSON if empty.
 	answer      http.HandlerFunc
@@ -63,9 +69,6 @@ type peer struct {
 	vary []string
 	// noContext is set where calls take none.
 	noContext bool
-	// cancelHidden is set where the SDK's error does not wrap the context's.
-	cancelHidden bool
-
 	// attempts is how often a call is sent that always gets a 503: set up as the
 	// guide says, with the SDK's own retries alone, and with both.
 	attempts, alone, both int
@@ -108,16 +111,22 @@ type scene struct {
 func stage(t *testing.T, name string, p *peer, f func(s *scene)) {
 	t.Helper()
 	t.Run(name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := &scene{t: t, p: p, script: aplombtest.NewScript(p.answer)}
-			s.srv = aplombtest.NewServer(t, s)
-			if p.host != "" {
-				s.srv = aplombtest.NewTLSServer(t, s)
-				s.srv.URL = p.host // its transport finds it under any name
-			}
-			f(s)
-		})
+		synctest.Test(t, func(t *testing.T) { f(open(t, p, p.fixed)) })
 	})
+}
+
+// open starts the API. At home it is where it is in the world: the server's
+// transport finds it under any name.
+func open(t *testing.T, p *peer, home bool) *scene {
+	t.Helper()
+	s := &scene{t: t, p: p, script: aplombtest.NewScript(p.answer)}
+	if !home {
+		s.srv = aplombtest.NewServer(t, s)
+		return s
+	}
+	s.srv = aplombtest.NewTLSServer(t, s)
+	s.srv.URL = p.home
+	return s
 }
 
 func (s *scene) ServeHTTP(w http.ResponseWriter, r *http.Request) {

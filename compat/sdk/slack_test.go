@@ -16,8 +16,8 @@ import (
 // slackGo posts whatever it asks. What Slack refuses it answers with a 200.
 func slackGo() peer {
 	return peer{
-		name:   "slack-go",
-		open:   openSlack,
+		name: "slack-go",
+		open: openSlack, guide: guideSlack, home: "https://slack.com", module: "github.com/slack-go/slack",
 		answer: says(`{"ok":true,"channel":"C1","ts":"1"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"ok":false,"error":"error_%d"}`, status)
@@ -38,7 +38,7 @@ func slackGo() peer {
 	}
 }
 
-func openSlack(_ *testing.T, c client, url string, own bool) calls {
+func openSlack(_ *testing.T, c doer, url string, own bool) calls {
 	opts := []slack.Option{slack.OptionHTTPClient(c), slack.OptionAPIURL(url + "/")}
 	if own {
 		opts = append(opts, slack.OptionRetry(3)) // after a 429 only
@@ -54,4 +54,12 @@ func openSlack(_ *testing.T, c client, url string, own bool) calls {
 			return err
 		},
 	}
+}
+
+func guideSlack(ctx context.Context, c *aplomb.Client, token string) error {
+	// github.com/slack-go/slack
+	api := slack.New(token, slack.OptionHTTPClient(c))
+	_, err := api.AuthTestContext(aplomb.NewContext(ctx, aplomb.Safe())) // a method that only reads
+
+	return err
 }

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	stripego "github.com/stripe/stripe-go/v85"
+	"github.com/stripe/stripe-go/v85"
 	"github.com/stripe/stripe-go/v85/paymentintent"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
-	"github.com/aplomb-go/aplomb/stripe"
+	aplombstripe "github.com/aplomb-go/aplomb/stripe"
 )
 
 // testKey is no key, but looks like one to the SDK.
@@ -24,16 +24,16 @@ const testKey = "sk_test_" + "123"
 
 func stripeGo() peer {
 	return peer{
-		name:   "stripe-go",
-		open:   openStripe,
-		opts:   []aplomb.Option{stripe.Preset()},
+		name: "stripe-go",
+		open: openStripe, guide: guideStripe, home: "https://api.stripe.com", module: "github.com/stripe/stripe-go/v85",
+		opts:   []aplomb.Option{aplombstripe.Preset()},
 		answer: says(`{"id":"cus_1","object":"customer"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"error":{"type":"api_error","code":"code_%d","message":"not now","param":"email"}}`, status)
 		},
 		refused: 402, refusal: "402 code_402 not now email", unavailable: "503 code_503 not now email",
 		typed: func(err error) string {
-			e, ok := errors.AsType[*stripego.Error](err)
+			e, ok := errors.AsType[*stripe.Error](err)
 			if !ok {
 				return ""
 			}
@@ -46,27 +46,27 @@ func stripeGo() peer {
 	}
 }
 
-func stripeBackends(c client, url string, own bool) *stripego.Backends {
-	config := &stripego.BackendConfig{URL: &url, HTTPClient: c.HTTPClient(), LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull}}
+func stripeBackends(c doer, url string, own bool) *stripe.Backends {
+	config := &stripe.BackendConfig{URL: &url, HTTPClient: c.HTTPClient(), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull}}
 	if !own {
-		config.MaxNetworkRetries = stripego.Int64(0)
+		config.MaxNetworkRetries = stripe.Int64(0)
 	}
-	return stripego.NewBackendsWithConfig(config)
+	return stripe.NewBackendsWithConfig(config)
 }
 
-func openStripe(_ *testing.T, c client, url string, own bool) calls {
-	sc := stripego.NewClient(testKey, stripego.WithBackends(stripeBackends(c, url, own)))
+func openStripe(_ *testing.T, c doer, url string, own bool) calls {
+	sc := stripe.NewClient(testKey, stripe.WithBackends(stripeBackends(c, url, own)))
 	return calls{
 		read: func(ctx context.Context) error {
 			_, err := sc.V1Customers.Retrieve(ctx, "cus_1", nil)
 			return err
 		},
 		create: func(ctx context.Context) error {
-			_, err := sc.V1Customers.Create(ctx, &stripego.CustomerCreateParams{Email: stripego.String("ada@example.com")})
+			_, err := sc.V1Customers.Create(ctx, &stripe.CustomerCreateParams{Email: stripe.String("ada@example.com")})
 			return err
 		},
 		keyed: func(ctx context.Context, key string) error {
-			params := &stripego.CustomerCreateParams{Email: stripego.String("ada@example.com")}
+			params := &stripe.CustomerCreateParams{Email: stripe.String("ada@example.com")}
 			params.SetIdempotencyKey(key)
 			_, err := sc.V1Customers.Create(ctx, params)
 			return err
@@ -115,7 +115,7 @@ func TestStripeRetries(t *testing.T) {
 	for _, tt := range tests {
 		stage(t, tt.name, &p, func(s *scene) {
 			s.script.Always(answer(tt.status, tt.body, tt.header...))
-			params := &stripego.PaymentIntentCaptureParams{}
+			params := &stripe.PaymentIntentCaptureParams{}
 			params.Context = s.t.Context()
 
 			err := legacyCapture(s.aplomb(), s.srv.URL, false, params)
@@ -143,9 +143,9 @@ func answer(status int, body string, headerKV ...string) aplombtest.Fault {
 
 // legacyCapture is a call in the style of older programs. By way of an
 // interface, for linters know that the method is deprecated.
-func legacyCapture(c client, url string, own bool, params *stripego.PaymentIntentCaptureParams) error {
+func legacyCapture(c doer, url string, own bool, params *stripe.PaymentIntentCaptureParams) error {
 	type capturer interface {
-		Capture(id string, params *stripego.PaymentIntentCaptureParams) (*stripego.PaymentIntent, error)
+		Capture(id string, params *stripe.PaymentIntentCaptureParams) (*stripe.PaymentIntent, error)
 	}
 	intents := capturer(paymentintent.Client{B: stripeBackends(c, url, own).API, Key: testKey})
 	_, err := intents.Capture("pi_1", params)
@@ -157,7 +157,7 @@ func legacyCapture(c client, url string, own bool, params *stripego.PaymentInten
 func TestStripeNilParams(t *testing.T) {
 	t.Parallel()
 	p := stripeGo()
-	capture := func(s *scene, c client, own bool) []string {
+	capture := func(s *scene, c doer, own bool) []string {
 		s.script.Then(answer(503, "<h1>no</h1>"), answer(503, "<h1>no</h1>"))
 		assert.NoError(s.t, legacyCapture(c, s.srv.URL, own, nil))
 		return keys(s.sent(3))
@@ -186,11 +186,11 @@ func TestStripeNilParams(t *testing.T) {
 func TestStripeDeadline(t *testing.T) {
 	t.Parallel()
 	p := stripeGo()
-	call := func(s *scene, c client, own bool) time.Duration {
+	call := func(s *scene, c doer, own bool) time.Duration {
 		s.script.Always(answer(503, "<h1>no</h1>"))
 		ctx, cancel := context.WithTimeout(s.t.Context(), 100*time.Millisecond)
 		defer cancel()
-		params := &stripego.PaymentIntentCaptureParams{}
+		params := &stripe.PaymentIntentCaptureParams{}
 		params.Context = ctx
 		waited, err := took(func() error { return legacyCapture(c, s.srv.URL, own, params) })
 		assert.True(s.t, err != nil)
@@ -213,15 +213,27 @@ func TestStripePaysOnce(t *testing.T) {
 	p := stripeGo()
 	p.answer = api.ServeHTTP
 	stage(t, "a confirmed intent", &p, func(s *scene) {
-		sc := stripego.NewClient(testKey, stripego.WithBackends(stripeBackends(s.aplomb(), s.srv.URL, false)))
+		sc := stripe.NewClient(testKey, stripe.WithBackends(stripeBackends(s.aplomb(), s.srv.URL, false)))
 		s.script.Then(aplombtest.LostResponse())
-		intent, err := sc.V1PaymentIntents.Create(s.t.Context(), &stripego.PaymentIntentCreateParams{
-			Amount: stripego.Int64(2500), Currency: stripego.String("usd"),
-			PaymentMethod: stripego.String("pm_card_visa"), Confirm: new(true),
+		intent, err := sc.V1PaymentIntents.Create(s.t.Context(), &stripe.PaymentIntentCreateParams{
+			Amount: stripe.Int64(2500), Currency: stripe.String("usd"),
+			PaymentMethod: stripe.String("pm_card_visa"), Confirm: new(true),
 		})
 		assert.NoError(s.t, err)
-		assert.Equal(s.t, intent.Status, stripego.PaymentIntentStatusSucceeded)
+		assert.Equal(s.t, intent.Status, stripe.PaymentIntentStatusSucceeded)
 		assert.Equal(s.t, api.Effects().Charges, 1)
 		s.sent(2)
 	})
+}
+
+func guideStripe(ctx context.Context, c *aplomb.Client, key string) error {
+	// github.com/stripe/stripe-go/v85
+	backends := stripe.NewBackendsWithConfig(&stripe.BackendConfig{
+		HTTPClient:        c.HTTPClient(),
+		MaxNetworkRetries: stripe.Int64(0),
+	})
+	sc := stripe.NewClient(key, stripe.WithBackends(backends))
+
+	_, err := sc.V1Customers.Retrieve(ctx, "cus_1", nil)
+	return err
 }

@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twilio/twilio-go"
-	twilioclient "github.com/twilio/twilio-go/client"
+	"github.com/twilio/twilio-go/client"
 	api "github.com/twilio/twilio-go/rest/api/v2010"
 
 	"github.com/aplomb-go/aplomb"
@@ -21,16 +22,16 @@ const twilioSID, twilioToken = "AC1", "notASecret"
 // twilioGo knows no contexts, and one host only.
 func twilioGo() peer {
 	return peer{
-		name:   "twilio-go",
-		open:   openTwilio,
-		host:   "https://api.twilio.com",
+		name: "twilio-go",
+		open: openTwilio, guide: guideTwilio, home: "https://api.twilio.com", module: "github.com/twilio/twilio-go",
+		fixed:  true,
 		answer: says(`{"sid":"SM1"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"status":%d,"code":20%[1]d,"message":"not now"}`, status)
 		},
 		refused: 404, refusal: "404 20404 not now", unavailable: "503 20503 not now",
 		typed: func(err error) string {
-			e, ok := errors.AsType[*twilioclient.TwilioRestError](err)
+			e, ok := errors.AsType[*client.TwilioRestError](err)
 			if !ok {
 				return ""
 			}
@@ -43,8 +44,8 @@ func twilioGo() peer {
 	}
 }
 
-func openTwilio(_ *testing.T, c client, _ string, _ bool) calls {
-	base := &twilioclient.Client{Credentials: twilioclient.NewCredentials(twilioSID, twilioToken), HTTPClient: c.HTTPClient()}
+func openTwilio(_ *testing.T, c doer, _ string, _ bool) calls {
+	base := &client.Client{Credentials: client.NewCredentials(twilioSID, twilioToken), HTTPClient: c.HTTPClient()}
 	base.SetAccountSid(twilioSID)
 	tc := twilio.NewRestClientWithParams(twilio.ClientParams{Client: base})
 	return calls{
@@ -71,4 +72,15 @@ func TestTwilioTimeout(t *testing.T) {
 		assert.Equal(s.t, waited, 10*time.Second)
 		s.sent(1)
 	})
+}
+
+func guideTwilio(_ context.Context, c *aplomb.Client, token string) error {
+	sid, token := twilioSID, strings.ReplaceAll(token, "_", "")
+	// github.com/twilio/twilio-go and its package client
+	base := &client.Client{Credentials: client.NewCredentials(sid, token), HTTPClient: c.HTTPClient()}
+	base.SetAccountSid(sid)
+	tc := twilio.NewRestClientWithParams(twilio.ClientParams{Client: base})
+
+	_, err := tc.Api.FetchMessage("SM1", &api.FetchMessageParams{})
+	return err
 }
