@@ -62,7 +62,8 @@ func openOpenAI(_ *testing.T, c doer, url string, own bool) calls {
 }
 
 // TestSafeCompletions: a completion is a POST that has no effect but its price,
-// and is sent again where the client is told that it may be.
+// and is sent again where the client is told that it may be. By themselves the
+// SDKs do so untold.
 func TestSafeCompletions(t *testing.T) {
 	t.Parallel()
 	for _, p := range []peer{openAI(), anthropicSDK()} {
@@ -70,6 +71,10 @@ func TestSafeCompletions(t *testing.T) {
 			s.script.Then(s.fault(http.StatusServiceUnavailable), aplombtest.LostResponse())
 			assert.NoError(s.t, s.calls().create(aplomb.NewContext(s.t.Context(), aplomb.Safe())))
 			s.sent(3)
+
+			s.script.Then(aplombtest.LostResponse())
+			assert.NoError(s.t, p.open(s.t, bare{s.srv.Client()}, s.srv.URL, true).create(s.t.Context()))
+			assert.Equal(s.t, len(s.requests()), 2, "by itself")
 		})
 	}
 }

@@ -25,6 +25,7 @@ func twilioGo() peer {
 		name: "twilio-go",
 		open: openTwilio, guide: guideTwilio, home: "https://api.twilio.com", module: "github.com/twilio/twilio-go",
 		fixed:  true,
+		opts:   []aplomb.Option{aplomb.Timeout(10 * time.Second)},
 		answer: says(`{"sid":"SM1"}`),
 		problem: func(status int) string {
 			return fmt.Sprintf(`{"status":%d,"code":20%[1]d,"message":"not now"}`, status)
@@ -67,7 +68,7 @@ func TestTwilioTimeout(t *testing.T) {
 	p := twilioGo()
 	stage(t, "Timeout", &p, func(s *scene) {
 		s.script.Always(aplombtest.Stall(0))
-		waited, err := took(func() error { return s.calls(aplomb.Timeout(10 * time.Second)).read(s.t.Context()) })
+		waited, err := took(func() error { return s.calls().read(s.t.Context()) })
 		assert.ErrorIs(s.t, err, context.DeadlineExceeded)
 		assert.Equal(s.t, waited, 10*time.Second)
 		s.sent(1)
