@@ -3,8 +3,10 @@ package stripe_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -81,9 +83,7 @@ func (o operation) parameters() map[string]*schema {
 		}
 	}
 	for _, content := range o.RequestBody.Content {
-		for name, s := range content.Schema.Properties {
-			all[name] = s
-		}
+		maps.Copy(all, content.Schema.Properties)
 	}
 	return all
 }
@@ -162,9 +162,7 @@ func (f *filler) set(v reflect.Value, s *schema, name string) {
 	case v.Kind() == reflect.Struct:
 		known := map[string]*schema{}
 		for _, one := range alternatives(s) {
-			for property, its := range resolve(one).Properties {
-				known[property] = its
-			}
+			maps.Copy(known, resolve(one).Properties)
 		}
 		f.fill(v, known, name)
 	case v.Kind() == reflect.Slice:
@@ -318,9 +316,9 @@ func arguments(t *testing.T, method reflect.Value, fill func(reflect.Value)) []r
 func invoke(method reflect.Value, args []reflect.Value) error {
 	results := method.Call(args)
 	if len(results) == 2 {
-		err, _ := results[1].Interface().(error)
+		err, _ := reflect.TypeAssert[error](results[1])
 		if err == nil && results[0].IsNil() {
-			return fmt.Errorf("neither an object nor an error")
+			return errors.New("neither an object nor an error")
 		}
 		return err
 	}
@@ -343,9 +341,9 @@ type itemOrError struct{ err error }
 func pairs(seq reflect.Value) iter.Seq[itemOrError] {
 	return func(yield func(itemOrError) bool) {
 		for item, e := range seq.Seq2() {
-			err, _ := e.Interface().(error)
+			err, _ := reflect.TypeAssert[error](e)
 			if err == nil && item.IsNil() {
-				err = fmt.Errorf("a nil object")
+				err = errors.New("a nil object")
 			}
 			if !yield(itemOrError{err}) {
 				return
@@ -407,12 +405,10 @@ func compareFields(t *testing.T, path string, s *schema, object reflect.Type) {
 	t.Helper()
 	known := map[string]*schema{}
 	for _, one := range alternatives(s) {
-		for property, its := range resolve(one).Properties {
-			known[property] = its
-		}
+		maps.Copy(known, resolve(one).Properties)
 	}
-	for i := range object.NumField() {
-		tag, _, _ := strings.Cut(object.Field(i).Tag.Get("json"), ",")
+	for f := range object.Fields() {
+		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if tag == "-" || tag == "" {
 			continue
 		}
@@ -428,7 +424,7 @@ func compareFields(t *testing.T, path string, s *schema, object reflect.Type) {
 		if slices.Contains(older, at) {
 			t.Errorf("Stripe describes %s: take it off the list", at)
 		}
-		field := object.Field(i).Type
+		field := f.Type
 		if field.Kind() == reflect.Pointer {
 			field = field.Elem()
 		}
