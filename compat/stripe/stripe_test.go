@@ -96,7 +96,7 @@ func TestItsErrorsAreOurs(t *testing.T) {
 	}{
 		{"a missing parameter", "sk_test_" + "123", stripe.PaymentIntentCreateParams{Currency: "usd"}, 400, nil},
 		{"an unknown parameter", "sk_test_" + "123", stripe.PaymentIntentCreateParams{Amount: 1, Currency: "usd", Extra: url.Values{"colour": {"blue"}}}, 400, nil},
-		{"a key of the wrong kind", "pk_" + "nothing", stripe.PaymentIntentCreateParams{Amount: 1, Currency: "usd"}, 401, stripe.ErrAuthentication},
+		{"a key of the wrong kind", "xk_" + "nothing", stripe.PaymentIntentCreateParams{Amount: 1, Currency: "usd"}, 401, stripe.ErrAuthentication},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
