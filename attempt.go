@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -84,17 +85,24 @@ func (a *Attempt) summary() string {
 	return line
 }
 
+// peekTime is how long a judge may wait for a body that nobody reads yet. What
+// trickles for longer is closed, and fails who reads it then.
+const peekTime = 10 * time.Second
+
 // Peek returns up to limit bytes of the response body and leaves the body as it
 // was. It returns nothing for a stream (server-sent events, a multipart or
 // upgraded response), which it must not touch.
 func (a *Attempt) Peek(limit int) ([]byte, error) {
 	if a.body != nil {
-		return a.body[:min(limit, len(a.body))], nil
+		return slices.Clip(a.body[:min(limit, len(a.body))]), nil
 	}
 	if a.Response == nil || a.Response.Body == nil || isStream(a.Response) {
 		return nil, nil
 	}
-	head, err := io.ReadAll(io.LimitReader(a.Response.Body, int64(limit)))
+	body := a.Response.Body
+	timer := time.AfterFunc(peekTime, func() { _ = body.Close() })
+	head, err := io.ReadAll(io.LimitReader(body, int64(limit)))
+	timer.Stop()
 	rest := io.Reader(a.Response.Body)
 	if err != nil {
 		rest = failedReader{err}
@@ -334,7 +342,7 @@ func (a *Attempt) readBody() error {
 	return nil
 }
 
-var errUpgraded = errors.New("status 101: a typed call cannot take over the connection; use Client.Do")
+var errUpgraded = errors.New("status 101: a call by a template cannot take over the connection; use Client.Do")
 
 // readUpTo reads limit bytes and, to tell, one more; hint is the announced
 // length, -1 if there is none.

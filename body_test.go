@@ -140,7 +140,7 @@ func TestUpgradeOfTypedCall(t *testing.T) {
 		start := time.Now()
 		stay := func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 		_, err := get(t, newClient(t, aplombtest.NewServer(t, hijack(t, upgraded, stay))))
-		assert.Contains(t, fmt.Sprint(err), "a typed call cannot take over the connection")
+		assert.Contains(t, fmt.Sprint(err), "cannot take over the connection")
 		assert.Equal(t, time.Since(start), 0)
 	})
 }

@@ -109,6 +109,7 @@ type call struct {
 	method    string
 	operation string
 	typed     bool
+	addressed bool        // its query is whole: the request was made from a template
 	started   atomic.Bool // the first request of the call has entered the stack
 	start     time.Time
 	patient   bool     // the caller set no deadline of any kind

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -45,13 +46,38 @@ func (a *answer) decode(body []byte, v any) error {
 }
 
 // unmarshal is json.Unmarshal, but that a type which decodes itself is not read
-// once more to find its end.
+// once more to find its end. v is a pointer.
 func unmarshal(body []byte, v any) error {
-	own, ok := v.(json.Unmarshaler)
-	if !ok || !json.Valid(body) {
+	into := reflect.ValueOf(v).Elem()
+	if !decodesItself(into.Type()) || !json.Valid(body) {
 		return json.Unmarshal(body, v)
 	}
-	return own.UnmarshalJSON(bytes.TrimSpace(body))
+	return decodeItself(bytes.TrimSpace(body), into)
+}
+
+var selfDecoder = reflect.TypeFor[json.Unmarshaler]()
+
+// decodesItself reports a struct, or a pointer to one, with an UnmarshalJSON.
+func decodesItself(t reflect.Type) bool {
+	if t.Kind() != reflect.Pointer {
+		t = reflect.PointerTo(t)
+	}
+	return t.Elem().Kind() == reflect.Struct && t.Implements(selfDecoder)
+}
+
+// decodeItself hands valid JSON to such a value; a pointer gets something to point
+// to, unless the value is null.
+func decodeItself(raw []byte, into reflect.Value) error {
+	if into.Kind() != reflect.Pointer {
+		into = into.Addr()
+	} else {
+		if string(raw) == "null" {
+			into.SetZero()
+			return nil
+		}
+		into.Set(reflect.New(into.Type().Elem()))
+	}
+	return into.Interface().(json.Unmarshaler).UnmarshalJSON(raw) //nolint:forcetypeassert // decodesItself has looked
 }
 
 // empty reports an answer that has no body by its status or method.
@@ -79,7 +105,7 @@ func (a *answer) decodeError(body []byte, cause error) error {
 		e.Hint = "call with T = struct{} where the API answers without a body"
 	case typed:
 		// The value itself may be private: name the field and the types only.
-		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(wrong.Field, "(the whole body)"), kindOf(wrong.Value), wrong.Type)
+		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(redact.Text(wrong.Field, 120, secretsOf(a.call.last)...), "(the whole body)"), kindOf(wrong.Value), wrong.Type)
 		e.Hint = "the API changed, or the Go type does not fit it"
 	case strings.Contains(kind, "html") || body[0] == '<':
 		e.text = fmt.Sprintf("expected JSON, got %s%s, status %d", orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 )
 
 // maxRefusal bounds what Open reads of an answer that is an error.
@@ -22,13 +23,14 @@ const maxRefusal = 1 << 20
 // A status outside [Expect] is an [*APIError], as of typed calls. Time and size
 // are bounded as for [Client.Do]: by the timeouts of connecting, of the headers
 // and of each read, not by 60 s and [MaxBody]; a [Timeout] holds until the body
-// is closed. A body that ends early is an error of its Read: what was read of it
-// cannot be sent again for.
+// is closed. A body that ends early is an error of its Read: what was read
+// cannot be taken back, so the call is not sent again.
 func Open(ctx context.Context, c *Client, method, path string, opts ...CallOption) (*http.Response, error) {
 	call, own, err := c.newCall(ctx, method, path, opts)
 	if err != nil {
 		return nil, err
 	}
+	call.addressed = true
 	ctx = context.WithValue(ctx, callKey{}, call)
 	req, err := call.request(ctx, method, path, "", own)
 	if err != nil {
@@ -42,6 +44,9 @@ func Open(ctx context.Context, c *Client, method, path string, opts ...CallOptio
 			closeResponse(resp)
 		}
 		err = call.fail(err)
+	case resp.StatusCode == http.StatusSwitchingProtocols:
+		closeResponse(resp)
+		err = call.fail(errUpgraded)
 	case !call.expects(resp.StatusCode):
 		err = call.refusal(resp)
 	}
@@ -55,6 +60,8 @@ func Open(ctx context.Context, c *Client, method, path string, opts ...CallOptio
 // refusal is the error that an answer stands for, as far as its body can be read.
 func (c *call) refusal(resp *http.Response) error {
 	defer closeResponse(resp)
+	timer := time.AfterFunc(peekTime, func() { closeResponse(resp) })
+	defer timer.Stop()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what is missing of it, the status says
 	return c.apiError(resp, body)
 }

@@ -48,7 +48,7 @@ import (
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch,
+// BodyOnce, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch,
 // AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole

@@ -144,8 +144,13 @@ func (b ByCursor) next(env *envelope, _ string, n int, _ int64) (string, bool, e
 		if !ok {
 			return "", false, fmt.Errorf("the body has no %s; it has %s", b.More, strings.Join(env.names(false), ", "))
 		}
-		if promised = string(raw) == "true"; !promised {
+		switch string(raw) {
+		case "true":
+			promised = true
+		case "false":
 			return "", false, nil
+		default: // to take this for the end would cut the list in silence
+			return "", false, fmt.Errorf("the body's %s is neither true nor false", b.More)
 		}
 	}
 	cursor, err := b.cursor(env, n)
@@ -379,6 +384,7 @@ func (e *envelope) at(path string) (json.RawMessage, bool, error) {
 // open takes the body apart, if it is an object. It is read once for all that
 // is asked of it, and its parts are not copied.
 func (e *envelope) open() error {
+	e.body = bytes.TrimPrefix(e.body, []byte("\xef\xbb\xbf"))
 	if trimmed := bytes.TrimSpace(e.body); len(trimmed) == 0 || trimmed[0] != '{' {
 		return nil
 	}

@@ -419,34 +419,16 @@ func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {
 // handed their part of a body that was found valid: json.Unmarshal would read
 // each of them twice before.
 func decodeItems[T any](e *envelope) (items []T, err error) {
-	if !e.valid || e.raw[0] != '[' || !decodesItself[T]() {
+	if !e.valid || e.raw[0] != '[' || !decodesItself(reflect.TypeFor[T]()) {
 		err = json.Unmarshal(e.raw, &items)
 		return items, err
 	}
 	for raw := range rawjson.Elements(e.raw) {
 		var item T
-		if err := decodeItem(raw, &item); err != nil {
+		if err := decodeItself(raw, reflect.ValueOf(&item).Elem()); err != nil {
 			return nil, err
 		}
 		items = append(items, item)
 	}
 	return items, nil
-}
-
-func decodesItself[T any]() bool {
-	t, itself := reflect.TypeFor[T](), reflect.TypeFor[json.Unmarshaler]()
-	return t.Kind() == reflect.Pointer && t.Implements(itself) || t.Kind() == reflect.Struct && reflect.PointerTo(t).Implements(itself)
-}
-
-func decodeItem[T any](raw json.RawMessage, item *T) error {
-	v := reflect.ValueOf(item).Elem()
-	if v.Kind() == reflect.Pointer {
-		if string(raw) == "null" {
-			return nil
-		}
-		v.Set(reflect.New(v.Type().Elem()))
-	} else {
-		v = v.Addr()
-	}
-	return v.Interface().(json.Unmarshaler).UnmarshalJSON(raw) //nolint:forcetypeassert // decodesItself has looked
 }

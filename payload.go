@@ -20,6 +20,7 @@ type payload struct {
 	open        func() (io.ReadCloser, error)
 	size        int64  // -1 unknown
 	raw         []byte // the body itself, where it is in memory
+	once        bool   // open works one time
 }
 
 // JSON sends v as a JSON body. It is encoded here, once, whatever becomes of v.
@@ -47,6 +48,28 @@ func Body(contentType string, open func() (io.ReadCloser, error)) CallOption {
 	return &payload{contentType: contentType, open: open, size: -1}
 }
 
+// BodyOnce sends what is read from r, for a body that cannot be opened again. An
+// attempt that read nothing of it, such as one that found no connection, is
+// followed by another; once a byte was read there is none (law 1). The length is
+// taken as for [Body]; r is closed if it is an io.Closer.
+func BodyOnce(contentType string, r io.Reader) CallOption {
+	if isNil(r) {
+		return callOption(func(*settings) error { return errors.New("aplomb: BodyOnce: the reader is nil") })
+	}
+	var taken atomic.Bool
+	body, ok := r.(io.ReadCloser)
+	if !ok {
+		body = io.NopCloser(r)
+	}
+	size := sizeOf(r)
+	return &payload{contentType: contentType, size: size, once: true, open: func() (io.ReadCloser, error) {
+		if taken.Swap(true) {
+			return nil, errors.New("the reader of BodyOnce was sent by an earlier call: give it to one call")
+		}
+		return body, nil
+	}}
+}
+
 func (p *payload) applyCall(s *settings) error {
 	s.payload = p
 	return nil
@@ -71,6 +94,9 @@ func (p *payload) attachTo(r *http.Request) error {
 		return errors.New("open the request body: the opener returned neither a body nor an error")
 	}
 	r.Body, r.GetBody = body, p.open
+	if p.once {
+		r.GetBody = nil
+	}
 	r.ContentLength = p.size
 	if p.size < 0 {
 		r.ContentLength = sizeOf(body)

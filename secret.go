@@ -71,6 +71,22 @@ type checked interface{ check() error }
 // A described source can say where its secret comes from, without showing it.
 type described interface{ describe() string }
 
+// AtHand is the secret of a source that knows it without asking anybody: [Static],
+// [Env], [File], or a [Rotation] whose current one is of these. ok is false for any
+// other source, and where there is none just now. It is for what is decided by the
+// kind of a key before the first call.
+func AtHand(source SecretSource) (secret Secret, ok bool) {
+	switch s := source.(type) {
+	case *staticSecret, envSecret, *fileSecret:
+		secret, err := s.Secret(context.Background())
+		return secret, err == nil
+	case *rotation:
+		return AtHand(s.sources[0])
+	default:
+		return Secret{}, false
+	}
+}
+
 // Static is a secret given in the program, most often in a test.
 func Static(value string) SecretSource {
 	secret, err := tidySecret("the secret", value)

@@ -305,7 +305,7 @@ func (s *stack) defaults(c *call, out *http.Request) {
 		for _, h := range c.header {
 			setOrDelete(out.Header, h)
 		}
-		if c.hops == 0 && len(c.query) > 0 {
+		if c.hops == 0 && len(c.query) > 0 && !c.addressed {
 			u := *out.URL
 			setQuery(&u, c.query)
 			out.URL = &u
@@ -314,7 +314,7 @@ func (s *stack) defaults(c *call, out *http.Request) {
 	if to != s.home && !slices.Contains(c.allowed, to) {
 		return
 	}
-	if !c.typed && c.hops == 0 && to == s.home {
+	if !c.typed && !c.addressed && c.hops == 0 && to == s.home {
 		defaultQuery(out, s.cfg.query)
 	}
 	for _, h := range s.cfg.header {

@@ -24,7 +24,7 @@ type Balance struct {
 
 // Funds are money in one currency.
 type Funds struct {
-	// Amount is in the currency's minor unit, as [Amount] counts; what is owed is
+	// Amount is in the currency's minor unit, as [ParseAmount] counts; what is owed is
 	// negative.
 	Amount int64 `json:"amount"`
 	// Currency is a lower-case ISO 4217 code.
@@ -34,7 +34,7 @@ type Funds struct {
 }
 
 // UnmarshalJSON reads a balance and keeps it in Raw.
-func (b *Balance) UnmarshalJSON(raw []byte) error { return decode(raw, b, &b.Raw) }
+func (b *Balance) UnmarshalJSON(raw []byte) error { return decode(raw, b) }
 
 // String is what is available, such as "balance 25.00 USD 300 JPY".
 func (b Balance) String() string {

@@ -14,7 +14,7 @@ import (
 type BalanceTransaction struct {
 	ID string `json:"id"`
 	// Amount is before and Net after the Fee, in the currency's minor unit, as
-	// [Amount] counts; what leaves the account is negative.
+	// [ParseAmount] counts; what leaves the account is negative.
 	Amount int64 `json:"amount"`
 	Fee    int64 `json:"fee"`
 	Net    int64 `json:"net"`
@@ -42,7 +42,7 @@ type BalanceTransaction struct {
 
 // Fee is one of the fees of a balance transaction.
 type Fee struct {
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount   int64  `json:"amount"`
 	Currency string `json:"currency"`
 	// Type is stripe_fee, application_fee, payment_method_passthrough_fee, tax or
@@ -52,7 +52,7 @@ type Fee struct {
 }
 
 // UnmarshalJSON reads a balance transaction and keeps it in Raw.
-func (b *BalanceTransaction) UnmarshalJSON(raw []byte) error { return decode(raw, b, &b.Raw) }
+func (b *BalanceTransaction) UnmarshalJSON(raw []byte) error { return decode(raw, b) }
 
 // String is the id, amount and status, such as "balance transaction txn_1 25.00
 // USD available".
@@ -70,8 +70,8 @@ type BalanceTransactionListParams struct {
 	// Type is charge, refund, payout and so on.
 	Type string `form:"type"`
 	// Currency is an ISO 4217 code.
-	Currency string  `form:"currency"`
-	Created  Between `form:"created"`
+	Currency string    `form:"currency"`
+	Created  TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

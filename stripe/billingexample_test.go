@@ -38,7 +38,7 @@ func ExampleRefunds_Create() {
 		return
 	}
 	refund, err := sc.Refunds.Create(context.Background(), stripe.RefundCreateParams{
-		PaymentIntent: "pi_1", Amount: 500, Reason: "requested_by_customer",
+		PaymentIntent: "pi_1", Amount: new(int64(500)), Reason: "requested_by_customer",
 	}, aplomb.IdempotencyKey("return-12"))
 	fmt.Println(refund, "of", refund.PaymentIntent, err)
 	// Output:
@@ -70,7 +70,7 @@ func ExampleSubscriptions_Update() {
 	}
 	seats := sub.Items.Data[0]
 	sub, err = sc.Subscriptions.Update(ctx, sub.ID, stripe.SubscriptionUpdateParams{
-		Items:             []stripe.SubscriptionItemChange{{ID: seats.ID, Quantity: new(seats.Quantity + 2)}},
+		Items:             []stripe.SubscriptionItemUpdateParams{{ID: seats.ID, Quantity: new(seats.Quantity + 2)}},
 		CancelAtPeriodEnd: new(true),
 	})
 	if err != nil {
@@ -99,10 +99,10 @@ func ExampleInvoices_CreatePreview() {
 		fmt.Println(err)
 		return
 	}
-	invoice, err := sc.Invoices.CreatePreview(context.Background(), stripe.InvoicePreviewParams{
+	invoice, err := sc.Invoices.CreatePreview(context.Background(), stripe.InvoiceCreatePreviewParams{
 		Subscription: "sub_1",
 		SubscriptionDetails: &stripe.InvoicePreviewSubscriptionParams{
-			Items:         []stripe.SubscriptionItemChange{{ID: "si_1", Price: "price_gold"}},
+			Items:         []stripe.SubscriptionItemUpdateParams{{ID: "si_1", Price: "price_gold"}},
 			ProrationDate: time.Unix(1700000000, 0),
 		},
 	})

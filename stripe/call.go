@@ -2,9 +2,11 @@ package stripe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -21,7 +23,7 @@ import (
 // T is any type that encoding/json can fill, such as a struct with the fields
 // that are of interest, or json.RawMessage.
 func Get[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
-	return call[T](ctx, c, http.MethodGet, path, params, opts)
+	return made(call[*T](ctx, c, http.MethodGet, path, params, opts))
 }
 
 // Post creates or changes a T; see [Get]. params go into the body, as a form. Each
@@ -32,21 +34,33 @@ func Get[T any](ctx context.Context, c *Client, path string, params any, opts ..
 //
 //	topup, err := stripe.Post[Topup](ctx, sc, "/v1/topups", map[string]any{"amount": 2000, "currency": "usd"})
 func Post[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
-	return call[T](ctx, c, http.MethodPost, path, params, opts)
+	return made(call[*T](ctx, c, http.MethodPost, path, params, opts))
 }
 
 // Delete removes a T; see [Get]. params go into the query.
 func Delete[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) (*T, error) {
-	return call[T](ctx, c, http.MethodDelete, path, params, opts)
+	return made(call[*T](ctx, c, http.MethodDelete, path, params, opts))
 }
 
-func call[T any](ctx context.Context, c *Client, method, path string, params any, opts []aplomb.CallOption) (*T, error) {
+// call is generic over the pointer, as list is: of pointers, whatever to, the
+// compiler makes one function, of objects one for each.
+func call[P any](ctx context.Context, c *Client, method, path string, params any, opts []aplomb.CallOption) (P, error) {
 	own, err := sent(method, path, params)
 	if err != nil {
-		return nil, err
+		var none P
+		return none, err
 	}
-	object := new(T)
-	if *object, err = aplomb.Call[T](ctx, c.API(), method, path, append(own, opts...)...); err != nil {
+	return aplomb.Call[P](ctx, c.API(), method, path, append(own, opts...)...)
+}
+
+var errNull = errors.New("stripe: the answer is null, not an object")
+
+// made is an object that is never nil without an error.
+func made[T any](object *T, err error) (*T, error) {
+	if object == nil && err == nil {
+		err = errNull
+	}
+	if err != nil {
 		return nil, err
 	}
 	return object, nil
@@ -57,11 +71,11 @@ func call[T any](ctx context.Context, c *Client, method, path string, params any
 func sent(method, path string, params any) ([]aplomb.CallOption, error) {
 	own := make([]aplomb.CallOption, 0, 8)
 	if method == http.MethodPost && isV2(path) {
-		if params == nil {
+		if v := reflect.ValueOf(params); params == nil || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
 			params = struct{}{}
 		}
-		if hasFormTags(params) {
-			return nil, fmt.Errorf("stripe: %T has form tags, but %s takes JSON: give it json tags, or a map", params, path)
+		if madeForV1(params) {
+			return nil, fmt.Errorf("stripe: a %T makes a form, but %s takes JSON: give a map, or a struct with json tags", params, path)
 		}
 		return append(own, aplomb.JSON(params)), nil
 	}
@@ -77,15 +91,18 @@ func sent(method, path string, params any) ([]aplomb.CallOption, error) {
 
 func isV2(path string) bool { return strings.HasPrefix(strings.TrimPrefix(path, "/"), "v2/") }
 
-// hasFormTags reports a struct that was made for v1: JSON would send it under its
-// Go names.
-func hasFormTags(params any) bool {
+// madeForV1 reports params that JSON would send under Go names, or as lists.
+func madeForV1(params any) bool {
+	if _, values := params.(url.Values); values {
+		return true
+	}
 	t := reflect.TypeOf(params)
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	for i := 0; t.Kind() == reflect.Struct && i < t.NumField(); i++ {
-		if _, ok := t.Field(i).Tag.Lookup("form"); ok {
+		_, form := t.Field(i).Tag.Lookup("form")
+		if _, json := t.Field(i).Tag.Lookup("json"); form && !json {
 			return true
 		}
 	}
@@ -125,13 +142,13 @@ func query(pairs []pair) []aplomb.CallOption {
 // v2 follows its own links. [Pages] gives whole pages. An aplomb.Timeout holds for
 // each page.
 func List[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
-	return list[T](ctx, c, path, listing(path), params, opts)
+	return list[*T](ctx, c, path, listing(path), params, opts)
 }
 
 // Search ranges over the objects that a search found, as [List] does. The path
 // ends with /search; aplomb.Resume takes the Next of a page of [Pages].
 func Search[T any](ctx context.Context, c *Client, path string, params any, opts ...aplomb.CallOption) iter.Seq2[*T, error] {
-	return list[T](ctx, c, path, found, params, opts)
+	return list[*T](ctx, c, path, found, params, opts)
 }
 
 // Pages ranges over the pages of any list or search, for those who want to keep a
@@ -146,12 +163,12 @@ func Pages[T any](ctx context.Context, c *Client, path string, params any, opts 
 	return aplomb.Pages[*T](ctx, c.API(), path, by, append(own, opts...)...)
 }
 
-func list[T any](ctx context.Context, c *Client, path string, by aplomb.ByCursor, params any, opts []aplomb.CallOption) iter.Seq2[*T, error] {
+func list[P any](ctx context.Context, c *Client, path string, by aplomb.ByCursor, params any, opts []aplomb.CallOption) iter.Seq2[P, error] {
 	pages, own, err := pager(by, path, params)
 	if err != nil {
-		return failed[*T](err)
+		return failed[P](err)
 	}
-	return aplomb.Items[*T](ctx, c.API(), path, pages, append(own, opts...)...)
+	return aplomb.Items[P](ctx, c.API(), path, pages, append(own, opts...)...)
 }
 
 func failed[T any](err error) iter.Seq2[T, error] {
@@ -190,15 +207,18 @@ func pager(by aplomb.ByCursor, path string, params any) (aplomb.Pager, []aplomb.
 	var kept []pair
 	var own []aplomb.CallOption
 	for _, p := range pairs {
-		switch p.name {
-		case backward.Param:
-			by = backward
-			own = append(own, aplomb.Resume(p.value))
-		case by.Param:
-			own = append(own, aplomb.Resume(p.value))
-		default:
+		switch cursor := p.name == backward.Param || p.name == by.Param; {
+		case !cursor:
 			kept = append(kept, p)
+			continue
+		case p.value == "": // none, as a poller begins
+			continue
+		case own != nil:
+			return nil, nil, fmt.Errorf("stripe: %s and %s both say where to begin: give one of them", by.Param, backward.Param)
+		case p.name == backward.Param:
+			by = backward
 		}
+		own = append(own, aplomb.Resume(p.value))
 	}
 	return by, append(own, query(kept)...), nil
 }

@@ -13,7 +13,7 @@ import (
 // (https://docs.stripe.com/api/charges/object).
 type Charge struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `json:"amount"`
 	// AmountCaptured and AmountRefunded are in the same unit.
 	AmountCaptured int64 `json:"amount_captured"`
@@ -50,7 +50,7 @@ type Charge struct {
 }
 
 // UnmarshalJSON reads a charge and keeps it in Raw.
-func (c *Charge) UnmarshalJSON(raw []byte) error { return decode(raw, c, &c.Raw) }
+func (c *Charge) UnmarshalJSON(raw []byte) error { return decode(raw, c) }
 
 // String is the id, amount and status, such as "charge ch_1 25.00 USD succeeded".
 func (c Charge) String() string {
@@ -60,7 +60,7 @@ func (c Charge) String() string {
 // ChargeCreateParams are the parameters of a charge of a source or customer. A
 // zero field is not sent. New programs make a [PaymentIntent] instead.
 type ChargeCreateParams struct {
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `form:"amount"`
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
@@ -100,8 +100,8 @@ type ChargeUpdateParams struct {
 // ChargeCaptureParams say how to take money that is held. A zero field is not
 // sent.
 type ChargeCaptureParams struct {
-	// Amount is what to take of it, in the minor unit; 0 all.
-	Amount              int64  `form:"amount"`
+	// Amount is what to take of it, in the minor unit: new(amount). Nil: all.
+	Amount              *int64 `form:"amount"`
 	ReceiptEmail        string `form:"receipt_email"`
 	StatementDescriptor string `form:"statement_descriptor"`
 	// Expand names objects to give whole, not by their ids.
@@ -113,9 +113,9 @@ type ChargeCaptureParams struct {
 // ChargeListParams narrow a list of charges. A zero field is not sent.
 type ChargeListParams struct {
 	// Customer and PaymentIntent are ids.
-	Customer      string  `form:"customer"`
-	PaymentIntent string  `form:"payment_intent"`
-	Created       Between `form:"created"`
+	Customer      string    `form:"customer"`
+	PaymentIntent string    `form:"payment_intent"`
+	Created       TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -25,7 +25,7 @@ type CheckoutSession struct {
 	// take days: fulfil what is paid, not what is complete.
 	PaymentStatus string `json:"payment_status"`
 	// AmountTotal is AmountSubtotal with discounts and taxes, in the currency's
-	// minor unit, as [Amount] counts; 0 for the mode setup.
+	// minor unit, as [ParseAmount] counts; 0 for the mode setup.
 	AmountTotal    int64 `json:"amount_total"`
 	AmountSubtotal int64 `json:"amount_subtotal"`
 	// Currency is a lower-case ISO 4217 code.
@@ -82,7 +82,7 @@ type CheckoutLineItem struct {
 	Quantity    int64  `json:"quantity"`
 	Price       *Price `json:"price"`
 	// AmountTotal is AmountSubtotal less AmountDiscount and with AmountTax, in the
-	// currency's minor unit, as [Amount] counts.
+	// currency's minor unit, as [ParseAmount] counts.
 	AmountTotal    int64 `json:"amount_total"`
 	AmountSubtotal int64 `json:"amount_subtotal"`
 	AmountDiscount int64 `json:"amount_discount"`
@@ -94,7 +94,7 @@ type CheckoutLineItem struct {
 }
 
 // UnmarshalJSON reads a checkout session and keeps it in Raw.
-func (c *CheckoutSession) UnmarshalJSON(raw []byte) error { return decode(raw, c, &c.Raw) }
+func (c *CheckoutSession) UnmarshalJSON(raw []byte) error { return decode(raw, c) }
 
 // String is the id, total and status, such as "checkout session cs_test_1 25.00
 // USD complete".
@@ -107,12 +107,12 @@ func (c CheckoutSession) String() string {
 }
 
 // UnmarshalJSON reads a line item and keeps it in Raw.
-func (l *CheckoutLineItem) UnmarshalJSON(raw []byte) error { return decode(raw, l, &l.Raw) }
+func (l *CheckoutLineItem) UnmarshalJSON(raw []byte) error { return decode(raw, l) }
 
 // String is the id, total and description, such as "line item li_1 25.00 USD
 // Gold plan".
 func (l CheckoutLineItem) String() string {
-	return strings.TrimSpace("line item " + l.ID + " " + FormatAmount(l.AmountTotal, l.Currency) + " " + l.Description)
+	return strings.TrimSpace("line item " + l.ID + " " + FormatAmount(l.AmountTotal, l.Currency) + " " + shown(l.Description))
 }
 
 // CheckoutSessionCreateParams are the parameters of a new checkout session. A
@@ -188,7 +188,7 @@ type CheckoutLineItemParams struct {
 type CheckoutPriceDataParams struct {
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
-	// UnitAmount is in the minor unit, as [Amount] counts; new(int64) is free of
+	// UnitAmount is in the minor unit, as [ParseAmount] counts; new(int64) is free of
 	// charge. UnitAmountDecimal is instead of it, for fractions of that unit.
 	UnitAmount        *int64 `form:"unit_amount"`
 	UnitAmountDecimal string `form:"unit_amount_decimal"`
@@ -266,8 +266,8 @@ type CheckoutSessionListParams struct {
 	PaymentIntent string `form:"payment_intent"`
 	Subscription  string `form:"subscription"`
 	// Status is open, complete or expired.
-	Status  string  `form:"status"`
-	Created Between `form:"created"`
+	Status  string    `form:"status"`
+	Created TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -1,8 +1,8 @@
 package stripe
 
 import (
-	"context"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,8 +11,8 @@ import (
 
 // The hosts of the Stripe API.
 const (
-	// DefaultURL is where [New] sends requests.
-	DefaultURL = "https://api.stripe.com"
+	// APIURL is where [New] sends requests.
+	APIURL = "https://api.stripe.com"
 	// FilesURL is where [New] sends uploads, and fetches files from.
 	FilesURL = "https://files.stripe.com"
 	// ConnectURL serves OAuth for Connect: give it to aplomb.BaseURL.
@@ -67,13 +67,10 @@ type Client struct {
 //
 // Stripe allows 100 requests a second in live mode and 25 in a sandbox
 // (https://docs.stripe.com/rate-limits), and says so in no header, so the client
-// keeps to that by itself. A key that can be read at once, such as aplomb.Env,
-// tells its mode; any other counts as live. aplomb.RateLimit{PerSecond: 25} says
-// otherwise.
+// keeps to that by itself. A key that is at hand, such as aplomb.Env's, tells its
+// mode; any other counts as live. aplomb.RateLimit{PerSecond: 25} says otherwise.
 func New(key aplomb.SecretSource, opts ...aplomb.Option) (*Client, error) {
-	auth := aplomb.Bearer(key)
-	auth.Origins = []string{FilesURL, ConnectURL}
-	return newClient(DefaultURL, FilesURL, key, auth, opts)
+	return newClient(APIURL, FilesURL, key, Key(key), opts)
 }
 
 // NewAt is [New] for another base URL: stripe-mock, a fake or a proxy. Uploads go
@@ -83,13 +80,17 @@ func NewAt(baseURL string, key aplomb.SecretSource, opts ...aplomb.Option) (*Cli
 	return newClient(baseURL, baseURL, key, aplomb.Bearer(key), opts)
 }
 
-func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Auth, opts []aplomb.Option) (*Client, error) {
+func newClient(baseURL, files string, key aplomb.SecretSource, auth aplomb.Option, opts []aplomb.Option) (*Client, error) {
 	if key == nil {
 		return nil, errors.New(`stripe: no key: give aplomb.Env("STRIPE_SECRET_KEY") or another aplomb.SecretSource`)
 	}
 	rate, err := rateOf(key)
 	if err != nil {
 		return nil, err
+	}
+	if u, err := url.Parse(files); err == nil && u.User != nil { // aplomb.New makes Basic authentication of it
+		u.User = nil
+		files = u.String()
 	}
 	api, err := aplomb.New(baseURL, slices.Concat([]aplomb.Option{Preset(), rate, auth}, opts)...)
 	if err != nil {
@@ -131,15 +132,12 @@ func (c *Client) API() *aplomb.Client {
 	return c.api
 }
 
-// rateOf is the rate that Stripe allows, by the key's mode. A source is asked
-// with an ended context: it answers what it knows without asking anybody.
+// rateOf is the rate that Stripe allows, by the key's mode.
 func rateOf(key aplomb.SecretSource) (aplomb.Option, error) {
-	ended, end := context.WithCancel(context.Background())
-	end()
-	secret, err := key.Secret(ended)
-	switch known := err == nil; {
+	secret, known := aplomb.AtHand(key)
+	switch {
 	case known && strings.HasPrefix(secret.Reveal(), "pk_"):
-		return nil, errors.New("stripe: the key is a publishable one, for browsers: a server needs a secret key, sk_... or rk_...")
+		return nil, errors.New("stripe: the key is a publishable one, for browsers: a server needs a secret key, which begins sk_ or rk_")
 	case known && strings.Contains(secret.Reveal(), "_test_"):
 		return aplomb.RateLimit{PerSecond: sandboxRate}, nil
 	default:

@@ -37,14 +37,14 @@ type Customer struct {
 }
 
 // UnmarshalJSON reads a customer and keeps it in Raw.
-func (c *Customer) UnmarshalJSON(raw []byte) error { return decode(raw, c, &c.Raw) }
+func (c *Customer) UnmarshalJSON(raw []byte) error { return decode(raw, c) }
 
 // String is the id and the address, such as "customer cus_1 ada@example.com".
 func (c Customer) String() string {
 	if c.Deleted {
 		return "customer " + c.ID + ", deleted"
 	}
-	return strings.TrimSpace("customer " + c.ID + " " + c.Email)
+	return strings.TrimSpace("customer " + c.ID + " " + shown(c.Email))
 }
 
 // CustomerCreateParams are the parameters of a new customer. A zero field is not
@@ -98,8 +98,8 @@ type CustomerUpdateParams struct {
 // CustomerListParams narrow a list of customers. A zero field is not sent.
 type CustomerListParams struct {
 	// Email is the whole address, in its case.
-	Email   string  `form:"email"`
-	Created Between `form:"created"`
+	Email   string    `form:"email"`
+	Created TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

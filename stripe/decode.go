@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,20 +15,22 @@ import (
 	"github.com/aplomb-go/aplomb/internal/rawjson"
 )
 
-// decode fills an object of this package, given by its pointer, and keeps a
-// copy of what it was made of. raw is valid JSON: this is what the objects'
-// UnmarshalJSON do.
+// decode fills an object of this package, given by its pointer, and keeps a copy
+// of what it was made of in Raw, as do the objects in it. raw is valid JSON: this is
+// what the objects' UnmarshalJSON do.
 //
 // encoding/json would read an object three times, to find its end, to hand it
 // over and for its fields, of which Stripe's have many that nobody asks for.
 // This reads it once and skips those.
-func decode(raw []byte, object any, kept *Raw) error {
-	if kind(raw) == "null" { // by convention a no-op
+func decode(raw []byte, object any) error {
+	v := reflect.ValueOf(object)
+	if v.IsNil() {
+		return errors.New("stripe: UnmarshalJSON of a nil pointer")
+	}
+	if raw = bytes.TrimSpace(raw); kind(raw) == "null" { // by convention a no-op
 		return nil
 	}
-	*kept = bytes.Clone(raw)
-	v := reflect.ValueOf(object).Elem()
-	return fieldsOf(v.Type())(v, *kept, new(arena))
+	return fieldsOf(v.Elem().Type())(v.Elem(), bytes.Clone(raw), new(arena))
 }
 
 // A setter decodes raw into a value of the type it was made for.
@@ -36,9 +39,24 @@ type setter func(v reflect.Value, raw []byte, a *arena) error
 // An arena makes the strings of one object. They are short and many: by the
 // hundred they share a piece of memory, which one of them that is kept keeps too,
 // but not the whole answer.
-type arena struct{ piece strings.Builder }
+type arena struct {
+	piece strings.Builder
+	depth int // of objects in objects
+}
 
-const arenaPiece = 512
+const (
+	arenaPiece = 512
+	maxDepth   = 32 // Stripe expands four levels deep
+)
+
+// expand decodes an object inside another one.
+func (a *arena) expand(v reflect.Value, raw []byte) error {
+	if a.depth++; a.depth > maxDepth {
+		return errors.New("stripe: the objects are nested too deeply")
+	}
+	defer func() { a.depth-- }()
+	return setterOf(v.Type())(v, raw, a)
+}
 
 // text is the text of a JSON string.
 func (a *arena) text(raw []byte) (string, bool) {
@@ -76,6 +94,8 @@ func fieldsOf(t reflect.Type) setter {
 		set   setter
 	}
 	fields := map[string]field{}
+	kept, keeps := t.FieldByName("Raw")
+	keeps = keeps && kept.Type == reflect.TypeFor[Raw]()
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		if name != "" && name != "-" {
@@ -85,6 +105,9 @@ func fieldsOf(t reflect.Type) setter {
 	set := setter(func(v reflect.Value, raw []byte, a *arena) error {
 		if kind(raw) != "object" {
 			return mismatch(raw, t)
+		}
+		if keeps {
+			*v.FieldByIndex(kept.Index).Addr().Interface().(*Raw) = newRaw(slices.Clip(raw)) //nolint:forcetypeassert // just asked
 		}
 		for name, value := range rawjson.Members(raw) {
 			f, ok := fields[string(name)]
@@ -127,8 +150,16 @@ func setterOf(t reflect.Type) setter {
 		return setSecret
 	case reflect.TypeFor[map[string]string]():
 		return setPairs
+	case reflect.TypeFor[Raw]():
+		return func(v reflect.Value, raw []byte, _ *arena) error {
+			*v.Addr().Interface().(*Raw) = newRaw(slices.Clip(raw)) //nolint:forcetypeassert // the setter of this type
+			return nil
+		}
 	case reflect.TypeFor[json.RawMessage]():
-		return func(v reflect.Value, raw []byte, _ *arena) error { v.SetBytes(raw); return nil }
+		return func(v reflect.Value, raw []byte, _ *arena) error { v.SetBytes(slices.Clip(raw)); return nil }
+	}
+	if kept, ok := structField(t, "Raw"); ok && kept.Type == reflect.TypeFor[Raw]() {
+		return objectOfType(t)
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[reference]()) {
 		return func(v reflect.Value, raw []byte, a *arena) error {
@@ -160,6 +191,19 @@ func setterOf(t reflect.Type) setter {
 	default:
 		return func(v reflect.Value, raw []byte, _ *arena) error { return json.Unmarshal(raw, v.Addr().Interface()) }
 	}
+}
+
+func structField(t reflect.Type, name string) (field reflect.StructField, ok bool) {
+	if t.Kind() != reflect.Struct {
+		return field, false
+	}
+	return t.FieldByName(name)
+}
+
+// objectOfType decodes an object of this package inside another one, which may
+// hold one of its own type; so its fields are looked up when there is one.
+func objectOfType(t reflect.Type) setter {
+	return func(v reflect.Value, raw []byte, a *arena) error { return fieldsOf(t)(v, raw, a) }
 }
 
 func pointerTo(t reflect.Type) setter {
@@ -202,7 +246,7 @@ func mapOf(t reflect.Type) setter {
 		for name, value := range rawjson.Members(raw) {
 			element := reflect.New(t.Elem()).Elem()
 			if err := set(element, value, a); err != nil {
-				return within(string(name), err)
+				return err // the name is the server's
 			}
 			v.SetMapIndex(reflect.ValueOf(string(name)).Convert(t.Key()), element)
 		}
@@ -219,7 +263,7 @@ func setPairs(v reflect.Value, raw []byte, a *arena) error {
 	for name, value := range rawjson.Members(raw) {
 		text, ok := a.text(value)
 		if !ok {
-			return within(string(name), mismatch(value, v.Type().Elem()))
+			return mismatch(value, v.Type().Elem()) // the name is the server's
 		}
 		pairs[a.name(name)] = text
 	}

@@ -39,7 +39,7 @@ type inner struct {
 	N  int64  `json:"n"`
 }
 
-func (s *sample) UnmarshalJSON(raw []byte) error { return decode(raw, s, &s.Raw) }
+func (s *sample) UnmarshalJSON(raw []byte) error { return decode(raw, s) }
 
 const full = `{"text":"a\n\"é\"","on":true,"count":-9007199254740993,"small":7,"part":1.5,"at":1700000000,"pairs":{"a":"1","b":"\u00e9"},
 	"counts":{"x":2},"any":[1],"inner":{"id":"i","n":1,"unknown":{"deep":[1,2]}},"pointer":{"id":"p"},"inners":[{"n":1},null,{"n":3}],
@@ -50,8 +50,8 @@ func TestDecode(t *testing.T) {
 	var s sample
 	assert.NoError(t, json.Unmarshal([]byte(full), &s))
 	assert.Equal(t, s.Secret.Reveal(), "s3cret")
-	assert.Equal(t, string(s.Raw), full)
-	s.Secret, s.Raw = aplomb.Secret{}, nil
+	assert.Equal(t, string(s.Raw.JSON()), full)
+	s.Secret, s.Raw = aplomb.Secret{}, Raw{}
 	assert.Equal(t, s, sample{
 		Text: "a\n\"é\"", On: true, Count: -9007199254740993, Small: 7, Part: 1.5, At: time.Unix(1700000000, 0).UTC(),
 		Pairs: map[string]string{"a": "1", "b": "é"}, Counts: map[string]int64{"x": 2}, Any: []any{1.0},
@@ -71,8 +71,8 @@ func TestDecodeNamesTheField(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		`{"text":5}`: "text number", `{"on":"yes"}`: "on string", `{"count":1.5}`: "count number", `{"count":"1"}`: "count string",
-		`{"part":"x"}`: "part string", `{"at":"yesterday"}`: "at string", `{"at":1.5}`: "at number", `{"pairs":{"k":1}}`: "pairs.k number",
-		`{"pairs":[]}`: "pairs array", `{"counts":{"x":"y"}}`: "counts.x string", `{"counts":1}`: "counts number", `{"inner":[]}`: "inner array",
+		`{"part":"x"}`: "part string", `{"at":"yesterday"}`: "at string", `{"at":1.5}`: "at number", `{"pairs":{"k":1}}`: "pairs number",
+		`{"pairs":[]}`: "pairs array", `{"counts":{"x":"y"}}`: "counts string", `{"counts":1}`: "counts number", `{"inner":[]}`: "inner array",
 		`{"inner":{"n":"x"}}`: "inner.n string", `{"inners":[{},{"n":true}]}`: "inners.1.n bool", `{"words":"w"}`: "words string",
 		`{"secret":{}}`: "secret object", `[]`: " array", `"x"`: " string",
 	} {
@@ -130,14 +130,14 @@ func FuzzDecode(f *testing.F) {
 		var want plain
 		wantErr := json.Unmarshal(raw, &want)
 		var got twin
-		gotErr := decode(raw, &got, &got.Raw) // also of what is no JSON: no panic
+		gotErr := decode(raw, &got) // also of what is no JSON: no panic
 		if !json.Valid(raw) || oddNames(raw) {
 			return
 		}
 		if (wantErr == nil) != (gotErr == nil) {
 			t.Fatalf("%q: %v, encoding/json says %v", raw, gotErr, wantErr)
 		}
-		got.Raw = nil
+		got.Raw = Raw{}
 		if gotErr == nil && !reflect.DeepEqual(plain(got), want) {
 			t.Fatalf("%q: %+v, want %+v", raw, got, want)
 		}

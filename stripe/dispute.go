@@ -14,7 +14,7 @@ import (
 // Raw, as evidence.
 type Dispute struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `json:"amount"`
 	// Currency is a lower-case ISO 4217 code.
 	Currency string `json:"currency"`
@@ -52,7 +52,7 @@ type EvidenceDetails struct {
 }
 
 // UnmarshalJSON reads a dispute and keeps it in Raw.
-func (d *Dispute) UnmarshalJSON(raw []byte) error { return decode(raw, d, &d.Raw) }
+func (d *Dispute) UnmarshalJSON(raw []byte) error { return decode(raw, d) }
 
 // String is the id, amount and status, such as "dispute dp_1 25.00 USD
 // needs_response".
@@ -116,9 +116,9 @@ type DisputeUpdateParams struct {
 // DisputeListParams narrow a list of disputes. A zero field is not sent.
 type DisputeListParams struct {
 	// Charge and PaymentIntent are ids.
-	Charge        string  `form:"charge"`
-	PaymentIntent string  `form:"payment_intent"`
-	Created       Between `form:"created"`
+	Charge        string    `form:"charge"`
+	PaymentIntent string    `form:"payment_intent"`
+	Created       TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -24,14 +24,14 @@
 //
 // What a call takes besides its parameters are aplomb's call options:
 // aplomb.IdempotencyKey (see [PaymentIntents.Create]), [Account], [APIVersion] or
-// aplomb.Bearer for another account, version or key, aplomb.Timeout,
-// aplomb.NoRetry, aplomb.Capture for the request id and headers of an answer, and
+// [Key] for another account, version or key, aplomb.Timeout, aplomb.NoRetry,
+// aplomb.Capture for the request id and headers of an answer, and
 // on lists aplomb.AtMost, aplomb.Prefetch and aplomb.Resume. Parameters are plain
 // values that are never written to; any number of goroutines may share them. A
 // zero field is not sent: where a zero means something the field is a pointer,
 // new(false), and [Clear] unsets what there is.
 //
-// Amounts are in the currency's minor unit: [Amount] makes one of "19.99".
+// Amounts are in the currency's minor unit: [ParseAmount] makes one of "19.99".
 //
 // Objects have the fields that are read most, and print as a line; Raw has the
 // whole answer, for json.Unmarshal. Another

@@ -1,7 +1,6 @@
 package stripe
 
-// Embedded is the beginning of a list inside another object, up to ten objects
-// of it. A resource's method, such as [Invoices.Lines], ranges over the whole; so
+// Embedded are the first objects, up to ten, of a list inside another object. A resource's method, such as [Invoices.Lines], ranges over the whole; so
 // does [List], where there is none:
 //
 //	for item, err := range stripe.List[stripe.SubscriptionItem](ctx, sc, "/v1/subscription_items", map[string]any{"subscription": id}) {

@@ -1,14 +1,17 @@
 package stripe
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/rawjson"
 )
 
 // What errors.Is finds in an error of this package.
@@ -20,14 +23,14 @@ var (
 	// this (403).
 	ErrAuthentication = errors.New("stripe: authentication failed")
 	// ErrInvalidRequest means that Stripe could not accept the request as it is: an
-	// invalid_request_error answered with 400. [Error].Param may say which parameter.
+	// invalid_request_error answered with 400. [Error.Param] may say which parameter.
 	ErrInvalidRequest = errors.New("stripe: invalid request")
 	// ErrNotFound means that the object is not there, in this account and mode
 	// (404 or resource_missing).
 	ErrNotFound = errors.New("stripe: not found")
 	// ErrIdempotency means that the idempotency key was used before: for another
 	// request (an idempotency_error: look up what that did before another key is
-	// used), or for one that is still running ([Error].Code idempotency_key_in_use:
+	// used), or for one that is still running ([Error.Code] idempotency_key_in_use:
 	// repeat it with the same key).
 	ErrIdempotency = errors.New("stripe: idempotency key conflict")
 	// ErrRateLimited is [aplomb.ErrRateLimited]: Stripe answered 429, or the call
@@ -71,34 +74,6 @@ type Error struct {
 	Err *aplomb.APIError
 }
 
-// errorBody is {"error":{...}}; the OAuth host has a string in that place.
-type errorBody struct {
-	Error            json.RawMessage `json:"error"`
-	ErrorDescription string          `json:"error_description"`
-}
-
-type errorFields struct {
-	Type               string              `json:"type"`
-	Code               string              `json:"code"`
-	DeclineCode        string              `json:"decline_code"`
-	AdviceCode         string              `json:"advice_code"`
-	NetworkAdviceCode  string              `json:"network_advice_code"`
-	NetworkDeclineCode string              `json:"network_decline_code"`
-	Param              string              `json:"param"`
-	UserMessage        string              `json:"user_message"`
-	DocURL             string              `json:"doc_url"`
-	RequestLogURL      string              `json:"request_log_url"`
-	Charge             Expandable[nothing] `json:"charge"`
-	PaymentIntent      Expandable[nothing] `json:"payment_intent"`
-	SetupIntent        Expandable[nothing] `json:"setup_intent"`
-	PaymentMethod      Expandable[nothing] `json:"payment_method"`
-	PaymentMethodType  string              `json:"payment_method_type"`
-	Source             Expandable[nothing] `json:"source"`
-}
-
-// nothing is what is read of an object whose id is enough.
-type nothing struct{}
-
 // decodeError makes an Error of every refusal. What it cannot read stays empty.
 func decodeError(api *aplomb.APIError) error {
 	e := &Error{Message: api.Message, RequestID: api.RequestID, StatusCode: api.StatusCode, Err: api}
@@ -111,21 +86,33 @@ func decodeError(api *aplomb.APIError) error {
 	return e
 }
 
-func (e *Error) read(raw []byte) {
-	var body errorBody
-	if json.Unmarshal(raw, &body) != nil {
+// read takes what fits, member by member: one odd field must not hide the others.
+func (e *Error) read(body []byte) {
+	if body = bytes.TrimSpace(body); !json.Valid(body) {
 		return
 	}
-	var f errorFields
-	if json.Unmarshal(body.Error, &f) != nil {
-		_ = json.Unmarshal(body.Error, &e.Code) // OAuth: the code itself, or nothing we know
+	var inner []byte
+	for name, value := range rawjson.Members(body) {
+		if string(name) == "error" {
+			inner = value
+		}
+	}
+	if kind(inner) == "string" { // OAuth: the code itself
+		e.Code, _ = rawjson.String(inner)
 		return
 	}
-	e.Type, e.Code, e.DeclineCode, e.Param = f.Type, f.Code, f.DeclineCode, f.Param
-	e.AdviceCode, e.NetworkAdviceCode, e.NetworkDeclineCode = f.AdviceCode, f.NetworkAdviceCode, f.NetworkDeclineCode
-	e.UserMessage, e.DocURL, e.RequestLogURL = e.Err.Redact(f.UserMessage), f.DocURL, f.RequestLogURL
-	e.Charge, e.PaymentIntent, e.SetupIntent = f.Charge.ID, f.PaymentIntent.ID, f.SetupIntent.ID
-	e.PaymentMethod, e.PaymentMethodType, e.Source = f.PaymentMethod.ID, f.PaymentMethodType, f.Source.ID
+	fields := map[string]*string{
+		"type": &e.Type, "code": &e.Code, "decline_code": &e.DeclineCode, "param": &e.Param, "doc_url": &e.DocURL,
+		"advice_code": &e.AdviceCode, "network_advice_code": &e.NetworkAdviceCode, "network_decline_code": &e.NetworkDeclineCode,
+		"user_message": &e.UserMessage, "request_log_url": &e.RequestLogURL, "charge": &e.Charge, "payment_intent": &e.PaymentIntent,
+		"setup_intent": &e.SetupIntent, "payment_method": &e.PaymentMethod, "payment_method_type": &e.PaymentMethodType, "source": &e.Source,
+	}
+	for name, value := range rawjson.Members(inner) {
+		if field := fields[string(name)]; field != nil {
+			*field, _, _ = identify(value, new(arena), reflect.TypeFor[string]()) // a text, or the id of an object
+		}
+	}
+	e.UserMessage = e.Err.Redact(e.UserMessage)
 }
 
 // keyAdvice is the next step where the idempotency key is why the call failed.
@@ -205,13 +192,13 @@ func (e *Error) Is(target error) bool {
 }
 
 // Format prints the line for every verb, so that no dump shows the body.
-func (e *Error) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
+func (e Error) Format(f fmt.State, verb rune) { formatLine(f, verb, e.Error()) }
 
 // LogValue is what slog prints.
-func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+func (e Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
 
 // MarshalJSON gives the safe fields.
-func (e *Error) MarshalJSON() ([]byte, error) {
+func (e Error) MarshalJSON() ([]byte, error) {
 	show := aplomb.Response{}.Redact // the fields themselves are left as they came: programs compare them
 	if e.Err != nil {
 		show = e.Err.Redact

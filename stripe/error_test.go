@@ -57,6 +57,7 @@ func TestSentinels(t *testing.T) {
 		body   string
 		is     error
 	}{
+		{402, `{"error":{"type":"card_error","param":["a"],"source":7,"charge":{"id":5}}}`, stripe.ErrCardDeclined},
 		{400, `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"customer"}}`, stripe.ErrNotFound},
 		{404, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrNotFound},
 		{401, `{"error":{"type":"invalid_request_error"}}`, stripe.ErrAuthentication},
@@ -170,7 +171,7 @@ func TestLaw05_PaymentIntentHidesItsClientSecret(t *testing.T) {
 	assert.NoError(t, err)
 	secret := made.ClientSecret.Reveal()
 	assert.Contains(t, secret, "_secret_")
-	assert.Contains(t, string(made.Raw), secret)
+	assert.Contains(t, string(made.Raw.JSON()), secret)
 	noneShows(t, made, secret)
 	noneShows(t, *made, secret)
 	assert.Equal(t, fmt.Sprint(made), "payment intent pi_1 25.00 USD succeeded")
@@ -214,7 +215,7 @@ func TestBodiesThatAreNoObject(t *testing.T) {
 		sc := serve(t, answer(200, "application/json", body))
 		customer, err := sc.Customers.Retrieve(t.Context(), "cus_1")
 		assert.True(t, (err == nil) == (customer != nil), body)
-		assert.Equal(t, err == nil, body == "null", body)
+		assert.True(t, err != nil, body)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -38,14 +39,14 @@ type Event struct {
 	PendingWebhooks int       `json:"pending_webhooks"`
 	Created         time.Time `json:"created"`
 	Livemode        bool      `json:"livemode"`
-	// Raw is the whole event as it came.
+	// Raw is the whole event as it came: keep it to read the event again.
 	Raw Raw `json:"-"`
 }
 
 // EventData is what an event is about.
 type EventData struct {
-	// Object is the object as it was then, in the event's APIVersion. Nil in a thin
-	// event.
+	// Object is the object as it was then, in the event's APIVersion. There is none
+	// in a thin event.
 	Object Raw `json:"object"`
 	// PreviousAttributes are the old values of what an update changed.
 	PreviousAttributes Raw `json:"previous_attributes"`
@@ -62,9 +63,8 @@ func (r *EventRequest) UnmarshalJSON(raw []byte) error {
 	if kind(raw) == "string" {
 		return json.Unmarshal(raw, &r.ID)
 	}
-	var own Raw
 	type plain EventRequest
-	return decode(raw, (*plain)(r), &own)
+	return decode(raw, (*plain)(r))
 }
 
 // RelatedObject names the object that a thin event is about.
@@ -76,10 +76,13 @@ type RelatedObject struct {
 }
 
 // UnmarshalJSON reads an event and keeps it in Raw.
-func (e *Event) UnmarshalJSON(raw []byte) error { return decode(raw, e, &e.Raw) }
+func (e *Event) UnmarshalJSON(raw []byte) error { return decode(raw, e) }
 
 // String is the id and type, such as "event evt_1 invoice.paid".
-func (e Event) String() string { return "event " + e.ID + " " + e.Type }
+func (e Event) String() string { return "event " + shown(e.ID) + " " + shown(e.Type) }
+
+// LogValue is what slog prints.
+func (e Event) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // ParseEvent reads an event from the body of a webhook's request, of either
 // kind: with its object, or thin. It checks no signature: that comes first.
@@ -123,7 +126,7 @@ func Related[T any](ctx context.Context, c *Client, e *Event, opts ...aplomb.Cal
 		return nil, errors.New("stripe: Related: the event names no related object: its object is in Data")
 	}
 	path, id := e.RelatedObject.URL, e.RelatedObject.ID
-	if !strings.HasPrefix(path, "/v1/") && !strings.HasPrefix(path, "/v2/") {
+	if !strings.HasPrefix(path, "/v1/") && !strings.HasPrefix(path, "/v2/") || strings.ContainsAny(path, "%\\") {
 		return nil, errors.New("stripe: Related: the event's url is no path of the API")
 	}
 	own := []aplomb.CallOption{aplomb.Header("Stripe-Request-Trigger", "event="+e.ID)}
@@ -143,8 +146,8 @@ type EventListParams struct {
 	Type  string   `form:"type"`
 	Types []string `form:"types"`
 	// DeliverySuccess new(false) are those that a webhook has not taken.
-	DeliverySuccess *bool   `form:"delivery_success"`
-	Created         Between `form:"created"`
+	DeliverySuccess *bool     `form:"delivery_success"`
+	Created         TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -2,6 +2,7 @@ package stripe_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -36,16 +37,19 @@ func TestParseEvent(t *testing.T) {
 	assert.Equal(t, e.String(), "event evt_1 payment_intent.succeeded")
 	assert.Equal(t, e.Created, time.Unix(1700000000, 0).UTC())
 	assert.Equal(t, []string{e.APIVersion, e.Account, e.Request.ID, e.Request.IdempotencyKey}, []string{"2024-06-20", "acct_7", "req_1", "order-7"})
-	assert.Equal(t, string(e.Data.PreviousAttributes), `{"status":"processing"}`)
+	assert.Equal(t, string(e.Data.PreviousAttributes.JSON()), `{"status":"processing"}`)
 	assert.True(t, e.RelatedObject == nil)
-	noneShows(t, e, "_secret_x")
-	noneShows(t, *e, "_secret_x")
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+		assert.NotContains(t, fmt.Sprintf(verb, struct{ e stripe.Event }{*e}), "_secret_x")
+	}
+	_, err = json.Marshal(e) // rather than without its object
+	assert.Contains(t, fmt.Sprint(err), "may hold secrets")
 
 	e, err = stripe.ParseEvent([]byte(thinEvent))
 	assert.NoError(t, err)
 	assert.Equal(t, *e.RelatedObject, stripe.RelatedObject{ID: "mtr_1", Type: "billing.meter", URL: "/v1/billing/meters/mtr_1"})
 	assert.Equal(t, e.Created, time.Date(2026, 3, 25, 10, 0, 0, 250e6, time.UTC))
-	assert.True(t, e.Data.Object == nil)
+	assert.True(t, e.Data.Object.JSON() == nil)
 
 	e, err = stripe.ParseEvent([]byte(`{"id":"evt_3","type":"x","request":"req_3"}`))
 	assert.NoError(t, err)
@@ -63,19 +67,19 @@ func TestParseEvent(t *testing.T) {
 func TestHandlers(t *testing.T) {
 	t.Parallel()
 	var got []string
-	var h stripe.Handlers
-	stripe.On(&h, stripe.PaymentIntentSucceeded, func(_ context.Context, e *stripe.Event, p *stripe.PaymentIntent) error {
+	h := stripe.Handlers{Client: serve(t, answer(200, "application/json", `{"id":"found"}`))}
+	stripe.On(&h, stripe.EventPaymentIntentSucceeded, func(_ context.Context, e *stripe.Event, p *stripe.PaymentIntent) error {
 		got = append(got, e.ID+" "+p.String())
 		return nil
 	})
 	broken := errors.New("broken")
-	stripe.On(&h, stripe.PaymentIntentSucceeded, func(context.Context, *stripe.Event, *stripe.PaymentIntent) error { return broken })
-	stripe.On(&h, stripe.PaymentIntentSucceeded, func(context.Context, *stripe.Event, *stripe.PaymentIntent) error {
+	stripe.On(&h, stripe.EventPaymentIntentSucceeded, func(context.Context, *stripe.Event, *stripe.PaymentIntent) error { return broken })
+	stripe.On(&h, stripe.EventPaymentIntentSucceeded, func(context.Context, *stripe.Event, *stripe.PaymentIntent) error {
 		got = append(got, "after an error")
 		return nil
 	})
 	stripe.On(&h, meterErred, func(_ context.Context, _ *stripe.Event, m *meter) error {
-		got = append(got, fmt.Sprint("thin ", m == nil))
+		got = append(got, "thin "+m.ID)
 		return nil
 	})
 	handle := func(body string) error {
@@ -85,11 +89,11 @@ func TestHandlers(t *testing.T) {
 	}
 	assert.ErrorIs(t, handle(paidEvent), broken)
 	assert.NoError(t, handle(thinEvent))
-	stripe.On(&h, stripe.InvoicePaid, func(_ context.Context, e *stripe.Event, invoice *stripe.Invoice) error {
-		got = append(got, e.Type+fmt.Sprint(invoice == nil))
+	stripe.On(&h, stripe.EventInvoicePaid, func(_ context.Context, e *stripe.Event, invoice *stripe.Invoice) error {
+		got = append(got, e.Type+" "+invoice.ID)
 		return nil
 	})
-	assert.NoError(t, handle(`{"id":"evt_5","type":"v1.invoice.paid","related_object":{"id":"in_1"}}`))
+	assert.NoError(t, handle(`{"id":"evt_5","type":"v1.invoice.paid","related_object":{"id":"in_1","url":"/v1/invoices/in_1"}}`))
 	assert.NoError(t, handle(`{"id":"evt_5","type":"v1.invoice.paid"}`)) // not thin: another event
 	assert.NoError(t, handle(`{"id":"evt_3","type":"coupon.created"}`))
 	h.Other = func(_ context.Context, e *stripe.Event) error {
@@ -97,12 +101,16 @@ func TestHandlers(t *testing.T) {
 		return nil
 	}
 	assert.NoError(t, handle(`{"id":"evt_3","type":"coupon.created"}`))
-	assert.Equal(t, got, []string{"evt_1 payment intent pi_1 25.00 USD succeeded", "thin true", "v1.invoice.paidtrue", "other coupon.created"})
+	assert.Equal(t, got, []string{"evt_1 payment intent pi_1 25.00 USD succeeded", "thin found", "v1.invoice.paid found", "other coupon.created"})
 	assert.Equal(t, h.Types(), []string{"invoice.paid", "payment_intent.succeeded", "v1.billing.meter.error_report_triggered"})
 
 	err := handle(`{"id":"evt_4","type":"payment_intent.succeeded","api_version":"2031-01-01","data":{"object":{"amount":"25.00"}}}`)
 	assert.Contains(t, fmt.Sprint(err), "event evt_4 payment_intent.succeeded of API version 2031-01-01: its object is no stripe.PaymentIntent: ")
 	assert.Contains(t, fmt.Sprint(err), "amount")
+	h.Client = nil
+	assert.Contains(t, fmt.Sprint(handle(thinEvent)), "event evt_2 v1.billing.meter.error_report_triggered holds no object: for thin events set Handlers.Client")
+	stripe.On[meter](&h, "x", nil)
+	assert.Contains(t, fmt.Sprint(handle(`{"id":"evt_6","type":"x"}`)), "the function for x is nil")
 	assert.Contains(t, fmt.Sprint(h.Handle(context.Background(), nil)), "nil event")
 	assert.NoError(t, new(stripe.Handlers).Handle(context.Background(), &stripe.Event{Type: "x"}))
 }
@@ -126,7 +134,7 @@ func TestRelated(t *testing.T) {
 		"GET /v1/billing/meters/mtr_1 acct_9/acct_8 event=evt_2",
 		"GET /v1/billing/meters/mtr_1/odd acct_1 event=evt_2",
 	})
-	for _, url := range []string{"https://evil.example/v1/x", "//evil.example/v1/x", "v1/x", "", "/v3/x"} {
+	for _, url := range []string{"https://evil.example/v1/x", "//evil.example/v1/x", "/v1/%2e%2e/x", "v1/x", "", "/v3/x"} {
 		e.RelatedObject.URL = url
 		_, err := stripe.Related[meter](t.Context(), sc, e)
 		assert.Contains(t, fmt.Sprint(err), "no path of the API")

@@ -190,9 +190,9 @@ func ExampleList_atMost() {
 	// 120 charges, 1428.60 USD in 2 requests
 }
 
-func ExampleAmount() {
+func ExampleParseAmount() {
 	for _, price := range [][2]string{{"19.99", "usd"}, {"500", "jpy"}, {"5.12", "kwd"}, {"19.999", "usd"}} {
-		amount, err := stripe.Amount(price[0], price[1])
+		amount, err := stripe.ParseAmount(price[0], price[1])
 		fmt.Println(amount, err)
 	}
 	fmt.Println(stripe.FormatAmount(500, "jpy"))
@@ -233,11 +233,11 @@ func ExampleClear() {
 
 func ExampleHandlers() {
 	var h stripe.Handlers
-	stripe.On(&h, stripe.InvoicePaid, func(_ context.Context, _ *stripe.Event, invoice *stripe.Invoice) error {
+	stripe.On(&h, stripe.EventInvoicePaid, func(_ context.Context, _ *stripe.Event, invoice *stripe.Invoice) error {
 		fmt.Println("shipping for", invoice.ID)
 		return nil
 	})
-	stripe.On(&h, stripe.ChargeRefunded, func(_ context.Context, e *stripe.Event, charge *stripe.Charge) error {
+	stripe.On(&h, stripe.EventChargeRefunded, func(_ context.Context, e *stripe.Event, charge *stripe.Charge) error {
 		fmt.Println(charge, "at", e.Created.Format(time.DateOnly))
 		return nil
 	})

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -35,10 +36,10 @@ type File struct {
 }
 
 // UnmarshalJSON reads a file and keeps it in Raw.
-func (f *File) UnmarshalJSON(raw []byte) error { return decode(raw, f, &f.Raw) }
+func (f *File) UnmarshalJSON(raw []byte) error { return decode(raw, f) }
 
 // String is the id and name, such as "file file_1 receipt.pdf".
-func (f File) String() string { return strings.TrimSpace("file " + f.ID + " " + f.Filename) }
+func (f File) String() string { return strings.TrimSpace("file " + f.ID + " " + shown(f.Filename)) }
 
 // Upload sends a file, streamed, to the host for uploads, and decodes the answer
 // into a T, such as [File]. The name's extension says what it is.
@@ -50,22 +51,19 @@ func (f File) String() string { return strings.TrimSpace("file " + f.ID + " " + 
 // An *os.File, *bytes.Reader, *strings.Reader or any other reader that can also
 // ReadAt and Seek is sent from where it stands to its end, its length announced,
 // and sent again where a request is retried. Any other reader is sent once, in
-// chunks, and not retried. It is left open.
+// chunks (aplomb.BodyOnce). It is left open, but may still be read for a moment when
+// Upload returns from a refusal.
 func Upload[T any](ctx context.Context, c *Client, path, name string, content io.Reader, params any, opts ...aplomb.CallOption) (*T, error) {
 	pairs, err := encode(params)
 	if err != nil {
 		return nil, err
 	}
-	body, again, err := newUpload(pairs, name, content)
+	u, err := newUpload(pairs, name, content)
 	if err != nil {
 		return nil, err
 	}
-	own := []aplomb.CallOption{aplomb.BaseURL(c.filesURL()), aplomb.Body(body.contentType, body.open)}
-	own = append(own, opts...)
-	if !again {
-		own = append(own, aplomb.NoRetry())
-	}
-	return call[T](ctx, c, http.MethodPost, path, nil, own)
+	own := append([]aplomb.CallOption{aplomb.BaseURL(c.filesURL()), u.body()}, opts...)
+	return made(call[*T](ctx, c, http.MethodPost, path, nil, own))
 }
 
 // Download opens a file for reading, from the host that has files: a quote's PDF,
@@ -98,19 +96,18 @@ type upload struct {
 	contentType, head, tail string
 	content                 io.Reader
 	section                 *io.SectionReader // of content, where it can be read again
-	opened                  bool
 }
 
-func newUpload(pairs []pair, name string, content io.Reader) (u *upload, again bool, err error) {
-	if content == nil {
-		return nil, false, errors.New("stripe: Upload: nil reader")
+func newUpload(pairs []pair, name string, content io.Reader) (u *upload, err error) {
+	if v := reflect.ValueOf(content); content == nil || v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, errors.New("stripe: Upload: nil reader")
 	}
 	if name == "" || strings.ContainsAny(name, "\r\n\x00") {
-		return nil, false, fmt.Errorf("stripe: Upload: %q is not a file's name", name)
+		return nil, fmt.Errorf("stripe: Upload: %q is not a file's name", name)
 	}
 	u = &upload{content: content}
 	if u.section, err = sectionOf(content); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	var form strings.Builder // which fails no write
 	w := multipart.NewWriter(&form)
@@ -124,7 +121,7 @@ func newUpload(pairs []pair, name string, content io.Reader) (u *upload, again b
 	u.head = form.String()
 	_ = w.Close()
 	u.tail, u.contentType = form.String()[len(u.head):], w.FormDataContentType()
-	return u, u.section != nil, nil
+	return u, nil
 }
 
 func contentType(name string) string {
@@ -157,19 +154,16 @@ func sectionOf(content io.Reader) (*io.SectionReader, error) {
 	return io.NewSectionReader(file, from, max(to-from, 0)), nil
 }
 
-var errReadOnce = errors.New("stripe: Upload: the reader cannot be read again: give an *os.File or a *bytes.Reader")
-
-func (u *upload) open() (io.ReadCloser, error) {
-	head, tail := strings.NewReader(u.head), strings.NewReader(u.tail)
-	if u.section != nil {
+// body is sent again only where the content can be read again.
+func (u *upload) body() aplomb.CallOption {
+	if u.section == nil {
+		return aplomb.BodyOnce(u.contentType, io.MultiReader(strings.NewReader(u.head), u.content, strings.NewReader(u.tail)))
+	}
+	return aplomb.Body(u.contentType, func() (io.ReadCloser, error) {
 		file := io.NewSectionReader(u.section, 0, u.section.Size())
-		return &sized{io.MultiReader(head, file, tail), int(head.Size() + file.Size() + tail.Size())}, nil
-	}
-	if u.opened {
-		return nil, errReadOnce
-	}
-	u.opened = true
-	return io.NopCloser(io.MultiReader(head, u.content, tail)), nil
+		parts := io.MultiReader(strings.NewReader(u.head), file, strings.NewReader(u.tail))
+		return &sized{parts, len(u.head) + int(file.Size()) + len(u.tail)}, nil
+	})
 }
 
 // sized is a body that tells its length before it is read.

@@ -8,18 +8,11 @@ import (
 	"strings"
 )
 
-// EventType is the type of the events that are about a T. There is one for each
-// event of this package's objects, such as [PaymentIntentSucceeded]; for another
-// write your own:
-//
-//	const TopupSucceeded stripe.EventType[Topup] = "topup.succeeded"
-type EventType[T any] string
-
 // Handlers hand events to functions by their type. The zero value has none;
 // [On] adds them, before the first event comes.
 //
 //	var h stripe.Handlers
-//	stripe.On(&h, stripe.InvoicePaid, func(ctx context.Context, e *stripe.Event, invoice *stripe.Invoice) error {
+//	stripe.On(&h, stripe.EventInvoicePaid, func(ctx context.Context, e *stripe.Event, invoice *stripe.Invoice) error {
 //		return ship(ctx, invoice)
 //	})
 //	...
@@ -32,20 +25,26 @@ type Handlers struct {
 	// with them, since Stripe sends what its dashboard says, not what a program
 	// knows.
 	Other func(ctx context.Context, e *Event) error
+	// Client fetches, by [Related], the objects of thin events, which say no more
+	// than that something happened. Nil: a thin event is an error.
+	Client *Client
 
 	byType map[string][]func(ctx context.Context, e *Event) error
 }
 
 // On adds f for events of a type, and for their thin twins, whose types begin with
-// "v1.". object is what the event says of it, in the event's APIVersion, and nil in
-// a thin event: [Related] fetches it. Several functions of one type run in the order
-// they were added, up to the first error.
+// "v1.". object is what the event says of it, in the event's APIVersion, or for a
+// thin event what h.Client then finds. Several functions of one type run in the
+// order they were added, up to the first error.
 func On[T any](h *Handlers, typ EventType[T], f func(ctx context.Context, e *Event, object *T) error) {
 	if h.byType == nil {
 		h.byType = map[string][]func(context.Context, *Event) error{}
 	}
 	h.byType[string(typ)] = append(h.byType[string(typ)], func(ctx context.Context, e *Event) error {
-		object, err := objectOf[T](e)
+		if f == nil {
+			return fmt.Errorf("stripe: On: the function for %s is nil", typ)
+		}
+		object, err := objectOf[T](ctx, h.Client, e)
 		if err != nil {
 			return err
 		}
@@ -53,13 +52,16 @@ func On[T any](h *Handlers, typ EventType[T], f func(ctx context.Context, e *Eve
 	})
 }
 
-func objectOf[T any](e *Event) (*T, error) {
-	if e.Data.Object == nil {
-		return nil, nil //nolint:nilnil // documented at On: a thin event
+func objectOf[T any](ctx context.Context, c *Client, e *Event) (*T, error) {
+	switch {
+	case e.Data.Object.JSON() == nil && e.RelatedObject != nil && c != nil:
+		return Related[T](ctx, c, e)
+	case e.Data.Object.JSON() == nil:
+		return nil, fmt.Errorf("stripe: %v holds no object: for thin events set Handlers.Client", e)
 	}
 	object := new(T)
-	if err := json.Unmarshal(e.Data.Object, object); err != nil {
-		return nil, fmt.Errorf("stripe: event %s %s of API version %s: its object is no %T: %w", e.ID, e.Type, e.APIVersion, *object, err)
+	if err := json.Unmarshal(e.Data.Object.JSON(), object); err != nil {
+		return nil, fmt.Errorf("stripe: %v of API version %s: its object is no %T: %w", e, shown(e.APIVersion), *object, err)
 	}
 	return object, nil
 }

@@ -23,7 +23,7 @@ type Invoice struct {
 	CustomerName  string `json:"customer_name"`
 	CustomerEmail string `json:"customer_email"`
 	// Total is that of the lines, with discounts and taxes, Subtotal that without;
-	// both, and all amounts here, in the currency's minor unit, as [Amount] counts.
+	// both, and all amounts here, in the currency's minor unit, as [ParseAmount] counts.
 	Total    int64 `json:"total"`
 	Subtotal int64 `json:"subtotal"`
 	// AmountDue is Total and the customer's balance, AmountPaid and AmountRemaining
@@ -121,7 +121,7 @@ type ConfirmationSecret struct {
 // (https://docs.stripe.com/api/invoice-line-item/object).
 type InvoiceLine struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit, as [Amount] counts; a credit is
+	// Amount is in the currency's minor unit, as [ParseAmount] counts; a credit is
 	// negative.
 	Amount int64 `json:"amount"`
 	// Currency is a lower-case ISO 4217 code.
@@ -164,7 +164,7 @@ type Period struct {
 }
 
 // UnmarshalJSON reads an invoice and keeps it in Raw.
-func (i *Invoice) UnmarshalJSON(raw []byte) error { return decode(raw, i, &i.Raw) }
+func (i *Invoice) UnmarshalJSON(raw []byte) error { return decode(raw, i) }
 
 // String is the id, total and status, such as "invoice in_1 25.00 USD paid".
 func (i Invoice) String() string {
@@ -175,12 +175,12 @@ func (i Invoice) String() string {
 }
 
 // UnmarshalJSON reads an invoice's line and keeps it in Raw.
-func (l *InvoiceLine) UnmarshalJSON(raw []byte) error { return decode(raw, l, &l.Raw) }
+func (l *InvoiceLine) UnmarshalJSON(raw []byte) error { return decode(raw, l) }
 
 // String is the id, amount and description, such as "invoice line il_1 25.00 USD
 // Gold plan".
 func (l InvoiceLine) String() string {
-	return strings.TrimSpace("invoice line " + l.ID + " " + FormatAmount(l.Amount, l.Currency) + " " + l.Description)
+	return strings.TrimSpace("invoice line " + l.ID + " " + FormatAmount(l.Amount, l.Currency) + " " + shown(l.Description))
 }
 
 // InvoiceCreateParams are the parameters of a new invoice, which is a draft. A
@@ -275,8 +275,8 @@ type InvoicePayParams struct {
 	Extra url.Values `form:"*"`
 }
 
-// InvoicePreviewParams say which invoice to foresee. A zero field is not sent.
-type InvoicePreviewParams struct {
+// InvoiceCreatePreviewParams say which invoice to foresee. A zero field is not sent.
+type InvoiceCreatePreviewParams struct {
 	// Customer is the id of who would pay, Subscription that of what they would pay
 	// for; "" is the customer's next invoice, or a new subscription if there are
 	// SubscriptionDetails with Items.
@@ -299,7 +299,7 @@ type InvoicePreviewParams struct {
 // InvoicePreviewSubscriptionParams are what would be done to a subscription: see
 // [SubscriptionUpdateParams]. A zero field is not sent.
 type InvoicePreviewSubscriptionParams struct {
-	Items []SubscriptionItemChange `form:"items"`
+	Items []SubscriptionItemUpdateParams `form:"items"`
 	// ProrationBehavior is create_prorations, always_invoice or none, ProrationDate
 	// the time to count from: give it to the update as well, and that will cost what
 	// was foreseen.
@@ -323,9 +323,9 @@ type InvoiceListParams struct {
 	// Status is draft, open, paid, uncollectible or void.
 	Status string `form:"status"`
 	// CollectionMethod is charge_automatically or send_invoice.
-	CollectionMethod string  `form:"collection_method"`
-	DueDate          Between `form:"due_date"`
-	Created          Between `form:"created"`
+	CollectionMethod string    `form:"collection_method"`
+	DueDate          TimeRange `form:"due_date"`
+	Created          TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`
@@ -346,7 +346,7 @@ func (s Invoices) Create(ctx context.Context, p InvoiceCreateParams, opts ...apl
 // subscription would make. Nothing is made, and its ID can be used nowhere.
 // [Version] has it; in older ones GET /v1/invoices/upcoming, by [Get], does the
 // same.
-func (s Invoices) CreatePreview(ctx context.Context, p InvoicePreviewParams, opts ...aplomb.CallOption) (*Invoice, error) {
+func (s Invoices) CreatePreview(ctx context.Context, p InvoiceCreatePreviewParams, opts ...aplomb.CallOption) (*Invoice, error) {
 	return Post[Invoice](ctx, s.c, "/v1/invoices/create_preview", p, opts...)
 }
 

@@ -25,8 +25,8 @@ type ListParams struct {
 	Extra url.Values `form:"*"`
 }
 
-// Between is a span of time, in whole seconds.
-type Between struct {
+// TimeRange is a span of time, in whole seconds.
+type TimeRange struct {
 	// From is in it, Before is out; a zero one leaves that side open.
 	From   time.Time `form:"gte"`
 	Before time.Time `form:"lt"`

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Amount is what Stripe calls an amount: decimal, such as "19.99", in the
+// ParseAmount gives what Stripe calls an amount: decimal, such as "19.99", in the
 // currency's minor unit. It stops the mistakes of a plain multiplication by 100:
 // 500 JPY are 500, since the yen has no decimals, and 5.12 KWD are 5120.
 //
-//	Amount("19.99", "usd")  // 1999
-//	Amount("500", "jpy")    // 500
-//	Amount("5.12", "kwd")   // 5120
+//	ParseAmount("19.99", "usd")  // 1999
+//	ParseAmount("500", "jpy")    // 500
+//	ParseAmount("5.12", "kwd")   // 5120
 //
 // A fraction that the currency does not have is an error, never rounded: more
 // decimals than it has, a third one other than 0 for BHD, JOD, KWD, OMR and TND,
@@ -20,7 +20,7 @@ import (
 // have none (https://docs.stripe.com/currencies#zero-decimal and
 // #special-cases). Payouts in HUF and TWD must be of whole units too, which
 // charges need not.
-func Amount(decimal, currency string) (int64, error) {
+func ParseAmount(decimal, currency string) (int64, error) {
 	places, err := decimals(currency)
 	if err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func Amount(decimal, currency string) (int64, error) {
 	return minor, nil
 }
 
-// FormatAmount is the inverse of [Amount], for people: "19.99 USD", "500 JPY",
+// FormatAmount writes an amount for people: "19.99 USD", "500 JPY",
 // "5.120 KWD". Of what is no currency code it makes the bare number.
 func FormatAmount(amount int64, currency string) string {
 	code := strings.ToUpper(currency)

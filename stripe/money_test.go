@@ -35,7 +35,7 @@ func TestAmount(t *testing.T) {
 		{"1234.56", "huf", 123456, "1234.56 HUF"},
 		{"92233720368547758.07", "usd", 9223372036854775807, "92233720368547758.07 USD"},
 	} {
-		got, err := stripe.Amount(tt.decimal, tt.currency)
+		got, err := stripe.ParseAmount(tt.decimal, tt.currency)
 		assert.NoError(t, err)
 		assert.Equal(t, got, tt.want, tt.decimal, tt.currency)
 		assert.Equal(t, stripe.FormatAmount(got, tt.currency), tt.text)
@@ -66,7 +66,7 @@ func TestAmountRefuses(t *testing.T) {
 		{"19.99", "u$d", "not a currency"},
 		{"92233720368547758.08", "usd", "too large"},
 	} {
-		_, err := stripe.Amount(tt.decimal, tt.currency)
+		_, err := stripe.ParseAmount(tt.decimal, tt.currency)
 		assert.Contains(t, fmt.Sprint(err), tt.want, tt.decimal, tt.currency)
 	}
 }
@@ -79,12 +79,12 @@ func FuzzAmount(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, decimal, currency string) {
-		amount, err := stripe.Amount(decimal, currency)
+		amount, err := stripe.ParseAmount(decimal, currency)
 		if err != nil {
 			return
 		}
 		text, code, _ := strings.Cut(stripe.FormatAmount(amount, currency), " ")
-		again, err := stripe.Amount(text, code)
+		again, err := stripe.ParseAmount(text, code)
 		if err != nil || again != amount {
 			t.Errorf("%q %q is %d, then %d, %v", decimal, currency, amount, again, err)
 		}

@@ -18,6 +18,14 @@ func APIVersion(version string) aplomb.RequestOption {
 	return aplomb.Header("Stripe-Version", version)
 }
 
+// Key is the credential of another account than the client's, for a client or one
+// call. It goes to all hosts of Stripe's.
+func Key(source aplomb.SecretSource) aplomb.RequestOption {
+	auth := aplomb.Bearer(source)
+	auth.Origins = []string{FilesURL, ConnectURL}
+	return auth
+}
+
 // Expand asks for whole objects instead of ids, such as "customer" or
 // "latest_charge.balance_transaction", where a method takes no params; other
 // methods have an Expand among theirs (https://docs.stripe.com/expand).

@@ -44,6 +44,7 @@ type encoder struct {
 	pairs []pair
 	extra url.Values // `form:"*"`: sent as they are
 	err   error      // the first parameter that was set twice
+	depth int
 }
 
 // encode takes nil, a struct with form tags (or json tags), a url.Values, or a
@@ -85,9 +86,15 @@ func encode(params any) ([]pair, error) {
 
 // findExtra notes what Extra sets before any field is written.
 func (e *encoder) findExtra(object reflect.Value) {
-	for i := range object.NumField() {
-		if object.Type().Field(i).Tag.Get("form") == "*" {
-			e.extra, _ = reflect.TypeAssert[url.Values](object.Field(i))
+	for field, value := range object.Fields() {
+		if field.Anonymous && value.Kind() == reflect.Struct {
+			e.findExtra(value)
+		} else if field.Tag.Get("form") == "*" {
+			if field.IsExported() && field.Type == reflect.TypeFor[url.Values]() {
+				e.extra, _ = reflect.TypeAssert[url.Values](value)
+			} else {
+				e.err = fmt.Errorf("stripe: the field %s of %s is tagged * and so must be an exported url.Values", field.Name, object.Type())
+			}
 		}
 	}
 }
@@ -102,7 +109,7 @@ func (e *encoder) fields(prefix string, object reflect.Value) error {
 			if err := e.fields(prefix, value); err != nil {
 				return err
 			}
-		case !sent || value.IsZero():
+		case !sent || unset(value):
 		case name == "":
 			return fmt.Errorf("stripe: the field %s of %s names no parameter: give it a form tag", t.Field(i).Name, t)
 		default:
@@ -112,6 +119,14 @@ func (e *encoder) fields(prefix string, object reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+// unset reports what is not sent. A time may be zero in any place.
+func unset(value reflect.Value) bool {
+	if t, ok := reflect.TypeAssert[time.Time](value); ok {
+		return t.IsZero()
+	}
+	return value.IsZero()
 }
 
 // parameter is the name a field's tag gives it.
@@ -154,6 +169,10 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 func (e *encoder) value(name string, v reflect.Value) error {
+	if e.depth++; e.depth > maxDepth {
+		return fmt.Errorf("stripe: the parameter %.80s is nested too deeply: does it hold itself?", name)
+	}
+	defer func() { e.depth-- }()
 	if !v.IsValid() { // nil in a map
 		e.put(name, "")
 		return nil
@@ -166,6 +185,9 @@ func (e *encoder) value(name string, v reflect.Value) error {
 	case reflect.Pointer, reflect.Interface:
 		return e.value(name, v.Elem())
 	case reflect.Struct:
+		if !hasParameters(v.Type()) { // as a big.Int: it would be left out in silence
+			return fmt.Errorf("stripe: the parameter %s cannot be a %s: it has no parameters of its own", name, v.Type())
+		}
 		return e.fields(name, v)
 	case reflect.Map, reflect.Slice, reflect.Array:
 		return e.collection(name, v)
@@ -186,6 +208,15 @@ func (e *encoder) value(name string, v reflect.Value) error {
 		}
 	}
 	return nil
+}
+
+func hasParameters(t reflect.Type) bool {
+	for field := range t.Fields() {
+		if name, sent := parameter(field); sent && (name != "" || field.Anonymous) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *encoder) collection(name string, v reflect.Value) error {
@@ -228,13 +259,12 @@ func inside(prefix, name string) string {
 func form(pairs []pair) aplomb.CallOption {
 	body := formBody(pairs)
 	return aplomb.Body("application/x-www-form-urlencoded", func() (io.ReadCloser, error) {
-		again := *body.Reader
-		return memory{&again}, nil
+		return memory{bytes.NewReader(body)}, nil
 	})
 }
 
 // formBody leaves the brackets of names as they are, so that a log can be read.
-func formBody(pairs []pair) memory {
+func formBody(pairs []pair) []byte {
 	raw := make([]byte, 0, 256)
 	for i, p := range pairs {
 		if i > 0 {
@@ -244,7 +274,7 @@ func formBody(pairs []pair) memory {
 		raw = append(raw, '=')
 		raw = append(raw, url.QueryEscape(p.value)...)
 	}
-	return memory{bytes.NewReader(raw)}
+	return raw
 }
 
 func escapeName(name string) string {

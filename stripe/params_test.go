@@ -1,12 +1,13 @@
 package stripe
 
 import (
-	"io"
+	"math/big"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
@@ -40,7 +41,7 @@ func TestEncode(t *testing.T) {
 		Nested  inner             `form:"nested"`
 		Pointer *inner            `form:"pointer"`
 		Map     map[string]string `form:"map"`
-		Span    Between           `form:"created"`
+		Span    TimeRange         `form:"created"`
 		Percent float64           `form:"percent"`
 		Small   float32           `form:"small"`
 		Count   uint8             `form:"count"`
@@ -66,14 +67,19 @@ func TestEncode(t *testing.T) {
 		{"an empty value deletes its key, keys are sorted", params{Map: map[string]string{"b": "1", "a": ""}}, "map[a]=&map[b]=1"},
 		{"nested", params{Nested: inner{Enabled: true}, Pointer: &inner{Mode: "m"}, Items: []inner{{Mode: "x"}, {Enabled: true}}},
 			"items[0][mode]=x&items[1][enabled]=true&nested[enabled]=true&pointer[mode]=m"},
-		{"unix seconds", params{Span: Between{From: time.Unix(1700000000, 999), Before: time.Unix(1700000009, 0)}}, "created[gte]=1700000000&created[lt]=1700000009"},
+		{"unix seconds", params{Span: TimeRange{From: time.Unix(1700000000, 999), Before: time.Unix(1700000009, 0)}}, "created[gte]=1700000000&created[lt]=1700000009"},
 		{"numbers", params{Percent: 12.3456789, Small: 0.1, Count: 7}, "percent=12.3456789&small=0.1&count=7"},
 		{"embedded", params{Shared: Shared{Limit: 5}}, "limit=5"},
 		{"extra as it is, sorted, last", params{Text: "t", Extra: url.Values{"x[y]": {"1", "2"}, "a": {""}}}, "text=t&a=&x[y]=1&x[y]=2"},
 		{"extra beside fields", params{Nested: inner{Enabled: true}, Extra: Clear("text", "nested[mode]")}, "nested[enabled]=true&nested[mode]=&text="},
+		{"extra of an embedded struct", struct {
+			Status string `form:"status"`
+			ListParams
+		}{"paid", ListParams{Limit: 5, Extra: url.Values{"x": {"1"}}}}, "status=paid&limit=5&x=1"},
 		{"values", url.Values{"b": {"2"}, "a": {"1"}}, "a=1&b=2"},
 		{"a map", map[string]any{"b": []any{1, "x", nil, 1.5}, "a": map[string]any{"t": time.Unix(9, 0), "on": false, "zero": 0}, "none": nil},
 			"a[on]=false&a[t]=9&a[zero]=0&b[0]=1&b[1]=x&b[2]=&b[3]=1.5&none="},
+		{"no time, elsewhere", params{Span: TimeRange{From: time.Time{}.In(time.FixedZone("x", 3600))}}, ""},
 		{"a nil map", map[string]any(nil), ""},
 	}
 	for _, tt := range tests {
@@ -87,13 +93,22 @@ func TestEncode(t *testing.T) {
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
 	for want, params := range map[string]any{
-		"parameters cannot be a string":                                         "x",
-		"parameters cannot be a map[int]string":                                 map[int]string{},
-		"the field Name of struct { Name string } names no parameter":           struct{ Name string }{"n"},
-		"the parameter a[b] cannot be a chan int":                               map[string]any{"a": map[string]any{"b": make(chan int)}},
-		"the parameter a cannot be a map[int]int: its keys":                     map[string]any{"a": map[int]int{1: 1}},
-		"the parameter a[0] cannot be a func()":                                 map[string]any{"a": []any{func() {}}},
-		"the field Name of struct { Name string } names no parameter:":          map[string]any{"a": struct{ Name string }{"n"}},
+		"parameters cannot be a string":                                 "x",
+		"parameters cannot be a map[int]string":                         map[int]string{},
+		"the field Name of struct { Name string } names no parameter":   struct{ Name string }{"n"},
+		"the parameter a[b] cannot be a chan int":                       map[string]any{"a": map[string]any{"b": make(chan int)}},
+		"the parameter a cannot be a map[int]int: its keys":             map[string]any{"a": map[int]int{1: 1}},
+		"the parameter a[0] cannot be a func()":                         map[string]any{"a": []any{func() {}}},
+		"the parameter a cannot be a struct { Name string }: it has no": map[string]any{"a": struct{ Name string }{"n"}},
+		"is tagged * and so must be an exported url.Values": struct {
+			Extra map[string]string `form:"*"`
+		}{map[string]string{"a": "b"}},
+		"the parameter amount cannot be a big.Int":    map[string]any{"amount": big.NewInt(500)},
+		"the parameter key cannot be a aplomb.Secret": map[string]any{"key": aplomb.NewSecret("x")},
+		"the parameter a[a]":                          cyclic(),
+		"the field extra of struct { extra url.Values": struct {
+			extra url.Values `form:"*"`
+		}{Clear("a")},
 		"the parameter name is set by its field and again, as name,":            CustomerUpdateParams{Name: "n", Extra: Clear("name")},
 		"the parameter metadata[a] is set by its field and again, as metadata,": CustomerUpdateParams{Metadata: map[string]string{"a": "b"}, Extra: Clear("metadata")},
 	} {
@@ -103,11 +118,16 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// cyclic is a map that holds itself.
+func cyclic() map[string]any {
+	m := map[string]any{}
+	m["a"] = m
+	return m
+}
+
 func TestForm(t *testing.T) {
 	t.Parallel()
-	body := formBody([]pair{{"metadata[a b]", "1&2=3"}, {"list[0]", "é"}, {"x%5B", ""}})
-	raw, err := io.ReadAll(body)
-	assert.NoError(t, err)
+	raw := formBody([]pair{{"metadata[a b]", "1&2=3"}, {"list[0]", "é"}, {"x%5B", ""}})
 	assert.Equal(t, string(raw), "metadata[a+b]=1%262%3D3&list[0]=%C3%A9&x%255B=")
 	values, err := url.ParseQuery(string(raw))
 	assert.NoError(t, err)

@@ -13,7 +13,7 @@ import (
 // (https://docs.stripe.com/api/payment_intents/object).
 type PaymentIntent struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `json:"amount"`
 	// AmountCapturable is what is held, AmountReceived what has been collected so
 	// far, in the same unit.
@@ -53,6 +53,10 @@ type PaymentError struct {
 	// Code is what programs should look at, DeclineCode the bank's reason.
 	Code        string `json:"code"`
 	DeclineCode string `json:"decline_code"`
+	// AdviceCode says what to do about a declined card: see [Error].
+	AdviceCode         string `json:"advice_code"`
+	NetworkAdviceCode  string `json:"network_advice_code"`
+	NetworkDeclineCode string `json:"network_decline_code"`
 	// Message may be shown to the customer, if Type is card_error.
 	Message string `json:"message"`
 	Param   string `json:"param"`
@@ -60,7 +64,7 @@ type PaymentError struct {
 }
 
 // UnmarshalJSON reads a payment intent and keeps it in Raw.
-func (p *PaymentIntent) UnmarshalJSON(raw []byte) error { return decode(raw, p, &p.Raw) }
+func (p *PaymentIntent) UnmarshalJSON(raw []byte) error { return decode(raw, p) }
 
 // String is the id, amount and status, such as "payment intent pi_1 25.00 USD
 // succeeded".
@@ -68,9 +72,9 @@ func (p PaymentIntent) String() string {
 	return "payment intent " + p.ID + " " + FormatAmount(p.Amount, p.Currency) + " " + p.Status
 }
 
-// AutomaticPaymentMethods let Stripe choose what may be paid with, by the
+// AutomaticPaymentMethodsParams let Stripe choose what may be paid with, by the
 // settings of the dashboard.
-type AutomaticPaymentMethods struct {
+type AutomaticPaymentMethodsParams struct {
 	Enabled bool `form:"enabled"`
 	// AllowRedirects is always, or never: then no ReturnURL is needed.
 	AllowRedirects string `form:"allow_redirects"`
@@ -79,7 +83,7 @@ type AutomaticPaymentMethods struct {
 // PaymentIntentCreateParams are the parameters of a new payment intent. A zero
 // field is not sent.
 type PaymentIntentCreateParams struct {
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `form:"amount"`
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
@@ -93,8 +97,8 @@ type PaymentIntentCreateParams struct {
 	PaymentMethod string `form:"payment_method"`
 	// PaymentMethodTypes, such as "card", allow just these; without it the
 	// dashboard's settings hold, as AutomaticPaymentMethods say.
-	PaymentMethodTypes      []string                 `form:"payment_method_types"`
-	AutomaticPaymentMethods *AutomaticPaymentMethods `form:"automatic_payment_methods"`
+	PaymentMethodTypes      []string                       `form:"payment_method_types"`
+	AutomaticPaymentMethods *AutomaticPaymentMethodsParams `form:"automatic_payment_methods"`
 	// CaptureMethod manual holds the money until [PaymentIntents.Capture].
 	CaptureMethod string `form:"capture_method"`
 	// SetupFutureUsage keeps the payment method for later payments, on_session or
@@ -119,7 +123,7 @@ type PaymentIntentCreateParams struct {
 // PaymentIntentUpdateParams change a payment intent that is not yet paid. A zero
 // field is not sent and so stays as it is; [Clear] unsets it.
 type PaymentIntentUpdateParams struct {
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount              int64     `form:"amount"`
 	Currency            string    `form:"currency"`
 	Customer            string    `form:"customer"`
@@ -162,8 +166,8 @@ type PaymentIntentConfirmParams struct {
 // PaymentIntentCaptureParams say how to take money that is held. A zero field is
 // not sent.
 type PaymentIntentCaptureParams struct {
-	// AmountToCapture is what to take of it, in the minor unit; 0 all.
-	AmountToCapture int64 `form:"amount_to_capture"`
+	// AmountToCapture is what to take of it, in the minor unit: new(amount). Nil: all.
+	AmountToCapture *int64 `form:"amount_to_capture"`
 	// FinalCapture new(false) keeps the rest held, where that is possible.
 	FinalCapture        *bool  `form:"final_capture"`
 	StatementDescriptor string `form:"statement_descriptor"`
@@ -186,8 +190,8 @@ type PaymentIntentCancelParams struct {
 	Extra url.Values `form:"*"`
 }
 
-// PaymentIntentIncrementParams say how much more to hold.
-type PaymentIntentIncrementParams struct {
+// PaymentIntentIncrementAuthorizationParams say how much more to hold.
+type PaymentIntentIncrementAuthorizationParams struct {
 	// Amount is the new total, in the minor unit.
 	Amount              int64  `form:"amount"`
 	Description         string `form:"description"`
@@ -204,8 +208,8 @@ type PaymentIntentIncrementParams struct {
 // sent.
 type PaymentIntentListParams struct {
 	// Customer is an id.
-	Customer string  `form:"customer"`
-	Created  Between `form:"created"`
+	Customer string    `form:"customer"`
+	Created  TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`
@@ -259,7 +263,7 @@ func (s PaymentIntents) Cancel(ctx context.Context, id string, p PaymentIntentCa
 
 // IncrementAuthorization holds more than before, where the card's network allows
 // it.
-func (s PaymentIntents) IncrementAuthorization(ctx context.Context, id string, p PaymentIntentIncrementParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
+func (s PaymentIntents) IncrementAuthorization(ctx context.Context, id string, p PaymentIntentIncrementAuthorizationParams, opts ...aplomb.CallOption) (*PaymentIntent, error) {
 	return Post[PaymentIntent](ctx, s.c, "/v1/payment_intents/{id}/increment_authorization", p, byID(id, opts)...)
 }
 

@@ -43,7 +43,7 @@ type Card struct {
 }
 
 // UnmarshalJSON reads a payment method and keeps it in Raw.
-func (p *PaymentMethod) UnmarshalJSON(raw []byte) error { return decode(raw, p, &p.Raw) }
+func (p *PaymentMethod) UnmarshalJSON(raw []byte) error { return decode(raw, p) }
 
 // String is the id and what it is, such as "payment method pm_1 visa 4242".
 func (p PaymentMethod) String() string {

@@ -27,7 +27,7 @@ type BillingPortalSession struct {
 }
 
 // UnmarshalJSON reads a portal session and keeps it in Raw.
-func (b *BillingPortalSession) UnmarshalJSON(raw []byte) error { return decode(raw, b, &b.Raw) }
+func (b *BillingPortalSession) UnmarshalJSON(raw []byte) error { return decode(raw, b) }
 
 // String is the ids, such as "billing portal session bps_1 of cus_1".
 func (b BillingPortalSession) String() string {

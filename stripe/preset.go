@@ -63,7 +63,9 @@ func judge(a *aplomb.Attempt) aplomb.Verdict {
 			v.Resend = aplomb.ResendYes
 		}
 	case "false":
-		v.Resend = aplomb.ResendNo
+		if a.Response.StatusCode != http.StatusUnauthorized { // another key may be in turn
+			v.Resend = aplomb.ResendNo
+		}
 	}
 	return v
 }
@@ -71,7 +73,7 @@ func judge(a *aplomb.Attempt) aplomb.Verdict {
 // judgeConflict tells a request that came too close to another one from a
 // refusal for good (409) and from a rate limit (429).
 func judgeConflict(a *aplomb.Attempt, v aplomb.Verdict) aplomb.Verdict {
-	body, err := a.Peek(16 << 10)
+	body, err := a.Peek(1 << 20)
 	if err != nil {
 		return v
 	}

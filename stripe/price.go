@@ -17,7 +17,7 @@ type Price struct {
 	Active bool `json:"active"`
 	// Currency is a lower-case ISO 4217 code.
 	Currency string `json:"currency"`
-	// UnitAmount is in the currency's minor unit, as [Amount] counts. It is 0 as
+	// UnitAmount is in the currency's minor unit, as [ParseAmount] counts. It is 0 as
 	// well where there is no such number: UnitAmountDecimal then has a fraction, or
 	// is "" too, since BillingScheme is tiered or the customer chooses.
 	UnitAmount        int64               `json:"unit_amount"`
@@ -56,7 +56,7 @@ type Recurring struct {
 }
 
 // UnmarshalJSON reads a price and keeps it in Raw.
-func (p *Price) UnmarshalJSON(raw []byte) error { return decode(raw, p, &p.Raw) }
+func (p *Price) UnmarshalJSON(raw []byte) error { return decode(raw, p) }
 
 // String is the id, amount and interval, such as "price price_1 25.00 USD month".
 func (p Price) String() string {
@@ -74,7 +74,7 @@ func (p Price) String() string {
 type PriceCreateParams struct {
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
-	// UnitAmount is in the minor unit, as [Amount] counts; new(int64) is free of
+	// UnitAmount is in the minor unit, as [ParseAmount] counts; new(int64) is free of
 	// charge. UnitAmountDecimal is instead of it, for fractions of that unit, such
 	// as "0.5" cents, with up to 12 decimals.
 	UnitAmount        *int64 `form:"unit_amount"`
@@ -150,8 +150,8 @@ type PriceListParams struct {
 	// Type is one_time or recurring.
 	Type string `form:"type"`
 	// LookupKeys are up to ten.
-	LookupKeys []string `form:"lookup_keys"`
-	Created    Between  `form:"created"`
+	LookupKeys []string  `form:"lookup_keys"`
+	Created    TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

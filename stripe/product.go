@@ -38,10 +38,10 @@ type Product struct {
 }
 
 // UnmarshalJSON reads a product and keeps it in Raw.
-func (p *Product) UnmarshalJSON(raw []byte) error { return decode(raw, p, &p.Raw) }
+func (p *Product) UnmarshalJSON(raw []byte) error { return decode(raw, p) }
 
 // String is the id and name, such as "product prod_1 Gold plan".
-func (p Product) String() string { return strings.TrimSpace("product " + p.ID + " " + p.Name) }
+func (p Product) String() string { return strings.TrimSpace("product " + p.ID + " " + shown(p.Name)) }
 
 // ProductCreateParams are the parameters of a new product. A zero field is not
 // sent.
@@ -76,7 +76,7 @@ type ProductCreateParams struct {
 type DefaultPriceParams struct {
 	// Currency is an ISO 4217 code, such as "usd".
 	Currency string `form:"currency"`
-	// UnitAmount is in the minor unit, as [Amount] counts; new(int64) is free of
+	// UnitAmount is in the minor unit, as [ParseAmount] counts; new(int64) is free of
 	// charge. UnitAmountDecimal is instead of it, for fractions of that unit.
 	UnitAmount        *int64 `form:"unit_amount"`
 	UnitAmountDecimal string `form:"unit_amount_decimal"`
@@ -123,10 +123,10 @@ type ProductListParams struct {
 	IDs []string `form:"ids"`
 	// Active and Shippable list those that are, or with new(false) those that are
 	// not.
-	Active    *bool   `form:"active"`
-	Shippable *bool   `form:"shippable"`
-	URL       string  `form:"url"`
-	Created   Between `form:"created"`
+	Active    *bool     `form:"active"`
+	Shippable *bool     `form:"shippable"`
+	URL       string    `form:"url"`
+	Created   TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -12,7 +12,7 @@ import (
 // Refund is money on its way back (https://docs.stripe.com/api/refunds/object).
 type Refund struct {
 	ID string `json:"id"`
-	// Amount is in the currency's minor unit, as [Amount] counts.
+	// Amount is in the currency's minor unit, as [ParseAmount] counts.
 	Amount int64 `json:"amount"`
 	// Currency is a lower-case ISO 4217 code.
 	Currency string `json:"currency"`
@@ -37,7 +37,7 @@ type Refund struct {
 }
 
 // UnmarshalJSON reads a refund and keeps it in Raw.
-func (r *Refund) UnmarshalJSON(raw []byte) error { return decode(raw, r, &r.Raw) }
+func (r *Refund) UnmarshalJSON(raw []byte) error { return decode(raw, r) }
 
 // String is the id, amount and status, such as "refund re_1 25.00 USD succeeded".
 func (r Refund) String() string {
@@ -49,8 +49,9 @@ type RefundCreateParams struct {
 	// PaymentIntent or Charge is the id of what was paid.
 	PaymentIntent string `form:"payment_intent"`
 	Charge        string `form:"charge"`
-	// Amount is what to give back of it, in the minor unit; 0 all that is left.
-	Amount int64 `form:"amount"`
+	// Amount is what to give back of it, in the minor unit: new(amount). Nil: all
+	// that is left; a computed 0 is no such thing, and Stripe refuses it.
+	Amount *int64 `form:"amount"`
 	// Reason is duplicate, requested_by_customer or fraudulent: that also puts the
 	// card and the email address on the account's block lists.
 	Reason string `form:"reason"`
@@ -82,9 +83,9 @@ type RefundUpdateParams struct {
 // RefundListParams narrow a list of refunds. A zero field is not sent.
 type RefundListParams struct {
 	// Charge and PaymentIntent are ids.
-	Charge        string  `form:"charge"`
-	PaymentIntent string  `form:"payment_intent"`
-	Created       Between `form:"created"`
+	Charge        string    `form:"charge"`
+	PaymentIntent string    `form:"payment_intent"`
+	Created       TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

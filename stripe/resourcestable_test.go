@@ -8,7 +8,7 @@ import (
 
 var (
 	at       = time.Unix(1700000000, 0)
-	within   = stripe.Between{From: at, Before: at.Add(time.Hour)}
+	within   = stripe.TimeRange{From: at, Before: at.Add(time.Hour)}
 	meta     = map[string]string{"k": "v"}
 	expand   = []string{"customer"}
 	search   = stripe.SearchParams{Query: "metadata['k']:'v'", Limit: 5, Expand: []string{"data.customer"}}
@@ -27,7 +27,7 @@ func paymentMethods() []method {
 		{
 			name: "SetupIntents.Create", params: stripe.SetupIntentCreateParams{
 				Customer: "cus_1", Description: "d", PaymentMethod: "pm_1", PaymentMethodTypes: []string{"card"},
-				AutomaticPaymentMethods: &stripe.AutomaticPaymentMethods{Enabled: true, AllowRedirects: "never"},
+				AutomaticPaymentMethods: &stripe.AutomaticPaymentMethodsParams{Enabled: true, AllowRedirects: "never"},
 				Usage:                   "on_session", Confirm: true, ReturnURL: "https://a.example", Metadata: meta, Expand: expand,
 			},
 			answer: setupIntentBody, line: "setup intent seti_1 succeeded",
@@ -58,7 +58,7 @@ func paymentMethods() []method {
 
 		{
 			name: "Refunds.Create", params: stripe.RefundCreateParams{
-				PaymentIntent: "pi_1", Charge: "ch_1", Amount: 500, Reason: "requested_by_customer", InstructionsEmail: "a@b.example",
+				PaymentIntent: "pi_1", Charge: "ch_1", Amount: new(int64(500)), Reason: "requested_by_customer", InstructionsEmail: "a@b.example",
 				RefundApplicationFee: true, ReverseTransfer: true, Metadata: meta, Expand: []string{"charge"},
 			},
 			answer: refundBody, line: "refund re_1 5.00 USD succeeded",
@@ -183,7 +183,7 @@ func paymentMethods() []method {
 }
 
 func billingMethods() []method {
-	changes := []stripe.SubscriptionItemChange{{
+	changes := []stripe.SubscriptionItemUpdateParams{{
 		ID: "si_1", Deleted: true, ClearUsage: true, Price: "price_1", Quantity: new(int64), Metadata: meta,
 		PriceData: &stripe.PriceDataParams{
 			Currency: "usd", Product: "prod_1", UnitAmount: new(int64), UnitAmountDecimal: "0.5", Recurring: interval, TaxBehavior: "inclusive",
@@ -301,7 +301,7 @@ func billingMethods() []method {
 			answer: invoiceBody, line: "invoice in_1 75.00 USD paid",
 		},
 		{
-			name: "Invoices.CreatePreview", params: stripe.InvoicePreviewParams{
+			name: "Invoices.CreatePreview", params: stripe.InvoiceCreatePreviewParams{
 				Customer: "cus_1", Subscription: "sub_1", Currency: "usd", SubscriptionDetails: &stripe.InvoicePreviewSubscriptionParams{
 					Items: changes, ProrationBehavior: "none", ProrationDate: at, StartDate: at, TrialEnd: at, CancelNow: true,
 					CancelAtPeriodEnd: new(false), CancelAt: at,

@@ -39,7 +39,7 @@ type SetupIntent struct {
 }
 
 // UnmarshalJSON reads a setup intent and keeps it in Raw.
-func (s *SetupIntent) UnmarshalJSON(raw []byte) error { return decode(raw, s, &s.Raw) }
+func (s *SetupIntent) UnmarshalJSON(raw []byte) error { return decode(raw, s) }
 
 // String is the id and status, such as "setup intent seti_1 succeeded".
 func (s SetupIntent) String() string { return "setup intent " + s.ID + " " + s.Status }
@@ -54,8 +54,8 @@ type SetupIntentCreateParams struct {
 	PaymentMethod string `form:"payment_method"`
 	// PaymentMethodTypes, such as "card", allow just these; without it the
 	// dashboard's settings hold, as AutomaticPaymentMethods say.
-	PaymentMethodTypes      []string                 `form:"payment_method_types"`
-	AutomaticPaymentMethods *AutomaticPaymentMethods `form:"automatic_payment_methods"`
+	PaymentMethodTypes      []string                       `form:"payment_method_types"`
+	AutomaticPaymentMethods *AutomaticPaymentMethodsParams `form:"automatic_payment_methods"`
 	// Usage is off_session, which is the default, or on_session: that makes later
 	// payments without the customer less likely to pass.
 	Usage string `form:"usage"`
@@ -115,9 +115,9 @@ type SetupIntentCancelParams struct {
 // SetupIntentListParams narrow a list of setup intents. A zero field is not sent.
 type SetupIntentListParams struct {
 	// Customer and PaymentMethod are ids.
-	Customer      string  `form:"customer"`
-	PaymentMethod string  `form:"payment_method"`
-	Created       Between `form:"created"`
+	Customer      string    `form:"customer"`
+	PaymentMethod string    `form:"payment_method"`
+	Created       TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

@@ -103,13 +103,13 @@ type PauseCollection struct {
 }
 
 // UnmarshalJSON reads a subscription and keeps it in Raw.
-func (s *Subscription) UnmarshalJSON(raw []byte) error { return decode(raw, s, &s.Raw) }
+func (s *Subscription) UnmarshalJSON(raw []byte) error { return decode(raw, s) }
 
 // String is the id and status, such as "subscription sub_1 active".
 func (s Subscription) String() string { return "subscription " + s.ID + " " + s.Status }
 
 // UnmarshalJSON reads a subscription item and keeps it in Raw.
-func (s *SubscriptionItem) UnmarshalJSON(raw []byte) error { return decode(raw, s, &s.Raw) }
+func (s *SubscriptionItem) UnmarshalJSON(raw []byte) error { return decode(raw, s) }
 
 // String is the ids, such as "subscription item si_1 of price_1".
 func (s SubscriptionItem) String() string { return "subscription item " + s.ID + " of " + s.Price.ID }
@@ -178,7 +178,7 @@ type PriceDataParams struct {
 	Currency string `form:"currency"`
 	// Product is an id.
 	Product string `form:"product"`
-	// UnitAmount is in the minor unit, as [Amount] counts; new(int64) is free of
+	// UnitAmount is in the minor unit, as [ParseAmount] counts; new(int64) is free of
 	// charge. UnitAmountDecimal is instead of it, for fractions of that unit.
 	UnitAmount        *int64 `form:"unit_amount"`
 	UnitAmountDecimal string `form:"unit_amount_decimal"`
@@ -200,7 +200,7 @@ type DiscountParams struct {
 type SubscriptionUpdateParams struct {
 	// Items change those that their ID names and add those without one; the rest
 	// stays.
-	Items []SubscriptionItemChange `form:"items"`
+	Items []SubscriptionItemUpdateParams `form:"items"`
 	// ProrationBehavior says what becomes of time that was paid for:
 	// create_prorations, which is the default, has the next invoice settle it,
 	// always_invoice one at once, none nobody. ProrationDate is the time to count
@@ -240,9 +240,9 @@ type SubscriptionUpdateParams struct {
 	Extra url.Values `form:"*"`
 }
 
-// SubscriptionItemChange changes, adds or takes away one thing that a
+// SubscriptionItemUpdateParams changes, adds or takes away one thing that a
 // subscription pays for. A zero field is not sent.
-type SubscriptionItemChange struct {
+type SubscriptionItemUpdateParams struct {
 	// ID is that of an item there is, si_...; "" adds one.
 	ID string `form:"id"`
 	// Deleted takes the item away, ClearUsage what was metered so far with it.
@@ -296,10 +296,10 @@ type SubscriptionListParams struct {
 	// or all. "" is all but canceled.
 	Status string `form:"status"`
 	// CollectionMethod is charge_automatically or send_invoice.
-	CollectionMethod   string  `form:"collection_method"`
-	CurrentPeriodStart Between `form:"current_period_start"`
-	CurrentPeriodEnd   Between `form:"current_period_end"`
-	Created            Between `form:"created"`
+	CollectionMethod   string    `form:"collection_method"`
+	CurrentPeriodStart TimeRange `form:"current_period_start"`
+	CurrentPeriodEnd   TimeRange `form:"current_period_end"`
+	Created            TimeRange `form:"created"`
 	// The rest is that of every list: see [ListParams].
 	Limit         int        `form:"limit"`
 	StartingAfter string     `form:"starting_after"`

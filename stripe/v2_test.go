@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/aplomb-go/aplomb"
@@ -75,9 +76,9 @@ func TestV2(t *testing.T) {
 	_, err = stripe.Post[destination](t.Context(), sc, "v2/core/event_destinations", map[string]any{"name": "x"}) // without its slash
 	assert.NoError(t, err)
 	assert.Equal(t, api.seen[4], `POST /v2/core/event_destinations application/json {"name":"x"}`)
-	for _, params := range []any{stripe.CustomerCreateParams{Name: "x"}, &stripe.ListParams{}} {
+	for _, params := range []any{stripe.CustomerCreateParams{Name: "x"}, &stripe.ListParams{}, url.Values{"name": {"x"}}} {
 		_, err = stripe.Post[destination](t.Context(), sc, "/v2/core/event_destinations", params)
-		assert.Contains(t, fmt.Sprint(err), "has form tags, but /v2/core/event_destinations takes JSON")
+		assert.Contains(t, fmt.Sprint(err), "makes a form, but /v2/core/event_destinations takes JSON")
 	}
 	_, err = stripe.Post[destination](t.Context(), sc, "/v2/core/event_destinations", map[string]any{"c": make(chan int)})
 	assert.Contains(t, fmt.Sprint(err), "JSON body")

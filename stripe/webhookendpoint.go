@@ -36,7 +36,7 @@ type WebhookEndpoint struct {
 }
 
 // UnmarshalJSON reads a webhook endpoint and keeps it in Raw.
-func (w *WebhookEndpoint) UnmarshalJSON(raw []byte) error { return decode(raw, w, &w.Raw) }
+func (w *WebhookEndpoint) UnmarshalJSON(raw []byte) error { return decode(raw, w) }
 
 // String is the id and status, such as "webhook endpoint we_1 enabled".
 func (w WebhookEndpoint) String() string {

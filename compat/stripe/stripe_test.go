@@ -31,7 +31,7 @@ func TestRequestsAreLegal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if customer.ID == "" || customer.Email != "ada@example.com" || len(customer.Raw) == 0 {
+		if customer.ID == "" || customer.Email != "ada@example.com" || len(customer.Raw.JSON()) == 0 {
 			t.Errorf("got %+v, want ada's customer", customer)
 		}
 	})
@@ -63,7 +63,7 @@ func TestRequestsAreLegal(t *testing.T) {
 	t.Run("list charges", func(t *testing.T) {
 		n := 0
 		params := stripe.ChargeListParams{Customer: "cus_123", PaymentIntent: "pi_123", Limit: 100,
-			Created: stripe.Between{From: time.Now().Add(-time.Hour), Before: time.Now()}}
+			Created: stripe.TimeRange{From: time.Now().Add(-time.Hour), Before: time.Now()}}
 		for charge, err := range sc.Charges.List(t.Context(), params, aplomb.Resume("ch_123")) {
 			if err != nil {
 				t.Fatal(err)

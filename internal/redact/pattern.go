@@ -18,7 +18,7 @@ var rules = []rule{
 	// JSON Web Token, RFC 7519: base64url of `{"`. Opaque cursors often look the same.
 	{hints: []string{"eyj"}, find: lazy(`eyJ[\w-]{8,}(?:\.[\w-]*)*`)},
 	// docs.stripe.com/keys, docs.stripe.com/webhooks, client secrets of payment objects.
-	{hints: []string{"k_live_", "k_test_", "whsec_"}, find: lazy(`(?:[srp]k_(?:live|test)|whsec)_[\w*+/=-]+`)},
+	{hints: []string{"k_live_", "k_test_", "whsec_"}, find: lazy(`(?:[srpe]k_(?:live|test)|whsec)_[\w*+/=-]+`)},
 	{hints: []string{"_secret_"}, find: lazy(`[a-z]{2,8}_[A-Za-z0-9]{8,}_secret_\w+`)},
 	// github.blog/2021-04-05-behind-githubs-new-authentication-token-formats
 	{
