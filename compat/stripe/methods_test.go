@@ -262,12 +262,26 @@ func TestEveryMethod(t *testing.T) {
 						f.expand = "data." + f.expand
 					}
 				}
-				all := arguments(t, service.Method(m), func(params reflect.Value) { f.fill(params, op.parameters(), "") })
-				if len(f.odd) > 0 {
-					t.Errorf("%s takes no %s", operations[0], strings.Join(f.odd, ", "))
-				}
-				if err := invoke(service.Method(m), all); err != nil {
-					t.Errorf("with %s: %v", strings.Join(f.names, ", "), err)
+				// A list begins behind one object or before another: twice, then.
+				for _, cursor := range []string{"StartingAfter", "EndingBefore"} {
+					*f = filler{expand: f.expand}
+					lists := false
+					all := arguments(t, service.Method(m), func(params reflect.Value) {
+						f.fill(params, op.parameters(), "")
+						if field := params.FieldByName(cursor); field.IsValid() {
+							field.SetString("")
+							lists = true
+						}
+					})
+					if len(f.odd) > 0 {
+						t.Errorf("%s takes no %s", operations[0], strings.Join(f.odd, ", "))
+					}
+					if err := invoke(service.Method(m), all); err != nil {
+						t.Errorf("with %s: %v", strings.Join(f.names, ", "), err)
+					}
+					if !lists {
+						break
+					}
 				}
 				if op.parameters()["expand"] != nil && len(f.names) == 0 && f.expand != "" {
 					if err := invoke(service.Method(m), append(arguments(t, service.Method(m), nil), reflect.ValueOf(stripe.Expand(f.expand)))); err != nil {

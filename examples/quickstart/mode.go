@@ -20,7 +20,7 @@ type mode struct {
 
 func chooseMode(getenv func(string) string, allowLive bool) (mode, error) {
 	m := mode{
-		stripeKey: getenv("STRIPE_SECRET_KEY"), stripeURL: cmp.Or(getenv("STRIPE_BASE_URL"), stripe.DefaultURL),
+		stripeKey: getenv("STRIPE_SECRET_KEY"), stripeURL: cmp.Or(getenv("STRIPE_BASE_URL"), stripe.APIURL),
 		githubToken: getenv("GITHUB_TOKEN"), githubURL: cmp.Or(getenv("GITHUB_GRAPHQL_URL"), "https://api.github.com/graphql"),
 	}
 	switch {

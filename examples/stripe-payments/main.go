@@ -32,7 +32,7 @@ func run(ctx context.Context, allowLive bool) error {
 	if strings.Contains(os.Getenv("STRIPE_SECRET_KEY"), "k_live_") && !allowLive {
 		return errors.New("STRIPE_SECRET_KEY is a live key: use a test key (sk_test_...), or say -allow-live")
 	}
-	sc, err := stripe.NewAt(cmp.Or(os.Getenv("STRIPE_BASE_URL"), stripe.DefaultURL), aplomb.Env("STRIPE_SECRET_KEY"))
+	sc, err := stripe.NewAt(cmp.Or(os.Getenv("STRIPE_BASE_URL"), stripe.APIURL), aplomb.Env("STRIPE_SECRET_KEY"))
 	if err != nil {
 		return err
 	}
