@@ -45,15 +45,6 @@ func TestHostileUploadOnceAnd401(t *testing.T) {
 	}
 }
 
-// endless counts its reads, without a lock: it belongs to the caller.
-type endless struct{ reads int }
-
-func (e *endless) Read(p []byte) (int, error) {
-	e.reads++
-	clear(p)
-	return len(p), nil
-}
-
 // TestHostileUploadOfNothing: a typed nil is no reader.
 func TestHostileUploadOfNothing(t *testing.T) {
 	t.Parallel()
