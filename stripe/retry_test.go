@@ -1,6 +1,7 @@
 package stripe_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -146,5 +147,22 @@ func TestPresetUnderAnSDK(t *testing.T) {
 		n, _ := resp.Body.Read(got)
 		assert.Equal(t, string(got[:n]), body)
 		assert.Equal(t, script.Requests(), 2)
+	})
+}
+
+// TestLaw03_DeadlineEndsABackoff: the last row of the table. A call with 100 ms
+// comes back by then with Stripe's own answer, not after a backoff.
+func TestLaw03_DeadlineEndsABackoff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		script := aplombtest.NewScript(answer(503, "application/json", jsonError("api_error", "")))
+		sc := serve(t, script, aplomb.Retry{MinBackoff: 5 * time.Second, MaxBackoff: 10 * time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := sc.PaymentIntents.Create(ctx, payment)
+		assert.Equal(t, aplomb.StatusCode(err), 503)
+		assert.True(t, time.Since(start) <= 100*time.Millisecond, time.Since(start))
+		assert.Equal(t, script.Requests(), 1)
 	})
 }
