@@ -2,6 +2,7 @@ package graphql
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -42,7 +43,7 @@ func (c *Client) API() *aplomb.Client { return c.api }
 func Preset() aplomb.Option { return aplomb.Judge(judge) }
 
 // OperationName says which of a document's several operations to execute. It is
-// given to [Execute] or [Nodes] directly.
+// given to [Execute] and its siblings directly.
 func OperationName(name string) aplomb.CallOption {
 	return own("OperationName", func(p *plan) error {
 		if name == "" {
@@ -53,8 +54,8 @@ func OperationName(name string) aplomb.CallOption {
 	})
 }
 
-// At says which connection [Nodes] pages through, such as "user.repositories",
-// where an answer has several. It is given to Nodes directly.
+// At says which connection [Nodes], [Edges] or [Pages] go through, such as
+// "user.repositories", where an answer has several. It is given to them directly.
 func At(path string) aplomb.CallOption {
 	return own("At", func(p *plan) error {
 		if path == "" {
@@ -63,6 +64,24 @@ func At(path string) aplomb.CallOption {
 		p.at = path
 		return nil
 	})
+}
+
+// AtMost ends [Nodes], [Edges] or [Pages] after n of what they yield: no page is
+// fetched that none of them is on. It is given to them directly.
+func AtMost(n int) aplomb.CallOption {
+	return own("AtMost", func(p *plan) error {
+		if n <= 0 {
+			return fmt.Errorf("graphql: AtMost: %d is not a positive number", n)
+		}
+		p.atMost = n
+		return nil
+	})
+}
+
+// AllowPartial takes an answer that has data for a success, whatever errors came
+// beside it: [Do] gives them as Response.Errors, and a range goes on.
+func AllowPartial() aplomb.CallOption {
+	return own("AllowPartial", func(p *plan) error { p.partial = true; return nil })
 }
 
 // An option of this package is an aplomb.CallOption by what it embeds, which
@@ -81,5 +100,5 @@ func own(name string, apply func(*plan) error) aplomb.CallOption {
 type misplaced string
 
 func (m misplaced) MarshalJSON() ([]byte, error) {
-	return nil, errors.New("graphql: " + string(m) + " must be given to graphql.Execute or graphql.Nodes itself")
+	return nil, errors.New("graphql: " + string(m) + " must be given to the function of package graphql itself")
 }

@@ -13,9 +13,33 @@ import (
 type connection struct {
 	nodes, edges json.RawMessage
 	info         struct {
-		HasNextPage *bool
-		EndCursor   string
+		HasNextPage, HasPreviousPage *bool
+		EndCursor, StartCursor       string
 	}
+}
+
+// backwards reports a connection that is asked for its previous pages.
+func (c *connection) backwards() bool {
+	return c.info.HasNextPage == nil && c.info.HasPreviousPage != nil
+}
+
+// next is the cursor of the page to ask for after this one, if there is one.
+func (c *connection) next() (cursor string, more bool) {
+	switch {
+	case c.backwards():
+		return c.info.StartCursor, *c.info.HasPreviousPage
+	case c.info.HasNextPage != nil:
+		return c.info.EndCursor, *c.info.HasNextPage
+	}
+	return "", false
+}
+
+// selection is what a document has to select of pageInfo.
+func (c *connection) selection() string {
+	if c.backwards() {
+		return "pageInfo { hasPreviousPage startCursor }"
+	}
+	return "pageInfo { hasNextPage endCursor }"
 }
 
 // maxDepth bounds the search; documents are not nested so deeply.
@@ -93,14 +117,15 @@ func descend(data json.RawMessage, path []string) (c connection, err error) {
 	}
 	if isList(object["nodes"]) {
 		c.nodes = object["nodes"]
-	} else {
+	}
+	if isList(object["edges"]) {
 		c.edges = object["edges"]
 	}
 	if err := json.Unmarshal(object["pageInfo"], &c.info); err != nil {
 		return c, &refusal{"pageInfo: " + describe(err), err}
 	}
-	if c.info.HasNextPage == nil { // to take this for the end would cut the list in silence
-		err = errors.New("pageInfo has no hasNextPage: select pageInfo { hasNextPage endCursor }")
+	if c.info.HasNextPage == nil && c.info.HasPreviousPage == nil { // to take this for the end would cut the list in silence
+		err = errors.New("pageInfo has no hasNextPage: select pageInfo { hasNextPage endCursor }, or { hasPreviousPage startCursor } to go backwards")
 	}
 	return c, err
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
@@ -25,12 +26,49 @@ import (
 // several, [At] says which. A value for the variable in vars is where the range
 // begins, for which other lists have aplomb.Resume; here that is an error.
 //
+// A document that passes $cursor, or $before, as the before argument and selects
+// pageInfo { hasPreviousPage startCursor } is read backwards: each page's last node
+// comes first.
+//
 // An error is yielded once and ends the range, after the nodes that came with
-// it; see [Execute] for its types. A node that is null, most often since an
-// error has its path, is left out, unless N is a pointer: then it is nil. A
-// cursor that does not move is [aplomb.ErrCursorStuck]. aplomb.Prefetch fetches
-// the next page meanwhile. Ranging again starts again.
+// it; see [Execute] for its types, and [AllowPartial]. A node that is null, most
+// often since an error has its path, is left out, unless N is a pointer: then it is
+// nil. A cursor that does not move is [aplomb.ErrCursorStuck]. [AtMost] bounds the
+// range, aplomb.Prefetch fetches the next page meanwhile. Ranging again starts again.
 func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.CallOption) iter.Seq2[N, error] {
+	return walkOver(ctx, c, query, vars, opts, func(w *walk[N], _ *page[N], conn connection) ([]N, error) {
+		return nodesOf[N](conn)
+	})
+}
+
+// Edges ranges over the edges of a connection as [Nodes] does over the nodes: for
+// what an edge says of its node, such as since when it is a member, or its cursor.
+func Edges[E any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.CallOption) iter.Seq2[E, error] {
+	return walkOver(ctx, c, query, vars, opts, func(w *walk[E], _ *page[E], conn connection) ([]E, error) {
+		if conn.edges == nil {
+			return nil, errors.New("the connection has no edges: select edges { cursor node }, or range over Nodes")
+		}
+		return decodeList(conn.edges, "edges[%d]", func(e *E) *E { return e })
+	})
+}
+
+// Pages ranges over the whole answers, as [Nodes] does over the nodes in them: for
+// what stands beside a connection, or its pages' Response.
+func Pages[T any](ctx context.Context, c *Client, query string, vars Vars, opts ...aplomb.CallOption) iter.Seq2[*Response[T], error] {
+	return walkOver(ctx, c, query, vars, opts, func(w *walk[*Response[T]], p *page[*Response[T]], _ connection) ([]*Response[T], error) {
+		r := &Response[T]{Extensions: p.Extensions, Response: w.response}
+		if w.plan.partial {
+			r.Errors = p.Errors
+		}
+		if err := json.Unmarshal(*p.Data, &r.Data); err != nil {
+			return nil, &refusal{describe(err), err}
+		}
+		return []*Response[T]{r}, nil
+	})
+}
+
+// walkOver ranges over what read finds on each page.
+func walkOver[N any](ctx context.Context, c *Client, query string, vars Vars, opts []aplomb.CallOption, read func(*walk[N], *page[N], connection) ([]N, error)) iter.Seq2[N, error] {
 	return func(yield func(N, error) bool) {
 		var none N
 		w, err := newWalk[N](c, query, vars, opts)
@@ -38,6 +76,7 @@ func Nodes[N any](ctx context.Context, c *Client, query string, vars Vars, opts 
 			yield(none, err)
 			return
 		}
+		w.read = read
 		for p, err := range aplomb.Follow(ctx, w.plan.api, http.MethodPost, "", w.next, w.options()...) {
 			for _, node := range w.nodes(p) {
 				if !yield(node, nil) {
@@ -61,27 +100,29 @@ type page[N any] struct {
 // walk is the state of one range.
 type walk[N any] struct {
 	trip
+	read     func(*walk[N], *page[N], connection) ([]N, error)
 	refused  answer[json.RawMessage] // read from a status that is no success
 	variable string
 	cursor   string
+	vars     Vars
 	path     []string // to the connection; nil until the first page
 	seen     int
 }
 
 func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.CallOption) (*walk[N], error) {
-	p, err := c.plan(query, vars, opts)
+	p, err := c.plan(Request{Query: query, Variables: vars}, opts)
 	if err != nil {
 		return nil, err
 	}
-	w := &walk[N]{trip: trip{plan: p}}
-	for _, name := range []string{"cursor", "after"} {
+	w := &walk[N]{trip: trip{plan: p}, vars: vars}
+	for _, name := range []string{"cursor", "after", "before"} {
 		if p.operation.declares(name) {
 			w.variable = name
 			w.cursor, _ = vars[name].(string)
 			return w, nil
 		}
 	}
-	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after) and pass it as the connection's after argument", safe(p.label()))
+	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after, or $before) and pass it as the connection's after or before argument", safe(p.label()))
 }
 
 func (w *walk[N]) options() []aplomb.CallOption {
@@ -96,12 +137,26 @@ func (w *walk[N]) nodes(p *page[N]) []N {
 	if w.refused.Data == nil {
 		return nil
 	}
-	conn, err := w.connection(*w.refused.Data)
+	p = &page[N]{answer: w.refused}
+	conn, err := w.connection(*p.Data)
 	if err != nil {
 		return nil
 	}
-	nodes, _ := nodesOf[N](conn) // the server's error is about to be yielded
+	nodes, _ := w.take(p, conn) // the server's error is about to be yielded
 	return nodes
+}
+
+// take reads a page's nodes, in the order of the range, as far as they are wanted.
+func (w *walk[N]) take(p *page[N], conn connection) ([]N, error) {
+	nodes, err := w.read(w, p, conn)
+	if conn.backwards() {
+		slices.Reverse(nodes)
+	}
+	if most := w.plan.atMost; most > 0 && w.seen+len(nodes) >= most {
+		nodes = nodes[:most-w.seen]
+	}
+	w.seen += len(nodes)
+	return nodes, err
 }
 
 // next reads a page's nodes into it and says how to ask for the one after it.
@@ -115,28 +170,33 @@ func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.CallOption, erro
 	}
 	conn, err := w.connection(*p.Data)
 	if err == nil {
-		p.nodes, err = nodesOf[N](conn)
-		w.seen += len(p.nodes)
+		p.nodes, err = w.take(p, conn)
 	}
+	failure = w.plan.judged(failure)
+	cursor, more := conn.next()
 	switch {
 	case failure != nil: // the server's word first: what is missing is missing because of it
 		return nil, failure
 	case err != nil:
 		return nil, w.refuse(err.Error(), err)
-	case !*conn.info.HasNextPage:
+	case !more, w.plan.atMost > 0 && w.seen >= w.plan.atMost:
 		return nil, nil
-	case conn.info.EndCursor == "":
-		return nil, w.refuse("hasNextPage is true, but there is no endCursor: select pageInfo { hasNextPage endCursor }", aplomb.ErrTruncated)
-	case conn.info.EndCursor == w.cursor:
+	case cursor == "":
+		return nil, w.refuse("another page follows, but there is no cursor: select "+conn.selection(), aplomb.ErrTruncated)
+	case cursor == w.cursor:
 		return nil, w.stuck()
 	}
-	w.cursor = conn.info.EndCursor
+	w.cursor = cursor
 	return []aplomb.CallOption{aplomb.JSON(w.request())}, nil
 }
 
 // stuck says that a cursor came again.
 func (w *walk[N]) stuck() error {
-	return w.refuse(fmt.Sprintf("the same page again after %d nodes: is $%s the connection's after argument?", w.seen, w.variable), aplomb.ErrCursorStuck)
+	argument := "after"
+	if w.variable == "before" {
+		argument = "before"
+	}
+	return w.refuse(fmt.Sprintf("the same page again after %d nodes: is $%s the connection's %s argument?", w.seen, w.variable, argument), aplomb.ErrCursorStuck)
 }
 
 // final is the error that ends the range.
@@ -150,10 +210,11 @@ func (w *walk[N]) final(err error) error {
 // request asks for the page at the cursor. The caller's variables are not
 // written to.
 func (w *walk[N]) request() request {
+	vars := Vars{}
+	maps.Copy(vars, w.vars)
+	vars[w.variable] = w.cursor
 	r := w.plan.request
-	r.Variables = Vars{}
-	maps.Copy(r.Variables, w.plan.request.Variables)
-	r.Variables[w.variable] = w.cursor
+	r.Variables = present(vars)
 	return r
 }
 

@@ -1,6 +1,7 @@
 package graphql_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,16 +118,17 @@ func TestUnknownOwner(t *testing.T) {
 
 // pages serves one body after another and keeps the cursors it was asked for.
 type pages struct {
-	status  int // of the last body; 0 is 200
-	bodies  []string
-	cursors []any
+	status   int // of the last body; 0 is 200
+	bodies   []string
+	variable string // "" is after
+	cursors  []any
 }
 
 func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body struct{ Variables map[string]any }
 	raw, _ := io.ReadAll(r.Body)
 	_ = json.Unmarshal(raw, &body)
-	p.cursors = append(p.cursors, body.Variables["after"])
+	p.cursors = append(p.cursors, body.Variables[cmp.Or(p.variable, "after")])
 	w.Header().Set("Content-Type", plainJSON)
 	if p.status != 0 && len(p.cursors) == len(p.bodies) {
 		w.WriteHeader(p.status)
@@ -168,7 +170,7 @@ func TestConnections(t *testing.T) {
 			err: "api.test: Q: x: no object with pageInfo"},
 		{name: "no hasNextPage", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"endCursor":"c"}}}`)}, cursors: []any{nil}, err: "pageInfo has no hasNextPage"},
 		{name: "no endCursor", bodies: []string{data(`{"x":{"nodes":[1],"pageInfo":{"hasNextPage":true}}}`)}, nodes: []int{1}, cursors: []any{nil},
-			err: "there is no endCursor", is: aplomb.ErrTruncated},
+			err: "there is no cursor: select pageInfo { hasNextPage endCursor }", is: aplomb.ErrTruncated},
 		{name: "stuck", bodies: []string{data(`{"x":` + connection(`"nodes":[1]`, "c1") + `}`)}, nodes: []int{1, 1}, cursors: []any{nil, "c1"},
 			err: "api.test: Q: x: the same page again after 2 nodes: is $after the connection's after argument?", is: aplomb.ErrCursorStuck},
 		{name: "a node of another type", bodies: []string{data(`{"x":` + connection(`"nodes":[1,2,"three",4]`, "") + `}`)}, nodes: []int{1, 2}, cursors: []any{nil},
@@ -268,4 +270,125 @@ func TestResumeIsRefused(t *testing.T) {
 		assert.Contains(t, fmt.Sprint(err), "Resume")
 	}
 	assert.Equal(t, len(server.cursors), 0, "nothing was sent")
+}
+
+// TestBackwards: pages that are asked for by what is before them are read from
+// their end.
+func TestBackwards(t *testing.T) {
+	t.Parallel()
+	page := func(nodes, cursor string) string {
+		return fmt.Sprintf(`{"data":{"x":{"nodes":[%s],"pageInfo":{"hasPreviousPage":%t,"startCursor":%q}}}}`, nodes, cursor != "", cursor)
+	}
+	for _, variable := range []string{"before", "cursor"} {
+		server := &pages{bodies: []string{page("4,5", "c4"), page("2,3", "c2"), page("1", "")}, variable: variable}
+		nodes, err := aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($"+variable+": String) {a}", nil))
+		assert.NoError(t, err)
+		assert.Equal(t, nodes, []int{5, 4, 3, 2, 1})
+		assert.Equal(t, server.cursors, []any{nil, "c4", "c2"})
+	}
+	server := &pages{bodies: []string{page("1", "c1")}, variable: "before"}
+	_, err := aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($before: String) {a}", nil))
+	assert.ErrorIs(t, err, aplomb.ErrCursorStuck)
+	assert.Contains(t, err.Error(), "is $before the connection's before argument?")
+	server = &pages{bodies: []string{`{"data":{"x":{"nodes":[1],"pageInfo":{"hasPreviousPage":true}}}}`}, variable: "before"}
+	_, err = aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($before: String) {a}", nil))
+	assert.ErrorIs(t, err, aplomb.ErrTruncated)
+	assert.Contains(t, err.Error(), "select pageInfo { hasPreviousPage startCursor }")
+}
+
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	type edge struct {
+		Cursor string
+		Node   *int
+	}
+	server := &pages{bodies: []string{
+		`{"data":{"x":{"edges":[{"cursor":"a","node":1},null,{"cursor":"b","node":null}],"nodes":[9],"pageInfo":{"hasNextPage":true,"endCursor":"b"}}}}`,
+		`{"data":{"x":{"edges":[{"cursor":"c","node":2}],"pageInfo":{"hasNextPage":false}}}}`,
+	}}
+	const document = `query Q($after: String) { a }`
+	edges, err := aplomb.Collect(graphql.Edges[edge](t.Context(), serve(t, server), document, nil))
+	assert.NoError(t, err)
+	assert.Equal(t, edges, []edge{{"a", new(1)}, {"b", nil}, {"c", new(2)}})
+	server = &pages{bodies: []string{`{"data":{"x":{"nodes":[1],"pageInfo":{"hasNextPage":false}}}}`}}
+	_, err = aplomb.Collect(graphql.Edges[edge](t.Context(), serve(t, server), document, nil))
+	assert.Contains(t, fmt.Sprint(err), "Q: x: the connection has no edges")
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	type data struct {
+		Total int
+		X     struct{ Nodes []int }
+	}
+	server := &pages{bodies: []string{
+		`{"data":{"total":3,"x":{"nodes":[1,2],"pageInfo":{"hasNextPage":true,"endCursor":"b"}}},"extensions":{"cost":1}}`,
+		`{"data":{"total":3,"x":{"nodes":[3],"pageInfo":{"hasNextPage":false}}}}`,
+	}}
+	const document = `query Q($after: String) { a }`
+	all, err := aplomb.Collect(graphql.Pages[data](t.Context(), serve(t, server), document, nil))
+	assert.NoError(t, err)
+	assert.Equal(t, len(all), 2)
+	assert.Equal(t, all[0].Data, data{3, struct{ Nodes []int }{[]int{1, 2}}})
+	assert.Equal(t, string(all[0].Extensions), `{"cost":1}`)
+	assert.Equal(t, all[1].Data.X.Nodes, []int{3})
+	server = &pages{bodies: []string{`{"data":{"total":"three","x":{"nodes":[],"pageInfo":{"hasNextPage":false}}}}`}}
+	_, err = aplomb.Collect(graphql.Pages[data](t.Context(), serve(t, server), document, nil))
+	assert.Contains(t, fmt.Sprint(err), "field Total is a JSON string, not a Go int")
+}
+
+// TestAtMost: no page is fetched beyond what is wanted.
+func TestAtMost(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ most, nodes, requests int }{{1, 1, 1}, {10, 10, 1}, {11, 11, 2}, {23, 23, 3}, {99, 23, 3}} {
+		for _, opts := range [][]aplomb.CallOption{nil, {aplomb.Prefetch()}} {
+			api := aplombtest.NewGraphQL()
+			api.SeedRepos("octocat", 23)
+			repos, err := aplomb.Collect(graphql.Nodes[repo](t.Context(), serve(t, api), repositories, graphql.Vars{"owner": "octocat"}, append(opts, graphql.AtMost(tt.most))...))
+			assert.NoError(t, err)
+			assert.Equal(t, len(repos), tt.nodes)
+			assert.Equal(t, api.Effects().Queries, tt.requests)
+		}
+	}
+	gh := serve(t, aplombtest.NewGraphQL())
+	for want, seq := range map[string]func(func(repo, error) bool){
+		"0 is not a positive number": graphql.Nodes[repo](t.Context(), gh, repositories, nil, graphql.AtMost(0)),
+	} {
+		assert.Contains(t, fmt.Sprint(first(seq)), want)
+	}
+}
+
+// TestAllowPartial: errors beside data are told, and end nothing.
+func TestAllowPartial(t *testing.T) {
+	t.Parallel()
+	api := aplombtest.NewGraphQL()
+	api.SeedRepos("octocat", 23)
+	api.FailNode("octocat", 3, "FORBIDDEN", "no")
+	gh := serve(t, api)
+	vars := graphql.Vars{"owner": "octocat"}
+	repos, err := aplomb.Collect(graphql.Nodes[repo](t.Context(), gh, repositories, vars, graphql.AllowPartial()))
+	assert.NoError(t, err)
+	assert.Equal(t, len(repos), 22)
+
+	type data struct {
+		User struct {
+			Repositories struct{ Nodes []*repo }
+		}
+	}
+	r, err := graphql.Do[data](t.Context(), gh, graphql.Request{Query: repositories, Variables: vars}, graphql.AllowPartial())
+	assert.NoError(t, err)
+	assert.Equal(t, len(r.Data.User.Repositories.Nodes), 10)
+	assert.Equal(t, len(r.Errors), 1)
+	assert.Equal(t, r.Errors[0].Code()+" "+r.Errors[0].Path.String(), "FORBIDDEN user.repositories.nodes[3]")
+	assert.Equal(t, r.StatusCode, 200)
+
+	r, err = graphql.Do[data](t.Context(), gh, graphql.Request{Query: repositories, Variables: vars})
+	e, ok := errors.AsType[*graphql.ResponseError](err)
+	assert.True(t, ok && e.HasData)
+	assert.Equal(t, len(r.Data.User.Repositories.Nodes), 10)
+	assert.Equal(t, len(r.Errors), 0)
+	_, err = graphql.Do[data](t.Context(), gh, graphql.Request{Query: `{ nobody { x } }`}, graphql.AllowPartial()) // no data, no success
+	assert.True(t, err != nil)
+	_, err = graphql.Do[data](t.Context(), nil, graphql.Request{Query: "{a}"})
+	assert.Contains(t, fmt.Sprint(err), "no client")
 }

@@ -16,9 +16,10 @@ const mediaTypes = "application/graphql-response+json, application/json;q=0.9"
 // request is the body (GraphQL over HTTP, section 5.1). What is empty is left
 // out: some servers refuse an operationName that is "".
 type request struct {
-	Query         string `json:"query"`
-	OperationName string `json:"operationName,omitempty"`
-	Variables     Vars   `json:"variables,omitempty"`
+	Query         string         `json:"query"`
+	OperationName string         `json:"operationName,omitempty"`
+	Variables     any            `json:"variables,omitempty"`
+	Extensions    map[string]any `json:"extensions,omitempty"`
 }
 
 // plan is a call as it was asked for.
@@ -27,15 +28,17 @@ type plan struct {
 	request   request
 	operation operation
 	at        string
+	atMost    int  // 0: all
+	partial   bool // errors beside data are no failure
 	opts      []aplomb.CallOption
 }
 
 // plan reads the document and sorts this package's options from the others.
-func (c *Client) plan(query string, vars Vars, opts []aplomb.CallOption) (*plan, error) {
+func (c *Client) plan(r Request, opts []aplomb.CallOption) (*plan, error) {
 	if c == nil || c.api == nil {
 		return nil, errors.New("graphql: no client: make one with graphql.New(api)")
 	}
-	p := &plan{api: c.api, request: request{Query: query, Variables: vars}}
+	p := &plan{api: c.api, request: request{r.Query, r.OperationName, present(r.Variables), r.Extensions}}
 	for _, o := range slices.Concat(c.opts, opts) {
 		mine, ok := o.(option)
 		if !ok {
@@ -46,7 +49,7 @@ func (c *Client) plan(query string, vars Vars, opts []aplomb.CallOption) (*plan,
 			return nil, err
 		}
 	}
-	operations, err := parse(query)
+	operations, err := parse(r.Query)
 	if err != nil {
 		return nil, err
 	}
