@@ -2,7 +2,9 @@ package stripe
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -162,4 +164,30 @@ func oddNames(raw []byte) bool {
 			names[text] = true
 		}
 	}
+}
+
+// TestDepth: what is expanded in what was expanded comes to an end.
+func TestDepth(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string {
+		return strings.Repeat(`{"id":"ch_1","payment_intent":{"id":"pi_1","latest_charge":`, n) + "null" + strings.Repeat("}}", n)
+	}
+	var c Charge
+	assert.NoError(t, json.Unmarshal([]byte(deep(maxDepth/2)), &c))
+	assert.Equal(t, c.PaymentIntent.Object.LatestCharge.Object.ID, "ch_1")
+	assert.Contains(t, fmt.Sprint(json.Unmarshal([]byte(deep(maxDepth)), &c)), "nested too deeply")
+}
+
+// TestRawIsNotEncoded, by whatever encoder.
+func TestRawIsNotEncoded(t *testing.T) {
+	t.Parallel()
+	raw := newRaw(json.RawMessage(`{"client_secret":"s3cret"}`))
+	for _, encode := range []func(any) ([]byte, error){json.Marshal, xml.Marshal} {
+		text, err := encode(struct{ Raw Raw }{raw})
+		assert.True(t, err != nil, string(text))
+		assert.NotContains(t, string(text)+fmt.Sprint(err), "s3cret")
+	}
+	text, err := json.Marshal(Raw{})
+	assert.NoError(t, err)
+	assert.Equal(t, string(text), "null")
 }

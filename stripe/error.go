@@ -23,7 +23,8 @@ var (
 	// this (403).
 	ErrAuthentication = errors.New("stripe: authentication failed")
 	// ErrInvalidRequest means that Stripe could not accept the request as it is: an
-	// invalid_request_error answered with 400. [Error.Param] may say which parameter.
+	// invalid_request_error answered with 400, but for ErrNotFound. [Error.Param] may
+	// say which parameter.
 	ErrInvalidRequest = errors.New("stripe: invalid request")
 	// ErrNotFound means that the object is not there, in this account and mode
 	// (404 or resource_missing).
@@ -181,7 +182,7 @@ func (e *Error) Is(target error) bool {
 	case ErrAuthentication:
 		return e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden
 	case ErrInvalidRequest:
-		return e.Type == "invalid_request_error" && e.StatusCode == http.StatusBadRequest
+		return e.Type == "invalid_request_error" && e.StatusCode == http.StatusBadRequest && e.Code != "resource_missing"
 	case ErrNotFound:
 		return e.StatusCode == http.StatusNotFound || e.Code == "resource_missing"
 	case ErrIdempotency:

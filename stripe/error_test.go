@@ -65,9 +65,11 @@ func TestSentinels(t *testing.T) {
 		{402, `{"error":{"type":"card_error","code":"expired_card"}}`, stripe.ErrCardDeclined},
 		{400, `{"error":{"type":"idempotency_error"}}`, stripe.ErrIdempotency},
 		{409, `{"error":{"type":"invalid_request_error","code":"idempotency_key_in_use"}}`, stripe.ErrIdempotency},
+		{400, `{"error":{"type":"invalid_request_error","param":"amount"}}`, stripe.ErrInvalidRequest},
+		{400, `{"error":{"type":"api_error"}}`, nil},
 		{429, `{"error":{"type":"rate_limit_error","code":"rate_limit"}}`, stripe.ErrRateLimited},
 	}
-	all := []error{stripe.ErrNotFound, stripe.ErrAuthentication, stripe.ErrCardDeclined, stripe.ErrIdempotency, stripe.ErrRateLimited}
+	all := []error{stripe.ErrInvalidRequest, stripe.ErrNotFound, stripe.ErrAuthentication, stripe.ErrCardDeclined, stripe.ErrIdempotency, stripe.ErrRateLimited}
 	for _, tt := range tests {
 		sc := serve(t, answer(tt.status, "application/json", tt.body), aplomb.NoRetry())
 		_, err := sc.Customers.Retrieve(t.Context(), "cus_1")

@@ -130,6 +130,25 @@ func TestUploadRefuses(t *testing.T) {
 	}
 }
 
+// TestConnectHost: OAuth for Connect has a host of its own, which takes the key too.
+func TestConnectHost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var got string
+		n := aplombtest.NewNetwork(t)
+		n.Serve(stripe.ConnectURL, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got = r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + " " + r.PostFormValue("stripe_user_id")
+			answer(200, "application/json", `{"stripe_user_id":"acct_1"}`).ServeHTTP(w, r)
+		}))
+		sc, err := stripe.New(aplomb.Static(testKey), aplomb.Transport(n.Transport()))
+		assert.NoError(t, err)
+		t.Cleanup(sc.API().CloseIdleConnections)
+		_, err = stripe.Post[struct{}](t.Context(), sc, "/oauth/deauthorize", map[string]any{"stripe_user_id": "acct_1"}, aplomb.BaseURL(stripe.ConnectURL))
+		assert.NoError(t, err)
+		assert.Equal(t, got, "POST /oauth/deauthorize Bearer "+testKey+" acct_1")
+	})
+}
+
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

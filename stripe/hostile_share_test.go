@@ -87,7 +87,7 @@ func TestHostileShared(t *testing.T) {
 				for i := range 15 {
 					who := fmt.Sprintf("%s-%d-%d@example.com", name, g, i)
 					_, err := sc.Customers.Create(t.Context(), stripe.CustomerCreateParams{Email: who, Metadata: meta, Extra: extra}, shared...)
-					if err != nil && !strings.Contains(err.Error(), "budget") {
+					if err != nil && aplomb.StatusCode(err) != http.StatusServiceUnavailable { // four times in a row, by chance
 						t.Error(err)
 					}
 					_, _ = aplomb.Collect(sc.Customers.List(t.Context(), stripe.CustomerListParams{Extra: extra}, append(shared[:2:2], aplomb.Prefetch())...))

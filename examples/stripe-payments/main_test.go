@@ -73,7 +73,8 @@ func TestFailsInOneLine(t *testing.T) {
 		"no key":         {"", url, "the environment variable STRIPE_SECRET_KEY is empty: set it"},
 		"live key":       {"sk_live_" + "given", url, "-allow-live"},
 		"restricted key": {"rk_live_" + "given", url, "-allow-live"},
-		"wrong key":      {"pk_" + "given", url, "401"},
+		"public key":     {"pk_" + "given", url, "a publishable one"},
+		"wrong key":      {"xk_" + "given", url, "401"},
 		"no such place":  {testKey, "nowhere", "nowhere"},
 	} {
 		t.Run(name, func(t *testing.T) {
