@@ -63,7 +63,7 @@ cover: ## coverage of the root module, in coverage.html too
 	go tool cover -func=coverage.out | tail -1
 	go tool cover -html=coverage.out -o coverage.html
 
-compat: ## the tests against real peers: stripe-mock, an authorization server, official SDKs
+compat: ## the tests against real peers: stripe-mock, an authorization server, a GraphQL server, official SDKs
 	cd compat && GOWORK=off go test -count=1 ./...
 
 budgets: ## what we may cost beside our peers: allocations, time, binary size
