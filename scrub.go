@@ -64,6 +64,14 @@ func findSecrets(a *Attempt) []string {
 		if redact.SecretField(name) || !given.Has(name) { // the latter is the credential's own
 			secrets = append(secrets, values...)
 		}
+		for _, v := range values { // as GraphQL has its variables in a GET
+			if strings.HasPrefix(v, "{") {
+				secrets = secretsInJSON([]byte(v), secrets)
+			}
+		}
+	}
+	if form, ok := a.Request.Body.(interface{ JSON() []byte }); ok { // a body too large to be read again, which knows its fields
+		secrets = secretsInJSON(form.JSON(), secrets)
 	}
 	return append(secrets, bodySecrets(r)...)
 }
@@ -81,12 +89,18 @@ func bodySecrets(r *http.Request) []string {
 			}
 		}
 	case "application/json":
-		var v any
-		if json.Unmarshal(bodyAgain(r), &v) == nil {
-			secrets = jsonSecrets(v, false, secrets, 0)
-		}
+		secrets = secretsInJSON(bodyAgain(r), secrets)
 	}
 	return secrets
+}
+
+// secretsInJSON adds those in raw, if that is JSON, to found.
+func secretsInJSON(raw []byte, found []string) []string {
+	var v any
+	if json.Unmarshal(raw, &v) != nil {
+		return found
+	}
+	return jsonSecrets(v, false, found, 0)
 }
 
 // bodyAgain is the request's body, nil if it is large or cannot be had again.

@@ -18,23 +18,33 @@ type answer[T any] struct {
 	Data       *T              `json:"data"`
 	Errors     []*Error        `json:"errors"`
 	Extensions json.RawMessage `json:"extensions"`
+	HasNext    json.RawMessage `json:"hasNext"` // of incremental delivery
 }
 
 // failure is the error of an answer of a 2xx status, nil for one with data and
 // no errors.
 func (a *answer[T]) failure(t *trip) error {
 	r := t.response
+	if string(a.HasNext) == "true" {
+		return t.incremental(nil)
+	}
 	if e := t.explain(&ResponseError{Errors: a.Errors, HasData: a.Data != nil, Extensions: a.Extensions, Response: r}); e != nil {
 		return e
 	}
 	if a.Data != nil {
 		return nil
 	}
+	return t.refusal("the answer has neither data nor errors", "is this the GraphQL endpoint?", nil)
+}
+
+// refusal is the error of an answer that cannot be used.
+func (t *trip) refusal(message, hint string, cause error) error {
+	r := t.response
 	line := aplomb.APIError{
-		Operation: t.operation, StatusCode: r.StatusCode, Message: "the answer has neither data nor errors",
-		RequestID: r.RequestID, Attempts: r.Attempts, Elapsed: r.Elapsed, Hint: "is this the GraphQL endpoint?",
+		Operation: t.operation, StatusCode: r.StatusCode, Message: message, RequestID: r.RequestID,
+		Attempts: r.Attempts, Elapsed: r.Elapsed, Hint: hint,
 	}
-	return &refusal{text: t.plan.api.Name() + line.Error()}
+	return &refusal{text: t.plan.api.Name() + line.Error(), cause: cause}
 }
 
 // refused reads an answer whose status is no success. A body with a list of
@@ -88,7 +98,7 @@ func (t *trip) explain(e *ResponseError) *ResponseError {
 func (t *trip) complete(err error) error {
 	e, ok := errors.AsType[*ResponseError](err)
 	if !ok {
-		return err
+		return t.delivered(err)
 	}
 	whole := *e // a hook may have e
 	whole.Response = t.response

@@ -3,6 +3,8 @@ package graphql
 import (
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -14,8 +16,10 @@ type Vars map[string]any
 // Client calls one GraphQL endpoint. [New] makes it; it is safe for concurrent
 // use. [Execute] and [Nodes] take it.
 type Client struct {
-	api  *aplomb.Client
-	opts []aplomb.CallOption
+	api       *aplomb.Client
+	opts      []aplomb.CallOption
+	couriered func() (*aplomb.Client, error) // api with the courier in it, made when it is needed
+	keepsNone atomic.Bool                    // the server said that it persists no queries
 }
 
 // New returns a client that posts to c's base URL. The options go before those
@@ -24,7 +28,10 @@ type Client struct {
 //
 //	gh := graphql.New(api, aplomb.URL("/graphql"))
 func New(c *aplomb.Client, opts ...aplomb.CallOption) *Client {
-	return &Client{api: c, opts: append([]aplomb.CallOption(nil), opts...)}
+	return &Client{
+		api: c, opts: append([]aplomb.CallOption(nil), opts...),
+		couriered: sync.OnceValues(func() (*aplomb.Client, error) { return c.With(aplomb.PerCall(courier)) }),
+	}
 }
 
 // API is the client underneath.
@@ -40,7 +47,9 @@ func (c *Client) API() *aplomb.Client { return c.api }
 // server refused before it began is sent again. See
 // https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 // and https://shopify.dev/docs/api/usage/limits.
-func Preset() aplomb.Option { return aplomb.Judge(judge) }
+func Preset() aplomb.Option {
+	return aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict { return judge(a, false) })
+}
 
 // OperationName says which of a document's several operations to execute. It is
 // given to [Execute] and its siblings directly.

@@ -59,7 +59,11 @@ func Do[T any](ctx context.Context, c *Client, r Request, opts ...aplomb.CallOpt
 	}
 	t := &trip{plan: p}
 	var bad answer[T]
-	good, err := aplomb.Post[answer[T]](ctx, p.api, "", p.options(t, refused(t, &bad))...)
+	all, err := p.options(t, refused(t, &bad))
+	if err != nil {
+		return new(Response[T]), err
+	}
+	good, err := aplomb.Call[answer[T]](t.context(ctx), p.api, p.method(), "", all...)
 	if err == nil {
 		return good.response(t), p.judged(good.failure(t))
 	}

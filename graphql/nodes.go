@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -77,7 +76,12 @@ func walkOver[N any](ctx context.Context, c *Client, query string, vars Vars, op
 			return
 		}
 		w.read = read
-		for p, err := range aplomb.Follow(ctx, w.plan.api, http.MethodPost, "", w.next, w.options()...) {
+		all, err := w.options()
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		for p, err := range aplomb.Follow(w.context(ctx), w.plan.api, w.plan.method(), "", w.next, all...) {
 			for _, node := range w.nodes(p) {
 				if !yield(node, nil) {
 					return
@@ -125,7 +129,7 @@ func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.CallOption
 	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after, or $before) and pass it as the connection's after or before argument", safe(p.label()))
 }
 
-func (w *walk[N]) options() []aplomb.CallOption {
+func (w *walk[N]) options() ([]aplomb.CallOption, error) {
 	return w.plan.options(&w.trip, refused(&w.trip, &w.refused))
 }
 
@@ -187,7 +191,7 @@ func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.CallOption, erro
 		return nil, w.stuck()
 	}
 	w.cursor = cursor
-	return []aplomb.CallOption{aplomb.JSON(w.request())}, nil
+	return w.plan.carry(&w.trip, w.request())
 }
 
 // stuck says that a cursor came again.

@@ -52,6 +52,14 @@ func (o *Opt[T]) UnmarshalJSON(raw []byte) error {
 
 func (Opt[T]) optional() {}
 
+// content is what a File may be in.
+func (o Opt[T]) content() any {
+	if o.value == nil {
+		return nil
+	}
+	return *o.value
+}
+
 // present is vars without what is absent, and nil where nothing is left, so that
 // the member can be left out.
 func present(vars any) any {

@@ -16,7 +16,7 @@ const peekLimit = 64 << 10
 
 // judge reads what the status does not say: that the quota is spent, and that a
 // 500 is a fault of the document.
-func judge(a *aplomb.Attempt) aplomb.Verdict {
+func judge(a *aplomb.Attempt, batch bool) aplomb.Verdict {
 	v, resp := a.Verdict, a.Response
 	if resp == nil || !strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		return v
@@ -29,8 +29,15 @@ func judge(a *aplomb.Attempt) aplomb.Verdict {
 	if err != nil || status != http.StatusInternalServerError && !bytes.Contains(body, []byte("RATE_LIMIT")) && !bytes.Contains(body, []byte("THROTTLED")) {
 		return v
 	}
+	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
+	if batch {
+		var list []answer[json.RawMessage]
+		if json.Unmarshal(body, &list) == nil {
+			return judgeBatch(a, list)
+		}
+	}
 	var refusal answer[json.RawMessage]
-	if json.Unmarshal(bytes.TrimPrefix(body, []byte(byteOrderMark)), &refusal) != nil || refusal.Data != nil {
+	if json.Unmarshal(body, &refusal) != nil || refusal.Data != nil {
 		return v // data that came is good, whatever is left of the quota
 	}
 	code, begun := throttled(refusal.Errors)
@@ -81,20 +88,4 @@ func waitOf(h http.Header, extensions json.RawMessage, now time.Time) time.Durat
 		}
 	}
 	return costWait(extensions)
-}
-
-// costWait reads Shopify's query cost. Its numbers may be zero or missing; the
-// floor keeps that from becoming a hot loop.
-func costWait(extensions json.RawMessage) time.Duration {
-	var x struct {
-		Cost struct {
-			RequestedQueryCost float64
-			ThrottleStatus     struct{ CurrentlyAvailable, RestoreRate float64 }
-		}
-	}
-	if json.Unmarshal(extensions, &x) != nil || x.Cost.ThrottleStatus.RestoreRate <= 0 {
-		return 0
-	}
-	seconds := (x.Cost.RequestedQueryCost - x.Cost.ThrottleStatus.CurrentlyAvailable) / x.Cost.ThrottleStatus.RestoreRate
-	return time.Duration(min(max(seconds, 1), 24*60*60) * float64(time.Second))
 }
