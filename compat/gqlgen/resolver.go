@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
@@ -73,7 +74,7 @@ func (m mutation) Uploads(ctx context.Context, in graph.UploadsInput) ([]*graph.
 
 type subscription struct{ s *Server }
 
-func (sub subscription) Count(ctx context.Context, to int, breakAt *int) (<-chan int, error) {
+func (sub subscription) Count(ctx context.Context, to int, breakAt *int, pauseMs int) (<-chan int, error) {
 	if to < 0 {
 		return nil, coded("BAD_COUNT", fmt.Sprintf("cannot count to %d", to))
 	}
@@ -85,6 +86,11 @@ func (sub subscription) Count(ctx context.Context, to int, breakAt *int) (<-chan
 		for n := 1; n <= to; n++ {
 			if breakAt != nil && n == *breakAt {
 				transport.AddSubscriptionError(ctx, coded("LOST_COUNT", fmt.Sprintf("lost count at %d", n)))
+				return
+			}
+			select {
+			case <-time.After(time.Duration(pauseMs) * time.Millisecond):
+			case <-ctx.Done():
 				return
 			}
 			select {

@@ -58,7 +58,7 @@ type RepositoryResolver interface {
 	Audit(ctx context.Context, obj *Repository) (string, error)
 }
 type SubscriptionResolver interface {
-	Count(ctx context.Context, to int, breakAt *int) (<-chan int, error)
+	Count(ctx context.Context, to int, breakAt *int, pauseMs int) (<-chan int, error)
 }
 type UserResolver interface {
 	Repositories(ctx context.Context, obj *User, first *int, after *string, last *int, before *string) (*RepositoryConnection, error)
@@ -242,10 +242,10 @@ type Stored {
 
 type Subscription {
   """
-  Counts from 1. At breakAt an error comes instead of a number, and nothing
-  after it.
+  Counts from 1, with a pause before each number. At breakAt an error comes
+  instead of a number, and nothing after it: over a websocket only.
   """
-  count(to: Int!, breakAt: Int): Int!
+  count(to: Int!, breakAt: Int, pauseMs: Int! = 0): Int!
 }
 `, BuiltIn: false},
 }
@@ -536,6 +536,14 @@ func (ec *executionContext) field_Subscription_count_args(ctx context.Context, r
 		return nil, err
 	}
 	args["breakAt"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "pauseMs",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["pauseMs"] = arg2
 	return args, nil
 }
 
@@ -1386,7 +1394,7 @@ func (ec *executionContext) _Subscription_count(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Subscription().Count(ctx, fc.Args["to"].(int), fc.Args["breakAt"].(*int))
+			return ec.Resolvers.Subscription().Count(ctx, fc.Args["to"].(int), fc.Args["breakAt"].(*int), fc.Args["pauseMs"].(int))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
