@@ -148,7 +148,7 @@ func TestBatch(t *testing.T) {
 	two := graphql.Add[named](b, `{ name }`, nil)
 	err := b.Send(t.Context())
 	re, ok := errors.AsType[*graphql.ResponseError](err)
-	assert.True(t, ok && re.StatusCode == 400 && one.Err == err && two.Err == err, err)
+	assert.True(t, ok && re.StatusCode == 400 && errors.Is(one.Err, err) && errors.Is(two.Err, err), err)
 	assert.Contains(t, err.Error(), "json request body could not be decoded")
 	assert.Equal(t, len(s.Seen()), 1)
 }

@@ -3,6 +3,7 @@ package gqlgen
 import (
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -39,6 +40,7 @@ type Server struct {
 	renames  int
 	watching int
 	seen     []Seen
+	conns    []net.Conn
 }
 
 // Seen is a request as it came in.
@@ -59,7 +61,9 @@ func Start(tb testing.TB, settings Settings) *Server {
 		settings.Repositories = 25
 	}
 	s := &Server{settings: settings, name: "ada"}
-	srv := httptest.NewServer(s.watched(s.handler()))
+	srv := httptest.NewUnstartedServer(s.watched(s.handler()))
+	srv.Config.ConnState = s.connected
+	srv.Start()
 	tb.Cleanup(srv.Close)
 	s.URL = srv.URL + "/graphql"
 	return s
@@ -99,6 +103,25 @@ func (s *Server) Seen() []Seen {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.seen)
+}
+
+// connected keeps each connection, for Cut.
+func (s *Server) connected(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if state == http.StateNew {
+		s.conns = append(s.conns, c)
+	}
+}
+
+// Cut ends every connection, a websocket's too, without a word.
+func (s *Server) Cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		_ = c.Close() // it may be closed
+	}
+	s.conns = nil
 }
 
 // Renames is how often the mutation rename was executed.
