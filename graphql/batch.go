@@ -192,7 +192,7 @@ func (b *Batch) refused(t *trip, got *answers) aplomb.ErrorDecoder {
 	return func(api *aplomb.APIError) error {
 		var body answers
 		if json.Unmarshal(bytes.TrimPrefix(api.Body, []byte(byteOrderMark)), &body) != nil {
-			return nil
+			return nil //nolint:nilerr // not GraphQL: left to be the aplomb.APIError it is
 		}
 		if body.single != nil {
 			return refused(t, body.single)(api)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,8 +95,8 @@ func TestBatchRefused(t *testing.T) {
 				assert.Contains(t, err.Error(), want)
 			}
 			assert.True(t, one.Err == err && two.Err == err, body) //nolint:errorlint // the very same
-			assert.True(t, strings.HasPrefix(err.Error(), fmt.Sprintf("api.test: batch: ")), err)
-			assert.Contains(t, err.Error(), fmt.Sprint(status))
+			assert.True(t, strings.HasPrefix(err.Error(), "api.test: batch: "), err)
+			assert.Contains(t, err.Error(), strconv.Itoa(status))
 			oneLine(t, err)
 		}
 	}
@@ -140,9 +141,8 @@ func TestBatchThrottled(t *testing.T) {
 		{`[` + adaResult + `,` + refused + `]`, 1, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			script := aplombtest.NewScript(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			var n atomic.Int32
-			script = aplombtest.NewScript(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			script := aplombtest.NewScript(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body := tt.first
 				if n.Add(1) > 1 {
 					body = `[` + adaResult + `,` + adaResult + `]`

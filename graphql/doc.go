@@ -34,6 +34,12 @@
 // text, sent byte for byte, and answers are decoded by encoding/json into your
 // types.
 //
+// A [File] among the variables makes the request an upload, streamed and opened anew
+// for each attempt. [PersistedQueries] sends hashes instead of documents, [UseGET] has
+// queries cached, a [Batch] sends several operations at once. None of them changes
+// what may be sent twice: mutations travel whole, by POST, and once unless they have
+// a key. Answers in parts (@defer, @stream) are refused by name.
+//
 // An answer with errors is a [*ResponseError], whose Unwrap lets errors.As reach
 // each [*Error]. What is not GraphQL, such as a proxy's 502, is an
 // [*aplomb.APIError] as everywhere in aplomb. Each prints as one line that begins

@@ -2,9 +2,14 @@ package graphql_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
@@ -119,4 +124,102 @@ func ExampleOperationName() {
 	fmt.Println(data, err)
 	// Output:
 	// map[user:map[repositories:map[totalCount:12]]] <nil>
+}
+
+// echo is a client of a server that answers as it is told.
+func echo(answer func(r *http.Request, body string) string, opts ...aplomb.CallOption) (c *graphql.Client, stop func()) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, answer(r, string(body)))
+	}))
+	api, err := aplomb.New(srv.URL + "/graphql")
+	if err != nil {
+		panic(err)
+	}
+	return graphql.New(api, opts...), srv.Close
+}
+
+// A file on disk is streamed, and opened again should the request be repeated.
+func ExampleFile() {
+	c, stop := echo(func(r *http.Request, body string) string {
+		fmt.Println(strings.Contains(body, `"variables":{"file":null}`), strings.Contains(body, `filename="receipt.pdf"`))
+		return `{"data":{"upload":{"id":"doc_1"}}}`
+	})
+	defer stop()
+
+	type answer struct{ Upload struct{ ID string } }
+	openReceipt := func() (io.ReadCloser, error) { return os.Open("example_test.go") }
+	const mutation = `mutation Upload($file: Upload!) { upload(file: $file) { id } }`
+	a, err := graphql.Execute[answer](context.Background(), c, mutation, graphql.Vars{
+		"file": graphql.File{Name: "receipt.pdf", Open: openReceipt},
+	}, aplomb.IdempotencyKey("receipt-2026-11")) // without a key it is sent once
+	fmt.Println(a.Upload.ID, err)
+	// Output:
+	// true true
+	// doc_1 <nil>
+}
+
+// The server does not know the query yet. The next time its hash is enough, and as
+// that goes by GET a cache can answer.
+func ExamplePersistedQueries() {
+	known := false
+	c, stop := echo(func(r *http.Request, body string) string {
+		fmt.Println(r.Method, "with the document:", strings.Contains(body, "viewer"))
+		if known = known || body != ""; !known {
+			return `{"errors":[{"message":"PersistedQueryNotFound"}]}`
+		}
+		return `{"data":{"viewer":{"login":"octocat"}}}`
+	}, graphql.PersistedQueries(), graphql.UseGET())
+	defer stop()
+
+	for range 2 {
+		data, err := graphql.Execute[map[string]any](context.Background(), c, `{ viewer { login } }`, nil)
+		fmt.Println(data, err)
+	}
+	// Output:
+	// GET with the document: false
+	// POST with the document: true
+	// map[viewer:map[login:octocat]] <nil>
+	// GET with the document: false
+	// map[viewer:map[login:octocat]] <nil>
+}
+
+func ExampleBatch() {
+	c, stop := echo(func(*http.Request, string) string {
+		return `[{"data":{"user":{"name":"Ada"}}}, {"errors":[{"message":"no such team","path":["team"],"extensions":{"code":"NOT_FOUND"}}],"data":{"team":null}}]`
+	})
+	defer stop()
+
+	type userData struct{ User struct{ Name string } }
+	type teamData struct{ Team *struct{ Name string } }
+	b := graphql.NewBatch(c)
+	user := graphql.Add[userData](b, `query($id: ID!) { user(id: $id) { name } }`, graphql.Vars{"id": "u_1"})
+	team := graphql.Add[teamData](b, `query($id: ID!) { team(id: $id) { name } }`, graphql.Vars{"id": "t_9"})
+	if err := b.Send(context.Background()); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(user.Data.User.Name, user.Err)
+	if e, ok := errors.AsType[*graphql.Error](team.Err); ok {
+		fmt.Println(e.Code(), "at", e.Path)
+	}
+	// Output:
+	// Ada <nil>
+	// NOT_FOUND at team
+}
+
+func ExampleResponse_Cost() {
+	c, stop := echo(func(*http.Request, string) string {
+		return `{"data":{"shop":{"name":"Tea"}},"extensions":{"cost":{"requestedQueryCost":12,"actualQueryCost":7,
+			"throttleStatus":{"maximumAvailable":2000.0,"currentlyAvailable":1993,"restoreRate":100.0}}}}`
+	})
+	defer stop()
+
+	r, err := graphql.Do[json.RawMessage](context.Background(), c, graphql.Request{Query: `{ shop { name } }`})
+	if cost, ok := r.Cost(); ok {
+		fmt.Println(cost.Actual, "of", cost.Throttle.Maximum, "points,", cost.Throttle.Available, "left;", err)
+	}
+	// Output:
+	// 7 of 2000 points, 1993 left; <nil>
 }

@@ -123,7 +123,7 @@ func keyName(key reflect.Value) string {
 	if key.Kind() == reflect.String {
 		return key.String()
 	}
-	if text, ok := key.Interface().(encoding.TextMarshaler); ok {
+	if text, ok := reflect.TypeAssert[encoding.TextMarshaler](key); ok {
 		name, _ := text.MarshalText() // encoding/json will say why not
 		return string(name)
 	}

@@ -63,9 +63,9 @@ func TestAttachments(t *testing.T) {
 			A File `json:"a,omitzero"`
 		}{}, nil},
 		"tags": {struct {
-			A File `json:"b,omitempty"`
+			A File `json:"b"`
 			B File `json:"-"`
-			C File `json:"-,"`
+			C File `json:"-,"` //nolint:staticcheck // some do
 			D File
 			e File
 		}{a, a, b, b, a}, []string{"b a", "- b", "D b"}},

@@ -100,7 +100,8 @@ func TestFaultTable(t *testing.T) {
 		e, ok := errors.AsType[*graphql.ResponseError](err)
 		assert.True(t, ok && e.HasData && len(e.Errors) == 2 && e.Err == nil)
 		assert.Equal(t, len(got.Nodes), 6)
-		assert.Equal(t, e.Errors[1].Code()+" "+e.Errors[1].Path.String()+fmt.Sprint(e.StatusCode), "FORBIDDEN nodes[5]"+fmt.Sprint(status))
+		assert.Equal(t, e.Errors[1].Code()+" "+e.Errors[1].Path.String(), "FORBIDDEN nodes[5]")
+		assert.Equal(t, e.StatusCode, status)
 		assert.Equal(t, e.Errors[1].Path[1], graphql.PathElem{Index: 5})
 	}
 

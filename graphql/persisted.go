@@ -116,6 +116,7 @@ func courier(next http.RoundTripper) http.RoundTripper {
 		switch t.missed(resp) {
 		case notMissed:
 			return resp, nil
+		case unknown:
 		case keepsNone:
 			x.client.keepsNone.Store(true)
 			again = x.plain()

@@ -125,7 +125,7 @@ func (f *form) open() (io.ReadCloser, error) {
 	for i, a := range f.files {
 		content, err := a.Open()
 		if err == nil && content == nil {
-			err = errors.New("Open returned neither contents nor an error")
+			err = errors.New("its Open returned neither contents nor an error")
 		}
 		if err != nil {
 			_ = body.Close()
