@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,10 +78,15 @@ func TestLaw01_TimedOut(t *testing.T) {
 		{`mutation {a}`, []aplomb.CallOption{aplomb.IdempotencyKey("k-1")}, nil, 2},
 	} {
 		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
 			var keys []string
 			gh := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
-				if keys = append(keys, r.Header.Get("Idempotency-Key")); len(keys) == 1 {
+				mu.Lock()
+				keys = append(keys, r.Header.Get("Idempotency-Key"))
+				first := len(keys) == 1
+				mu.Unlock()
+				if first {
 					<-r.Context().Done()
 					return
 				}
@@ -88,6 +94,8 @@ func TestLaw01_TimedOut(t *testing.T) {
 			}), aplomb.Timeouts{ResponseHeader: 5 * time.Second}, aplomb.Retry{MinBackoff: time.Microsecond, MaxBackoff: time.Microsecond})
 			start := time.Now()
 			_, err := graphql.Execute[struct{}](t.Context(), graphql.New(gh.API(), tt.client...), tt.document, nil, tt.opts...)
+			mu.Lock()
+			defer mu.Unlock()
 			assert.Equal(t, err == nil, tt.requests == 2, err)
 			assert.Equal(t, len(keys), tt.requests, fmt.Sprint(tt))
 			assert.Equal(t, keys[0], keys[len(keys)-1])
