@@ -14,7 +14,7 @@ import (
 type Vars map[string]any
 
 // Client calls one GraphQL endpoint. [New] makes it; it is safe for concurrent
-// use. [Execute] and [Nodes] take it.
+// use. [Execute], [Nodes] and [NewBatch] take it.
 type Client struct {
 	api       *aplomb.Client
 	opts      []aplomb.CallOption

@@ -16,8 +16,10 @@ import (
 // PersistedQueries sends the hash of a query instead of its text (automatic persisted
 // queries, https://www.apollographql.com/docs/apollo-server/performance/apq). A server
 // that does not know the hash is sent the text with it, within the same call: that
-// costs one request more, and no retry. From one that says that it keeps none, the
-// client no longer asks it. Give it to [New]:
+// costs one request more, and no retry. One that says that it keeps none
+// (PersistedQueryNotSupported) is sent the text at once from then on. One that never
+// heard of hashes refuses a request without a query: leave the option out for it. Give
+// it to [New]:
 //
 //	c := graphql.New(api, graphql.PersistedQueries(), graphql.UseGET())
 //
