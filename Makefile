@@ -10,7 +10,7 @@ BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ cover: ## coverage of the root module, in coverage.html too
 	go tool cover -func=coverage.out | tail -1
 	go tool cover -html=coverage.out -o coverage.html
 
-compat: ## the tests against real peers: stripe-mock, an authorization server, official SDKs
+compat: ## the tests against real peers: stripe-mock, an authorization server, a GraphQL server, official SDKs
 	cd compat && GOWORK=off go test -count=1 ./...
 
 budgets: ## what we may cost beside our peers: allocations, time, binary size
@@ -71,3 +71,6 @@ budgets: ## what we may cost beside our peers: allocations, time, binary size
 
 bench-stripe: ## measure aplomb/stripe beside stripe-go, into bench/stripe/RESULTS.md (five minutes)
 	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./stripe -results
+
+bench-graphql: ## measure aplomb/graphql beside its peers, into bench/graphql/RESULTS.md
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./graphql -results

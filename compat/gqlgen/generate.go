@@ -1,0 +1,3 @@
+package gqlgen
+
+//go:generate go tool gqlgen generate
