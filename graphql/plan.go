@@ -30,6 +30,7 @@ type plan struct {
 	at        string
 	atMost    int  // 0: all
 	partial   bool // errors beside data are no failure
+	stream    streaming
 	opts      []aplomb.CallOption
 }
 
@@ -53,7 +54,11 @@ func (c *Client) plan(r Request, opts []aplomb.CallOption) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.operation, err = choose(operations, p.request.OperationName)
+	pick := choose
+	if p.stream.wanted {
+		pick = chooseStream
+	}
+	p.operation, err = pick(operations, p.request.OperationName)
 	return p, err
 }
 
@@ -82,9 +87,10 @@ func (p *plan) options(t *trip, refused aplomb.ErrorDecoder) []aplomb.CallOption
 // time uses it.
 type trip struct {
 	plan      *plan
-	operation string          // what the call is named, by the document or an option
-	response  aplomb.Response // filled when a call returns
-	wait      time.Duration   // that the server asked for
+	operation string              // what the call is named, by the document or an option
+	response  aplomb.Response     // filled when a call returns
+	wait      time.Duration       // that the server asked for
+	redact    func(string) string // the answer's own, where there is no request
 }
 
 func (t *trip) judge(a *aplomb.Attempt) aplomb.Verdict {
