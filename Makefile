@@ -2,7 +2,7 @@
 
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
-MODULES := . examples redis
+MODULES := . examples redis graphqlws
 OUTSIDE := compat bench
 
 FUZZTIME ?= 30s

@@ -2,7 +2,10 @@ module github.com/aplomb-go/aplomb/compat
 
 go 1.26.0
 
-replace github.com/aplomb-go/aplomb => ../
+replace (
+	github.com/aplomb-go/aplomb => ../
+	github.com/aplomb-go/aplomb/graphqlws => ../graphqlws
+)
 
 tool (
 	github.com/99designs/gqlgen
@@ -19,6 +22,7 @@ require (
 	github.com/Khan/genqlient v0.8.1
 	github.com/anthropics/anthropic-sdk-go v1.84.0
 	github.com/aplomb-go/aplomb v0.0.0-00010101000000-000000000000
+	github.com/aplomb-go/aplomb/graphqlws v0.0.0-00010101000000-000000000000
 	github.com/aws/aws-sdk-go-v2 v1.48.0
 	github.com/aws/aws-sdk-go-v2/service/s3 v1.114.10
 	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0

@@ -78,6 +78,9 @@ func (t *trip) explain(e *ResponseError) *ResponseError {
 	e.client, e.Operation = t.plan.api.Name(), t.operation
 	e.StatusCode, e.RequestID = e.Response.StatusCode, e.Response.RequestID
 	redact := e.Response.Redact
+	if t.redact != nil {
+		redact = t.redact
+	}
 	if e.Err != nil {
 		redact, e.hint = e.Err.Redact, e.Err.Hint
 	}

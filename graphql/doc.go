@@ -30,6 +30,20 @@
 //		fmt.Println(repo.Name, repo.StargazerCount)
 //	}
 //
+// # Subscriptions
+//
+// [Subscribe] ranges over the events of a subscription. They come as server-sent
+// events through the aplomb client, or over a [WebSocket] through a [Dialer] of
+// your choice. Leaving the loop unsubscribes; a stream that ends without the
+// server's word that it is complete is an error, or, with [Reconnect], followed by
+// another:
+//
+//	for o, err := range graphql.Subscribe[Order](ctx, shop, `subscription { order { id state } }`, nil) {
+//		...
+//	}
+//
+// # Documents and errors
+//
 // There is no schema, no code to generate and no query builder: documents are
 // text, sent byte for byte, and answers are decoded by encoding/json into your
 // types.

@@ -115,7 +115,7 @@ func (l *lexer) skipTo(closing rune) {
 func choose(operations []operation, name string) (operation, error) {
 	o, err := named(operations, name)
 	if err == nil && o.kind == "subscription" {
-		err = errors.New("graphql: a subscription is a stream: Execute and Nodes send queries and mutations")
+		err = errors.New("graphql: a subscription is a stream: range over Subscribe; Execute and Nodes send queries and mutations")
 	}
 	return o, err
 }

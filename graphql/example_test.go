@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
@@ -113,6 +114,68 @@ func ExampleNodes() {
 	// repo-06  22
 	// repo-07 Rust 59
 	// 3 pages
+}
+
+func ExampleSubscribe() {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for n := range 3 {
+			_, _ = fmt.Fprintf(w, "event: next\ndata: {\"data\":{\"count\":%d}}\n\n", 3-n)
+		}
+		_, _ = fmt.Fprint(w, "event: complete\n\n")
+	}))
+	defer srv.Close()
+	api, err := aplomb.New(srv.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	for event, err := range graphql.Subscribe[struct{ Count int }](context.Background(), graphql.New(api), `subscription { count }`, nil) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(event.Count)
+	}
+	// Output:
+	// 3
+	// 2
+	// 1
+}
+
+// A stream that was cut is followed by another, and somebody is told.
+func ExampleReconnect() {
+	streams := []string{"event: next\ndata: {\"data\":{\"count\":3}}\n\n", "event: next\ndata: {\"data\":{\"count\":1}}\n\nevent: complete\n\n"}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = fmt.Fprint(w, streams[0])
+		streams = streams[1:]
+	}))
+	defer srv.Close()
+	api, err := aplomb.New(srv.URL, aplomb.Name("counter"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	again := graphql.Reconnect(graphql.Reconnection{
+		MinBackoff: time.Millisecond,
+		On: func(e graphql.ReconnectEvent) {
+			fmt.Println("attempt", e.Attempt, "since it was cut:", errors.Is(e.Err, io.ErrUnexpectedEOF))
+		},
+	})
+	for event, err := range graphql.Subscribe[struct{ Count int }](context.Background(), graphql.New(api), `subscription { count }`, nil, again) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(event.Count)
+	}
+	// Output:
+	// 3
+	// attempt 1 since it was cut: true
+	// 1
 }
 
 func ExampleOperationName() {

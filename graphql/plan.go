@@ -37,6 +37,7 @@ type plan struct {
 	partial   bool // errors beside data are no failure
 	persisted bool // send hashes of queries
 	get       bool // send queries by GET
+	stream    streaming
 	opts      []aplomb.CallOption
 }
 
@@ -60,7 +61,11 @@ func (c *Client) plan(r Request, opts []aplomb.CallOption) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.operation, err = choose(operations, p.request.OperationName); err != nil {
+	pick := choose
+	if p.stream.wanted {
+		pick = chooseStream
+	}
+	if p.operation, err = pick(operations, p.request.OperationName); err != nil {
 		return nil, err
 	}
 	files, err := attachments(p.request.Variables)
@@ -148,6 +153,8 @@ type trip struct {
 	operation string        // what the call is named, by the document or an option
 	wait      time.Duration // that the server asked for
 	misses    map[*http.Response]miss
+
+	redact func(string) string // the answer's own, where there is no request
 }
 
 func (t *trip) judge(a *aplomb.Attempt) aplomb.Verdict {

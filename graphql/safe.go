@@ -12,6 +12,14 @@ import (
 // request yet; a server's words go through the Redact of what answered it.
 func safe(words string) string { return cut(aplomb.Response{}.Redact(words)) }
 
+// scrub makes words of the server, or of an error, fit for a line of ours.
+func (t *trip) scrub(words string) string {
+	if t.redact != nil {
+		return cut(t.redact(words))
+	}
+	return cut(t.response.Redact(words))
+}
+
 // remember is redact with a memory and an end. Each redaction goes through the
 // whole request; an answer may hold a hundred thousand errors, most of which say
 // the same.
