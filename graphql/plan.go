@@ -72,6 +72,9 @@ func (c *Client) plan(r Request, opts []aplomb.CallOption) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.stream.wanted && len(files) > 0 {
+		return nil, errors.New("graphql: a File cannot go with a subscription: upload it with Execute first")
+	}
 	if p.operation.kind != "query" || len(files) > 0 {
 		p.persisted, p.get = false, false
 	}

@@ -224,6 +224,10 @@ func TestSubscribeRefusesBeforeSending(t *testing.T) {
 		}
 		assert.Equal(t, n, 1, name)
 	}
+	file := graphql.File{Name: "a", Open: func() (io.ReadCloser, error) { return nil, io.EOF }}
+	for _, err := range graphql.Subscribe[tick](t.Context(), gh, ticks, graphql.Vars{"f": file}) {
+		assert.Contains(t, fmt.Sprint(err), "a File cannot go with a subscription")
+	}
 	for _, err := range graphql.Subscribe[tick](nil, gh, ticks, nil) { //nolint:staticcheck // the point
 		assert.Contains(t, fmt.Sprint(err), "nil context")
 	}
