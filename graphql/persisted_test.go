@@ -134,6 +134,23 @@ func TestPersistedQueries(t *testing.T) {
 	}
 }
 
+// TestLaw02_PersistedQueriesHaveNoKey: a hash and the document after a miss are two
+// bodies, so that a client's keys are for mutations alone.
+func TestLaw02_PersistedQueriesHaveNoKey(t *testing.T) {
+	t.Parallel()
+	k := &keeper{}
+	gh := graphql.New(serve(t, k, aplomb.Idempotency{}).API(), graphql.PersistedQueries())
+	_, err := graphql.Execute[viewer](t.Context(), gh, whoQuery, nil)
+	assert.NoError(t, err)
+	_, err = graphql.Execute[viewer](t.Context(), gh, `mutation { a }`, nil)
+	assert.NoError(t, err)
+	var keyed []bool
+	for _, h := range k.headers {
+		keyed = append(keyed, h.Get("Idempotency-Key") != "")
+	}
+	assert.Equal(t, keyed, []bool{false, false, true})
+}
+
 // TestPersistedQueriesExtensions: the caller's own go along, untouched, and one who
 // does the hashing is left alone.
 func TestPersistedQueriesExtensions(t *testing.T) {

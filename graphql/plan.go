@@ -141,6 +141,9 @@ func (p *plan) head(t *trip, refused aplomb.ErrorDecoder) []aplomb.CallOption {
 	if p.operation.kind == "query" {
 		opts = append(opts, aplomb.Safe())
 	}
+	if p.persisted { // a query needs no key, and the client's would be that of two bodies
+		opts = append(opts, aplomb.Idempotency{Methods: []string{http.MethodPatch}})
+	}
 	return opts
 }
 
