@@ -271,8 +271,6 @@ func (s *socket) next(ctx context.Context) ([]byte, error) { return s.box.take(c
 
 // close unsubscribes, says goodbye, and leaves no goroutine.
 func (s *socket) close() {
-	late := time.AfterFunc(farewellTime, s.stop)
-	defer late.Stop()
 	alive := s.box.open()
 	s.box.end(io.EOF) // so that listen reads on, and finds the answer to Close
 	if alive && !s.ended.Load() && s.writing.TryLock() {
@@ -286,6 +284,8 @@ func (s *socket) close() {
 	if code == 0 {
 		code = 1000
 	}
+	late := time.AfterFunc(farewellTime, s.stop)
+	defer late.Stop()
 	_ = s.conn.Close(code, "")
 	s.stop()
 	s.tasks.Wait()

@@ -141,6 +141,6 @@ const (
 	dialTime         = 10 * time.Second
 	ackTime          = 10 * time.Second
 	writeTime        = 10 * time.Second
-	farewellTime     = time.Second // what leaving a loop may take, with a server that is gone
+	farewellTime     = time.Second // for each of the two words of parting, with a server that is gone
 	defaultHeartbeat = 15 * time.Second
 )
