@@ -117,7 +117,7 @@ func Follow[P any](ctx context.Context, c *Client, method, path string, next fun
 		case own.resume != "":
 			err = errors.New("aplomb: Follow cannot Resume: give the options of the page to begin with")
 		case own.atMost != 0:
-			err = errors.New("aplomb: Follow knows no items to count AtMost of: leave the loop")
+			err = errors.New("aplomb: Follow knows no items to count AtMost of: leave the loop; for graphql.Nodes there is graphql.AtMost")
 		default:
 			err = own.severalCalls()
 		}

@@ -88,7 +88,9 @@ func AtMost(n int) aplomb.CallOption {
 }
 
 // AllowPartial takes an answer that has data for a success, whatever errors came
-// beside it: [Do] gives them as Response.Errors, and a range goes on.
+// beside it. [Do] and [Pages] give them as Response.Errors, [Add] in its Result;
+// [Execute], [Nodes], [Edges] and [Subscribe] drop them, and a range goes on. Leave
+// it out to have data and error both.
 func AllowPartial() aplomb.CallOption {
 	return own("AllowPartial", func(p *plan) error { p.partial = true; return nil })
 }

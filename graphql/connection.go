@@ -12,31 +12,26 @@ import (
 // connection is a list with pages (https://relay.dev/graphql/connections.htm).
 type connection struct {
 	nodes, edges json.RawMessage
+	backwards    bool // it is asked for its previous pages
 	info         struct {
 		HasNextPage, HasPreviousPage *bool
 		EndCursor, StartCursor       string
 	}
 }
 
-// backwards reports a connection that is asked for its previous pages.
-func (c *connection) backwards() bool {
-	return c.info.HasNextPage == nil && c.info.HasPreviousPage != nil
-}
-
 // next is the cursor of the page to ask for after this one, if there is one.
 func (c *connection) next() (cursor string, more bool) {
-	switch {
-	case c.backwards():
-		return c.info.StartCursor, *c.info.HasPreviousPage
-	case c.info.HasNextPage != nil:
-		return c.info.EndCursor, *c.info.HasNextPage
+	more = c.info.HasNextPage != nil && *c.info.HasNextPage
+	if cursor = c.info.EndCursor; c.backwards {
+		more = c.info.HasPreviousPage != nil && *c.info.HasPreviousPage
+		cursor = c.info.StartCursor
 	}
-	return "", false
+	return cursor, more
 }
 
 // selection is what a document has to select of pageInfo.
 func (c *connection) selection() string {
-	if c.backwards() {
+	if c.backwards {
 		return "pageInfo { hasPreviousPage startCursor }"
 	}
 	return "pageInfo { hasNextPage endCursor }"
@@ -60,7 +55,20 @@ func (w *walk[N]) connection(data json.RawMessage) (connection, error) {
 			w.path = found[0]
 		}
 	}
-	return descend(data, w.path)
+	c, err := descend(data, w.path)
+	if err != nil {
+		return c, err
+	}
+	next, previous := c.info.HasNextPage != nil, c.info.HasPreviousPage != nil
+	c.backwards = w.variable == "before" || w.variable == "cursor" && previous && !next
+	w.backwards = c.backwards
+	switch { // to take what is missing for the end would cut the list in silence
+	case c.backwards && !previous:
+		err = errors.New("pageInfo has no hasPreviousPage: select " + c.selection())
+	case !c.backwards && !next:
+		err = errors.New("pageInfo has no hasNextPage: select " + c.selection() + ", or declare $before to go backwards")
+	}
+	return c, err
 }
 
 // search collects the paths of the outermost connections.
@@ -124,8 +132,5 @@ func descend(data json.RawMessage, path []string) (c connection, err error) {
 	if err := json.Unmarshal(object["pageInfo"], &c.info); err != nil {
 		return c, &refusal{"pageInfo: " + describe(err), err}
 	}
-	if c.info.HasNextPage == nil && c.info.HasPreviousPage == nil { // to take this for the end would cut the list in silence
-		err = errors.New("pageInfo has no hasNextPage: select pageInfo { hasNextPage endCursor }, or { hasPreviousPage startCursor } to go backwards")
-	}
-	return c, err
+	return c, nil
 }

@@ -28,9 +28,11 @@ type ThrottleStatus struct {
 	RestoreRate float64 `json:"restoreRate"`
 }
 
-// Cost reads extensions.cost, as Shopify has it; ok is false where there is none. Of
-// an answer that was refused, too, whose Response comes with the error.
+// Cost reads extensions.cost, as Shopify has it; ok is false where there is none.
 func (r *Response[T]) Cost() (cost Cost, ok bool) { return costOf(r.Extensions) }
+
+// Cost reads the extensions.cost of an answer that was refused, or came in part.
+func (e *ResponseError) Cost() (cost Cost, ok bool) { return costOf(e.Extensions) }
 
 func costOf(extensions json.RawMessage) (Cost, bool) {
 	var x struct{ Cost *Cost }

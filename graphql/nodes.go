@@ -25,9 +25,10 @@ import (
 // several, [At] says which. A value for the variable in vars is where the range
 // begins, for which other lists have aplomb.Resume; here that is an error.
 //
-// A document that passes $cursor, or $before, as the before argument and selects
-// pageInfo { hasPreviousPage startCursor } is read backwards: each page's last node
-// comes first.
+// A document that declares $before instead, or passes $cursor as the before
+// argument and selects of pageInfo only { hasPreviousPage startCursor }, is read
+// backwards: each page's last node comes first. vars are Vars, since the cursor is
+// put among them.
 //
 // An error is yielded once and ends the range, after the nodes that came with
 // it; see [Execute] for its types, and [AllowPartial]. A node that is null, most
@@ -104,13 +105,14 @@ type page[N any] struct {
 // walk is the state of one range.
 type walk[N any] struct {
 	trip
-	read     func(*walk[N], *page[N], connection) ([]N, error)
-	refused  answer[json.RawMessage] // read from a status that is no success
-	variable string
-	cursor   string
-	vars     Vars
-	path     []string // to the connection; nil until the first page
-	seen     int
+	read      func(*walk[N], *page[N], connection) ([]N, error)
+	refused   answer[json.RawMessage] // read from a status that is no success
+	variable  string
+	cursor    string
+	vars      Vars
+	path      []string // to the connection; nil until the first page
+	backwards bool     // as the last page was read
+	seen      int
 }
 
 func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.CallOption) (*walk[N], error) {
@@ -118,13 +120,24 @@ func newWalk[N any](c *Client, query string, vars Vars, opts []aplomb.CallOption
 	if err != nil {
 		return nil, err
 	}
+	if p.operation.kind != "query" {
+		return nil, fmt.Errorf("graphql: %s: Nodes, Edges and Pages are for queries: send a mutation with Execute, once", safe(p.label()))
+	}
 	w := &walk[N]{trip: trip{plan: p}, vars: vars}
-	for _, name := range []string{"cursor", "after", "before"} {
-		if p.operation.declares(name) {
-			w.variable = name
-			w.cursor, _ = vars[name].(string)
-			return w, nil
-		}
+	after, before := p.operation.declares("after"), p.operation.declares("before")
+	switch {
+	case p.operation.declares("cursor"): // then the others are filters
+		w.variable = "cursor"
+	case after && before:
+		return nil, fmt.Errorf("graphql: %s: $after and $before both say where a page begins: declare one of them", safe(p.label()))
+	case after:
+		w.variable = "after"
+	case before:
+		w.variable = "before"
+	}
+	if w.variable != "" {
+		w.cursor, _ = vars[w.variable].(string)
+		return w, nil
 	}
 	return nil, fmt.Errorf("graphql: %s: declare $cursor: String (or $after, or $before) and pass it as the connection's after or before argument", safe(p.label()))
 }
@@ -153,7 +166,7 @@ func (w *walk[N]) nodes(p *page[N]) []N {
 // take reads a page's nodes, in the order of the range, as far as they are wanted.
 func (w *walk[N]) take(p *page[N], conn connection) ([]N, error) {
 	nodes, err := w.read(w, p, conn)
-	if conn.backwards() {
+	if conn.backwards {
 		slices.Reverse(nodes)
 	}
 	if most := w.plan.atMost; most > 0 && w.seen+len(nodes) >= most {
@@ -197,7 +210,7 @@ func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.CallOption, erro
 // stuck says that a cursor came again.
 func (w *walk[N]) stuck() error {
 	argument := "after"
-	if w.variable == "before" {
+	if w.backwards {
 		argument = "before"
 	}
 	return w.refuse(fmt.Sprintf("the same page again after %d nodes: is $%s the connection's %s argument?", w.seen, w.variable, argument), aplomb.ErrCursorStuck)

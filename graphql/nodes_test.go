@@ -296,6 +296,46 @@ func TestBackwards(t *testing.T) {
 	assert.Contains(t, err.Error(), "select pageInfo { hasPreviousPage startCursor }")
 }
 
+// TestWhichWay: a document that selects all of pageInfo, as a shared fragment does,
+// is read the way its variable says.
+func TestWhichWay(t *testing.T) {
+	t.Parallel()
+	page := func(nodes, start, end string, previous, next bool) string {
+		return fmt.Sprintf(`{"data":{"x":{"nodes":[%s],"pageInfo":{"hasPreviousPage":%t,"startCursor":%q,"hasNextPage":%t,"endCursor":%q}}}}`, nodes, previous, start, next, end)
+	}
+	server := &pages{bodies: []string{page("3,4", "c3", "c4", true, false), page("1,2", "c1", "c2", false, true)}, variable: "before"}
+	nodes, err := aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($before: String) {a}", nil))
+	assert.NoError(t, err)
+	assert.Equal(t, nodes, []int{4, 3, 2, 1})
+	assert.Equal(t, server.cursors, []any{nil, "c3"})
+	for _, variable := range []string{"after", "cursor"} {
+		server = &pages{bodies: []string{page("1,2", "c1", "c2", false, true), page("3,4", "c3", "c4", true, false)}, variable: variable}
+		nodes, err = aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($"+variable+": String) {a}", nil))
+		assert.NoError(t, err)
+		assert.Equal(t, nodes, []int{1, 2, 3, 4})
+	}
+	for query, want := range map[string]string{
+		`query($after: String, $before: String) {a}`: "declare one of them",
+		`mutation($after: String) {a}`:               "send a mutation with Execute",
+	} {
+		_, err := aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), query, nil))
+		assert.Contains(t, fmt.Sprint(err), want)
+	}
+	server = &pages{bodies: []string{page("1", "", "", false, false)}, variable: "after"}
+	_, err = aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($cursor: String, $after: DateTime) {a}", graphql.Vars{"after": "2026"}))
+	assert.NoError(t, err)
+	assert.Equal(t, server.cursors, []any{"2026"}, "a filter of the caller's")
+	for variable, body := range map[string]string{
+		"before": `{"data":{"x":{"nodes":[1],"pageInfo":{"hasNextPage":false}}}}`,
+		"after":  `{"data":{"x":{"nodes":[1],"pageInfo":{"hasPreviousPage":false}}}}`,
+	} {
+		_, err := aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, &pages{bodies: []string{body}}), "query($"+variable+": String) {a}", nil))
+		assert.Contains(t, fmt.Sprint(err), "pageInfo has no has")
+	}
+	_, err = aplomb.Collect(graphql.Nodes[int](t.Context(), serve(t, server), "query($after: String) {a}", nil, aplomb.AtMost(1)))
+	assert.Contains(t, fmt.Sprint(err), "there is graphql.AtMost")
+}
+
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	type edge struct {

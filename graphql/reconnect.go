@@ -50,8 +50,9 @@ type ReconnectEvent struct {
 // that matters, ask for the state after each [ReconnectEvent].
 //
 // What the server refused ends the range at once: an answer with GraphQL errors,
-// a status of 4xx but 408 and 429, a close code that means a fault of the
-// client's (4400, 4401, 4406, 4409, 4429, 4500). So does the end of ctx, and a
+// a status of 4xx but 408 and 429, a close code after which another connection
+// would fare no better (4004, 4005, 4400, 4401, 4406, 4409, 4429, 4500, and those
+// below 2000 but 1000, 1001, 1005, 1006 and 1012 to 1014). So does the end of ctx, and a
 // wait that would go past its deadline.
 func Reconnect(r Reconnection) aplomb.CallOption {
 	return own("Reconnect", func(p *plan) error {

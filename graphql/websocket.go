@@ -76,10 +76,11 @@ func (e *CloseError) final() bool {
 // server-sent events. Given to [New] it holds for every subscription of the
 // client; queries and mutations go by HTTP as before.
 //
-// Each subscription has a connection of its own, made when the range begins. The
-// aplomb client takes no part in it, so its credential and the options of HTTP
-// calls do not hold there, but through the [Dialer] (see package graphqlws) and
-// [InitPayload]. The dial and the server's acknowledgement may take 10 s each.
+// Each subscription has a connection of its own, made when the range begins, and
+// the connection is the Dialer's: graphqlws.Dialer{Client: api.HTTPClient()} dials
+// with api's credential, limits and retries, graphqlws.Dialer{} with none. The
+// options of HTTP calls, such as aplomb.Header, do not hold there; most servers look
+// into [InitPayload]. The dial and the server's acknowledgement may take 10 s each.
 //
 // The server's pings are answered at once, also while the loop's body is busy;
 // events that come meanwhile are kept, up to the size of [MaxEvent] in all. After
@@ -107,7 +108,14 @@ type address struct {
 }
 
 // InitPayload gives the payload of a [WebSocket]'s connection_init, which is where
-// most servers look for a credential. It is asked anew for each connection, before
+// most servers look for a credential:
+//
+//	graphql.InitPayload(func(ctx context.Context) (any, error) {
+//		t, err := tokens.Token(ctx)
+//		return map[string]string{"Authorization": "Bearer " + t.Value.Reveal()}, err
+//	})
+//
+// It is asked anew for each connection, before
 // the dial, so that a token is fresh. Nothing of it is shown in an error.
 func InitPayload(payload func(ctx context.Context) (any, error)) aplomb.CallOption {
 	return own("InitPayload", func(p *plan) error {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -75,8 +76,11 @@ func refusal(resp *http.Response) error {
 		e.Body, _ = io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // what is missing of it, the status says
 		_ = resp.Body.Close()
 	}
-	if after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil && after > 0 {
-		e.RetryAfter = after
+	after := resp.Header.Get("Retry-After") // RFC 9110, section 10.2.3
+	if seconds, err := strconv.ParseUint(after, 10, 31); err == nil {
+		e.RetryAfter = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(after); err == nil {
+		e.RetryAfter = max(0, time.Until(at))
 	}
 	return e
 }
