@@ -120,7 +120,7 @@ func TestServerError(t *testing.T) {
 // connection would not live to the last number.
 func TestPong(t *testing.T) {
 	t.Parallel()
-	const interval = 50 * time.Millisecond
+	const interval = 200 * time.Millisecond
 	s, c := startWith(t, gqlgen.Settings{PingPong: interval})
 	n := 0
 	for _, err := range graphql.Subscribe[tick](t.Context(), c, `subscription { count(to: 5, pauseMs: 100) }`, nil, overWebSocket(s)) {
@@ -150,7 +150,8 @@ func TestCut(t *testing.T) {
 			assert.Equal(t, got.Count, n)
 		}
 		assert.ErrorIs(t, ended, io.ErrUnexpectedEOF)
-		assert.Equal(t, []int{n, len(s.Seen())}, []int{2, 1})
+		assert.True(t, n >= 2 && n < 5, n) // what came with the second was kept
+		assert.Equal(t, len(s.Seen()), 1)
 		idle(t, s)
 	})
 }
@@ -171,7 +172,9 @@ func TestReconnect(t *testing.T) {
 				s.Cut()
 			}
 		}
-		assert.Equal(t, numbers, []int{1, 2, 1, 2, 3, 4, 5})
+		assert.True(t, len(numbers) >= 7 && len(numbers) < 10, numbers)
+		assert.Equal(t, numbers[:2], []int{1, 2})
+		assert.Equal(t, numbers[len(numbers)-5:], []int{1, 2, 3, 4, 5})
 		assert.True(t, len(told) == 1 && errors.Is(told[0], io.ErrUnexpectedEOF), told)
 		idle(t, s)
 	})
