@@ -109,7 +109,7 @@ func (b *Batch) Send(ctx context.Context, opts ...aplomb.CallOption) error {
 		return err
 	}
 	b.sent = true
-	t := &trip{plan: b.plan(), batch: true}
+	t := &trip{plan: b.plan(), batch: len(b.items)}
 	var got answers
 	all, err := b.options(t, &got)
 	if err == nil {
@@ -261,12 +261,12 @@ func (r *Result[T]) read(t *trip, raw json.RawMessage) {
 // judgeBatch is judge for a list of answers. A batch of which a part was done is not
 // sent again, since what came would be thrown away; but the quota is spent, and the
 // others should wait.
-func judgeBatch(a *aplomb.Attempt, list []answer[json.RawMessage]) aplomb.Verdict {
+func judgeBatch(a *aplomb.Attempt, list []answer[json.RawMessage], operations int) aplomb.Verdict {
 	v := a.Verdict
-	done := false
+	done := len(list) != operations // of what is missing nothing is known
 	for _, one := range list {
-		code, begun := throttled(one.Errors)
-		done = done || begun || one.Data != nil
+		code, _ := throttled(one.Errors)
+		done = done || one.Data != nil || !untouched(one.Errors)
 		if code == "" || one.Data != nil {
 			continue
 		}

@@ -48,7 +48,7 @@ func (c *Client) API() *aplomb.Client { return c.api }
 // https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 // and https://shopify.dev/docs/api/usage/limits.
 func Preset() aplomb.Option {
-	return aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict { return judge(a, false) })
+	return aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict { return judge(a, 0) })
 }
 
 // OperationName says which of a document's several operations to execute. It is

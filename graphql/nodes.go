@@ -189,7 +189,9 @@ func (w *walk[N]) next(p *page[N], _ aplomb.Response) ([]aplomb.CallOption, erro
 	if err == nil {
 		p.nodes, err = w.take(p, conn)
 	}
-	failure = w.plan.judged(failure)
+	if err == nil { // else the server's error is the reason
+		failure = w.plan.judged(failure)
+	}
 	cursor, more := conn.next()
 	switch {
 	case failure != nil: // the server's word first: what is missing is missing because of it

@@ -60,27 +60,50 @@ func (o Opt[T]) content() any {
 	return *o.value
 }
 
-// present is vars without what is absent, and nil where nothing is left, so that
-// the member can be left out.
+// present is vars without what is absent, in maps of maps too, and nil where
+// nothing is left, so that the member can be left out.
 func present(vars any) any {
-	m, ok := vars.(Vars)
-	if !ok {
-		if v := reflect.ValueOf(vars); vars == nil || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
-			return nil
-		}
-		return vars
+	switch m := vars.(type) {
+	case Vars:
+		return filled(keep(m))
+	case map[string]any:
+		return filled(keep(m))
 	}
-	kept := Vars{}
+	if v := reflect.ValueOf(vars); vars == nil || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil() {
+		return nil
+	}
+	return vars
+}
+
+func filled(m Vars) any {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// keep copies m without absent values.
+func keep(m map[string]any) Vars {
+	kept := make(Vars, len(m))
 	for name, value := range m {
-		if o, ok := value.(interface {
+		switch v := value.(type) {
+		case interface {
 			optional()
 			IsZero() bool
-		}); !ok || !o.IsZero() {
-			kept[name] = value
+		}:
+			if v.IsZero() {
+				continue
+			}
+		case Vars:
+			if v != nil {
+				value = keep(v)
+			}
+		case map[string]any:
+			if v != nil {
+				value = keep(v)
+			}
 		}
-	}
-	if len(kept) == 0 {
-		return nil
+		kept[name] = value
 	}
 	return kept
 }

@@ -151,7 +151,7 @@ func (p *plan) head(t *trip, refused aplomb.ErrorDecoder) []aplomb.CallOption {
 // uses it, but for the judge of a hedged call.
 type trip struct {
 	plan     *plan
-	batch    bool
+	batch    int             // operations of it; 0: none
 	response aplomb.Response // filled when a call returns
 	parcel   *parcel         // what the courier may have to send otherwise
 

@@ -135,11 +135,11 @@ func passing(err error) bool {
 
 // asked is how long err says to wait.
 func asked(err error) time.Duration {
+	var wait time.Duration
 	if e, ok := errors.AsType[*aplomb.APIError](err); ok {
-		return e.RetryAfter
+		wait = e.RetryAfter
+	} else if e, ok := errors.AsType[*aplomb.CallError](err); ok && !e.ReadyAt.IsZero() {
+		wait = time.Until(e.ReadyAt)
 	}
-	if e, ok := errors.AsType[*aplomb.CallError](err); ok && !e.ReadyAt.IsZero() {
-		return time.Until(e.ReadyAt)
-	}
-	return 0
+	return min(wait, 24*time.Hour) // a server's clock may be broken
 }

@@ -298,7 +298,7 @@ func (s *socket) read(ctx context.Context) (message, error) {
 		return message{}, s.broken(err)
 	}
 	most := s.trip.plan.stream.most
-	raw, err := io.ReadAll(io.LimitReader(r, most+1))
+	raw, err := io.ReadAll(io.LimitReader(hearing{r, s.heard}, most+1))
 	switch {
 	case err != nil:
 		return message{}, s.broken(err)
@@ -314,10 +314,25 @@ func (s *socket) read(ctx context.Context) (message, error) {
 	return m, nil
 }
 
+// hearing tells of each part of a message: one that takes long is no silence.
+type hearing struct {
+	io.Reader
+	heard chan struct{}
+}
+
+func (h hearing) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	if n > 0 {
+		signal(h.heard)
+	}
+	return n, err
+}
+
 // broken is the fault of a connection that ended.
 func (s *socket) broken(err error) error {
 	if closed, ok := errors.AsType[*CloseError](err); ok {
-		return &fault{what: "the server " + s.trip.scrub(closed.words()), cause: err, final: closed.final()}
+		own := &CloseError{closed.Code, s.trip.scrub(closed.Reason)}
+		return &fault{what: "the server " + own.words(), cause: own, final: own.final()}
 	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF

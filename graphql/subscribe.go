@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -76,7 +77,7 @@ func MaxEvent(n int64) aplomb.CallOption {
 		if n <= 0 {
 			return fmt.Errorf("graphql: MaxEvent: %d is not a positive number of bytes", n)
 		}
-		p.stream.most = n
+		p.stream.most = min(n, math.MaxInt64-1) // one byte more is read, to tell
 		return nil
 	})
 }

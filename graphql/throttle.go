@@ -16,7 +16,7 @@ const peekLimit = 64 << 10
 
 // judge reads what the status does not say: that the quota is spent, and that a
 // 500 is a fault of the document.
-func judge(a *aplomb.Attempt, batch bool) aplomb.Verdict {
+func judge(a *aplomb.Attempt, batch int) aplomb.Verdict {
 	v, resp := a.Verdict, a.Response
 	if resp == nil || !strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		return v
@@ -30,23 +30,23 @@ func judge(a *aplomb.Attempt, batch bool) aplomb.Verdict {
 		return v
 	}
 	body = bytes.TrimPrefix(body, []byte(byteOrderMark))
-	if batch {
+	if batch > 0 {
 		var list []answer[json.RawMessage]
 		if json.Unmarshal(body, &list) == nil {
-			return judgeBatch(a, list)
+			return judgeBatch(a, list, batch)
 		}
 	}
 	var refusal answer[json.RawMessage]
 	if json.Unmarshal(body, &refusal) != nil || refusal.Data != nil {
 		return v // data that came is good, whatever is left of the quota
 	}
-	code, begun := throttled(refusal.Errors)
+	code, _ := throttled(refusal.Errors)
 	switch {
 	case code != "":
 		v.Outcome, v.Code = aplomb.OutcomeThrottled, code
 		v.Wait = waitOf(resp.Header, refusal.Extensions, time.Now())
 		v.Resend = aplomb.ResendUnprocessed
-		if begun { // a sibling field may have taken effect
+		if !untouched(refusal.Errors) {
 			v.Resend = aplomb.ResendDefault
 		}
 	case status == http.StatusInternalServerError && len(refusal.Errors) > 0:
@@ -69,6 +69,17 @@ func throttled(errs []*Error) (code string, begun bool) {
 		}
 	}
 	return code, begun
+}
+
+// untouched reports that errs say of a spent quota and of nothing else: with
+// another error beside it, or at a path, a field may have taken effect.
+func untouched(errs []*Error) bool {
+	for _, e := range errs {
+		if code, begun := throttled([]*Error{e}); code == "" || begun {
+			return false
+		}
+	}
+	return len(errs) > 0
 }
 
 // waitOf is how long to wait after a refusal; 0 if nothing says so.

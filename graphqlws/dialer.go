@@ -103,7 +103,12 @@ func (c conn) Write(ctx context.Context, message []byte) error {
 	return typed(c.c.Write(ctx, websocket.MessageText, message))
 }
 
+// Close says goodbye where all went well. After a fault the connection is cut: coder's
+// Close waits five seconds for the answer of a peer that nobody reads from any more.
 func (c conn) Close(code int, reason string) error {
+	if code != int(websocket.StatusNormalClosure) {
+		return c.c.CloseNow()
+	}
 	return c.c.Close(websocket.StatusCode(code), reason)
 }
 
