@@ -65,7 +65,8 @@ func TestAttachments(t *testing.T) {
 		"tags": {struct {
 			A File `json:"b"`
 			B File `json:"-"`
-			C File `json:"-,"` //nolint:staticcheck // some do
+			//lint:ignore SA5008 some do, and mean the name
+			C File `json:"-,"` //nolint:staticcheck // the same
 			D File
 			e File
 		}{a, a, b, b, a}, []string{"b a", "- b", "D b"}},

@@ -50,7 +50,7 @@ func mute(t *testing.T, texts ...string) string {
 				for _, s := range texts {
 					c.Write(frame(s))
 				}
-				time.Sleep(20 * time.Second)
+				<-time.After(20 * time.Second)
 				c.Close()
 			}()
 		}

@@ -224,7 +224,7 @@ func TestTextLinear(t *testing.T) {
 	for _, unit := range []string{"token=", "a=", `"token":`, "token:", "1 ", "://", "?a=", `\"`, "Bearer ", "{", `password="\`, "://a:b"} {
 		start := time.Now()
 		Text(strings.Repeat(unit, 50_000/len(unit)), 0)
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%q repeated: %v", unit, took)
 		}
 	}
