@@ -14,7 +14,7 @@ import (
 type Vars map[string]any
 
 // Client calls one GraphQL endpoint. [New] makes it; it is safe for concurrent
-// use. [Execute], [Nodes] and [NewBatch] take it.
+// use. Every function of the package takes it.
 type Client struct {
 	api       *aplomb.Client
 	opts      []aplomb.CallOption
@@ -22,8 +22,9 @@ type Client struct {
 	keepsNone atomic.Bool                    // the server said that it persists no queries
 }
 
-// New returns a client that posts to c's base URL. The options go before those
-// of each call; where the endpoint is not the base URL, because c serves a REST
+// New returns a client that calls c's base URL. The options go before those of each
+// call: PersistedQueries, UseGET, AllowPartial, WebSocket, InitPayload, Reconnect and
+// MaxEvent belong here, where they are to hold for all; where the endpoint is not the base URL, because c serves a REST
 // API too, say so here, and both share c's limits and breaker:
 //
 //	gh := graphql.New(api, aplomb.URL("/graphql"))

@@ -51,14 +51,14 @@
 // A [File] among the variables makes the request an upload, streamed and opened anew
 // for each attempt. [PersistedQueries] sends hashes instead of documents, [UseGET] has
 // queries cached, a [Batch] sends several operations at once. None of them changes
-// what may be sent twice: mutations travel whole, by POST, and once unless they have
-// a key. Answers in parts (@defer, @stream) are refused by name.
+// what may be sent twice: mutations travel whole, by POST, and once unless given an
+// aplomb.IdempotencyKey. @defer and @stream are not supported: the error says so.
 //
 // An answer with errors is a [*ResponseError], whose Unwrap lets errors.As reach
 // each [*Error]. What is not GraphQL, such as a proxy's 502, is an
 // [*aplomb.APIError] as everywhere in aplomb. Each prints as one line that begins
 // with the client's name, however it is printed, and shows nothing that the
-// request authenticated with and no variable whose name smells of a secret, not
-// even where the server quotes it. An error that begins with "graphql: " is a slip
-// in the program, found before anything was sent.
+// request authenticated with and no variable whose name looks secret (password,
+// token and so on), not even where the server quotes it. An error that begins with
+// "graphql: " is a mistake in the program, found before anything was sent.
 package graphql

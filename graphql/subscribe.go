@@ -26,7 +26,7 @@ import (
 // So are those of one without data, if one of them has a path. Every other error
 // is the last thing that the range yields:
 //
-//	for tick, err := range graphql.Subscribe[Tick](ctx, gh, `subscription { tick { n } }`, nil) {
+//	for tick, err := range graphql.Subscribe[Tick](ctx, shop, `subscription { tick { n } }`, nil) {
 //		if err != nil {
 //			log.Print(err) // a loop that goes on here ends by itself
 //			continue
