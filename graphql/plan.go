@@ -31,6 +31,7 @@ type plan struct {
 	client    *Client
 	api       *aplomb.Client
 	request   request
+	files     []attachment // among its variables; a further page has the same
 	operation operation
 	at        string
 	atMost    int  // 0: all
@@ -68,14 +69,13 @@ func (c *Client) plan(r Request, opts []aplomb.CallOption) (*plan, error) {
 	if p.operation, err = pick(operations, p.request.OperationName); err != nil {
 		return nil, err
 	}
-	files, err := attachments(p.request.Variables)
-	if err != nil {
+	if p.files, err = attachments(p.request.Variables); err != nil {
 		return nil, err
 	}
-	if p.stream.wanted && len(files) > 0 {
+	if p.stream.wanted && len(p.files) > 0 {
 		return nil, errors.New("graphql: a File cannot go with a subscription: upload it with Execute first")
 	}
-	if p.operation.kind != "query" || len(files) > 0 {
+	if p.operation.kind != "query" || len(p.files) > 0 {
 		p.persisted, p.get = false, false
 	}
 	if p.persisted || p.get {
@@ -101,11 +101,10 @@ func (p *plan) carry(t *trip, r request) ([]aplomb.CallOption, error) {
 		}
 		return t.parcel.options()
 	}
-	files, err := attachments(r.Variables)
-	if err != nil || len(files) == 0 {
-		return []aplomb.CallOption{aplomb.JSON(r)}, err
+	if len(p.files) == 0 {
+		return []aplomb.CallOption{aplomb.JSON(r)}, nil
 	}
-	return upload(r, files)
+	return upload(r, p.files)
 }
 
 // upload sends operations, one or several, with the files among their variables.
