@@ -67,7 +67,7 @@ compat: ## the tests against real peers: stripe-mock, an authorization server, a
 	cd compat && GOWORK=off go test -count=1 ./...
 
 budgets: ## what we may cost beside our peers: allocations, time, binary size
-	cd bench && GOWORK=off go test -count=1 ./...
+	cd bench && GOWORK=off go test -p 1 -count=1 ./... # one at a time: they take each other's time
 
 bench-stripe: ## measure aplomb/stripe beside stripe-go, into bench/stripe/RESULTS.md (five minutes)
 	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./stripe -results

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/bench/graphql/genqlient"
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
 	"github.com/aplomb-go/aplomb/graphql"
 )
 
@@ -22,13 +23,6 @@ import (
 const token = "ghp_" + "made0up"
 
 const endpoint = "https://api.github.com/graphql"
-
-// A way does the task of a program with one library: it asks for 100
-// repositories and adds up their stars.
-type way struct {
-	name string
-	run  func() error
-}
 
 // The names of the libraries, in the tables.
 const (
@@ -49,7 +43,7 @@ const (
 const pageSize = 100
 
 // queries are the ways to ask for 100 repositories.
-func queries(tb testing.TB) []way {
+func queries(tb testing.TB) []beside.Way {
 	tb.Helper()
 	rt := canned{repoPage(pageSize)}
 	api, err := aplomb.New(endpoint, aplomb.Bearer(aplomb.Static(token)), aplomb.Transport(rt))
@@ -60,12 +54,12 @@ func queries(tb testing.TB) []way {
 	client := &http.Client{Transport: authorized{rt}}
 	gen := genqlientgraphql.NewClient(endpoint, client)
 	has := hasura.NewClient(endpoint, client)
-	return []way{
-		{ours, func() error {
+	return []beside.Way{
+		{Name: ours, Run: func() error {
 			data, err := graphql.Execute[repos](context.Background(), gh, genqlient.Repos_Operation, graphql.Vars{"owner": "octocat", "first": pageSize})
 			return data.check(err)
 		}},
-		{generated, func() error {
+		{Name: generated, Run: func() error {
 			data, err := genqlient.Repos(context.Background(), gen, "octocat", pageSize, nil)
 			if err != nil {
 				return err
@@ -76,7 +70,7 @@ func queries(tb testing.TB) []way {
 			}
 			return check(n, stars)
 		}},
-		{reflected, func() error {
+		{Name: reflected, Run: func() error {
 			var data hasuraRepos
 			err := has.Query(context.Background(), &data, map[string]any{"owner": "octocat", "first": pageSize, "cursor": (*string)(nil)}, hasura.OperationName("Repos"))
 			if err != nil {
@@ -88,7 +82,7 @@ func queries(tb testing.TB) []way {
 			}
 			return check(n, stars)
 		}},
-		{plain, func() error {
+		{Name: plain, Run: func() error {
 			data, err := plainQuery(client)
 			return data.check(err)
 		}},

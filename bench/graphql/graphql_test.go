@@ -1,17 +1,17 @@
 package graphql_test
 
 import (
-	"runtime"
 	"testing"
-	"time"
+
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
 func BenchmarkQuery(b *testing.B) {
 	for _, w := range queries(b) {
-		b.Run(w.name, func(b *testing.B) {
+		b.Run(w.Name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := w.run(); err != nil {
+				if err := w.Run(); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -38,52 +38,15 @@ const (
 )
 
 // TestBudgets holds what aplomb/graphql may cost. Allocations are counted, and
-// the same everywhere; time is compared with the others' in the same run, the
-// best of several turns each, so that a busy machine fails nothing.
+// the same everywhere; time is compared with the others' in the same run.
 func TestBudgets(t *testing.T) {
 	ways := queries(t)
-	if got := allocsOf(t, ways[0]); got > mostAllocs {
+	if got := beside.Allocs(t, ways[0]); got > mostAllocs {
 		t.Errorf("%v allocations, want at most %v", got, mostAllocs)
 	}
-	best := compare(t, ways, 20)
 	for i, most := range []float64{generatedBy: mostOfGenqlient, reflectedBy: mostOfHasura, plainBy: mostOfPlain} {
-		if ratio := float64(best[0]) / float64(best[i]); i > 0 && ratio > most {
-			t.Errorf("%v, %.3f of the %v of %s; want at most %.3f", best[0], ratio, best[i], ways[i].name, most)
+		if i > 0 {
+			beside.Within(t, most, ways[0], ways[i], 20)
 		}
 	}
-}
-
-func allocsOf(tb testing.TB, w way) float64 {
-	tb.Helper()
-	return testing.AllocsPerRun(50, func() { once(tb, w) })
-}
-
-func once(tb testing.TB, w way) {
-	tb.Helper()
-	if err := w.run(); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-// turns is how often each way has its turn.
-const turns = 9
-
-// compare gives each way's best time for one run, taken in turns, so that what
-// slows the machine down slows down all of them.
-func compare(tb testing.TB, ways []way, runs int) []time.Duration {
-	tb.Helper()
-	best := make([]time.Duration, len(ways))
-	for range turns {
-		for i, w := range ways {
-			runtime.GC() // each pays for its own garbage only
-			began := time.Now()
-			for range runs {
-				once(tb, w)
-			}
-			if took := time.Since(began) / time.Duration(runs); best[i] == 0 || took < best[i] {
-				best[i] = took
-			}
-		}
-	}
-	return best
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
 var results = flag.Bool("results", false, "write RESULTS.md")
@@ -23,25 +25,12 @@ func TestResults(t *testing.T) {
 	fmt.Fprintf(&page, "\n## One query for %d nodes, %.1f kB of JSON\n\n"+
 		"| Library | best time | of ours | allocations | kB allocated |\n| --- | --- | --- | --- | --- |\n", pageSize, float64(len(repoPage(pageSize)))/1000)
 	ways := queries(t)
-	best := compare(t, ways, 100)
+	best := beside.Times(t, ways, 100)
 	for i, w := range ways {
-		fmt.Fprintf(&page, "| %s | %v | %.2f | %v | %.1f |\n", w.name, best[i].Round(100*time.Nanosecond),
-			float64(best[i])/float64(best[0]), allocsOf(t, w), float64(bytesOf(t, w))/1000)
+		fmt.Fprintf(&page, "| %s | %v | %.2f | %v | %.1f |\n", w.Name, best[i].Round(100*time.Nanosecond),
+			float64(best[i])/float64(best[0]), beside.Allocs(t, w), float64(beside.Bytes(t, w))/1000)
 	}
 	if err := os.WriteFile("RESULTS.md", []byte(page.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// bytesOf is what one run allocates.
-func bytesOf(tb testing.TB, w way) uint64 {
-	tb.Helper()
-	const runs = 50
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		once(tb, w)
-	}
-	runtime.ReadMemStats(&after)
-	return (after.TotalAlloc - before.TotalAlloc) / runs
 }

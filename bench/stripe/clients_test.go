@@ -12,18 +12,12 @@ import (
 	stripego "github.com/stripe/stripe-go/v85"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
 	"github.com/aplomb-go/aplomb/stripe"
 )
 
 // key is fake, and put together so that no scanner takes it for a real one.
 const key = "sk_test_" + "123"
-
-// A way does one task of a program with one library: it lists 100 charges and
-// adds up their amounts, or creates a customer.
-type way struct {
-	name string
-	run  func() error
-}
 
 // The names of the libraries, in the tables.
 const (
@@ -35,7 +29,7 @@ const (
 const pageSize = 100
 
 // lists are the ways to list 100 charges.
-func lists(tb testing.TB) []way {
+func lists(tb testing.TB) []beside.Way {
 	tb.Helper()
 	body := chargePage(pageSize)
 	want := sumOf(tb, body)
@@ -46,8 +40,8 @@ func lists(tb testing.TB) []way {
 		return err
 	}
 	sc, theirs, client := clients(tb, canned{body})
-	return []way{
-		{ours, func() error {
+	return []beside.Way{
+		{Name: ours, Run: func() error {
 			n, sum := 0, int64(0)
 			for c, err := range sc.Charges.List(context.Background(), stripe.ChargeListParams{Limit: pageSize}) {
 				if err != nil {
@@ -57,7 +51,7 @@ func lists(tb testing.TB) []way {
 			}
 			return check(n, sum, nil)
 		}},
-		{peer, func() error {
+		{Name: peer, Run: func() error {
 			n, sum := 0, int64(0)
 			params := &stripego.ChargeListParams{ListParams: stripego.ListParams{Limit: stripego.Int64(pageSize)}}
 			for c, err := range theirs.V1Charges.List(context.Background(), params).All(context.Background()) {
@@ -68,12 +62,12 @@ func lists(tb testing.TB) []way {
 			}
 			return check(n, sum, nil)
 		}},
-		{plain, func() error { return check(plainList(client)) }},
+		{Name: plain, Run: func() error { return check(plainList(client)) }},
 	}
 }
 
 // creates are the ways to create a customer.
-func creates(tb testing.TB) []way {
+func creates(tb testing.TB) []beside.Way {
 	tb.Helper()
 	sc, theirs, client := clients(tb, canned{[]byte(customer)})
 	check := func(id string, err error) error {
@@ -82,8 +76,8 @@ func creates(tb testing.TB) []way {
 		}
 		return err
 	}
-	return []way{
-		{ours, func() error {
+	return []beside.Way{
+		{Name: ours, Run: func() error {
 			c, err := sc.Customers.Create(context.Background(), stripe.CustomerCreateParams{
 				Email: "ada@example.com", Name: "Ada", Metadata: map[string]string{"order_id": "order-1"},
 			})
@@ -92,7 +86,7 @@ func creates(tb testing.TB) []way {
 			}
 			return check(c.ID, nil)
 		}},
-		{peer, func() error {
+		{Name: peer, Run: func() error {
 			c, err := theirs.V1Customers.Create(context.Background(), &stripego.CustomerCreateParams{
 				Email: stripego.String("ada@example.com"), Name: stripego.String("Ada"), Metadata: map[string]string{"order_id": "order-1"},
 			})
@@ -101,7 +95,7 @@ func creates(tb testing.TB) []way {
 			}
 			return check(c.ID, nil)
 		}},
-		{plain, func() error { return check(plainCreate(client)) }},
+		{Name: plain, Run: func() error { return check(plainCreate(client)) }},
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
 var results = flag.Bool("results", false, "build the programs from a warm standard library (some minutes), and write RESULTS.md")
@@ -53,27 +55,14 @@ func (p *table) heading(title string, columns ...string) {
 }
 
 // calls compares what one call costs, over a transport without a network.
-func (p *table) calls(t *testing.T, title string, ways []way, runs int) {
+func (p *table) calls(t *testing.T, title string, ways []beside.Way, runs int) {
 	t.Helper()
 	p.heading(title, "Library", "best time", "of stripe-go's", "allocations", "kB allocated")
-	best := compare(t, ways, runs)
+	best := beside.Times(t, ways, runs)
 	for i, w := range ways {
-		fmt.Fprintf(p, "| %s | %v | %.2f | %v | %.1f |\n", w.name, best[i].Round(100*time.Nanosecond),
-			float64(best[i])/float64(best[1]), allocsOf(t, w), float64(bytesOf(t, w))/1000)
+		fmt.Fprintf(p, "| %s | %v | %.2f | %v | %.1f |\n", w.Name, best[i].Round(100*time.Nanosecond),
+			float64(best[i])/float64(best[1]), beside.Allocs(t, w), float64(beside.Bytes(t, w))/1000)
 	}
-}
-
-// bytesOf is what one run allocates.
-func bytesOf(tb testing.TB, w way) uint64 {
-	tb.Helper()
-	const runs = 50
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		once(tb, w)
-	}
-	runtime.ReadMemStats(&after)
-	return (after.TotalAlloc - before.TotalAlloc) / runs
 }
 
 // programs compares what a program costs that creates one customer.
