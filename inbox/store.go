@@ -1,0 +1,208 @@
+package inbox
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps events until they are handled, and their keys for longer.
+// [NewMemory] and [OpenSQL] make stores, and the module redis has one;
+// aplombtest.TestInbox tests one of your own.
+//
+// What an implementation holds to:
+//
+//   - What a method did is durable when it returns without an error.
+//   - Each method is one atomic step, safe for concurrent use, also by several
+//     processes, except for a store in memory.
+//   - Durations, given or returned, are counted by the store's own clock, so that
+//     the processes' clocks need not agree.
+//   - A method returns soon after its context is done. One that fails may have
+//     done its work, and can be called again.
+type Store interface {
+	Sink
+	Queue
+	Cursors
+	Archive
+}
+
+// Queue hands out events to be handled.
+type Queue interface {
+	// Claim leases events that are due, those that have waited longest first. An
+	// event with an Order is due when no earlier one of that Order is waiting and
+	// none is leased. The attempt counts from here on, so that an event that kills
+	// the process is counted too; an event whose lease ran out is due again, and
+	// its History says so.
+	//
+	// next is when to ask again if nothing is inserted meanwhile; it is positive
+	// and at most an hour.
+	Claim(ctx context.Context, c Claim) (records []Record, next time.Duration, err error)
+	// Extend has leases last for d from now. It reports which of them were held.
+	Extend(ctx context.Context, d time.Duration, leases ...Lease) (held []bool, err error)
+	// Settle ends attempts. It reports which of the leases were held; where one was
+	// not, nothing changed.
+	Settle(ctx context.Context, s ...Settlement) (held []bool, err error)
+	// Last is the latest event of an Order, by Occurred and Seq, that is done;
+	// nil if there is none.
+	Last(ctx context.Context, source, order string) (*Record, error)
+}
+
+// Claim says what is to be leased.
+type Claim struct {
+	// Owner names the process, for people.
+	Owner string
+	// Limit is how many events at most.
+	Limit int
+	// Lease is how long they are this owner's alone.
+	Lease time.Duration
+	// Park has a dead event hold up the later ones of its Order.
+	Park bool
+	// Sources are the only ones to be claimed; empty means all.
+	Sources []string
+}
+
+// Lease is the right to handle an event. A later claim of the same event has a
+// higher Fence, and ends this one.
+type Lease struct{ Seq, Fence int64 }
+
+// Settlement ends an attempt.
+type Settlement struct {
+	Lease
+	// State is what the event becomes: [StateDone], [StateDead], or [StateReady] to
+	// be tried again.
+	State State
+	// After is how long StateReady waits before the next attempt.
+	After time.Duration
+	// Error is why the attempt failed; empty if it did not. What is not empty is
+	// kept in History, cut to [MaxError] bytes.
+	Error string
+	// Undo has the attempt not count: its handler never ran.
+	Undo bool
+}
+
+// MaxError is how many bytes of an attempt's error are kept.
+const MaxError = 2 << 10
+
+// maxHistory is how many attempts a record shows, the last ones.
+const maxHistory = 32
+
+// Record is an event in a store.
+type Record struct {
+	Event
+	// Seq numbers the records of a store in the order they were stored.
+	Seq   int64
+	State State
+	// Received is when it was stored.
+	Received time.Time
+	// Due is when it may be handled, if it waits.
+	Due time.Time
+	// Attempts is how often its handler was begun, since it came or was replayed.
+	Attempts int
+	// Fence is that of its latest lease.
+	Fence int64
+	// Replay is the name of the replay that has it handled again; else empty.
+	Replay string
+	// History are the attempts that failed, the latest last, 32 at most.
+	History []Attempt
+}
+
+// Lease is the lease of a record that [Queue.Claim] returned.
+func (r *Record) Lease() Lease { return Lease{r.Seq, r.Fence} }
+
+// Attempt is an attempt that failed.
+type Attempt struct {
+	Number int       `json:"number"`
+	Owner  string    `json:"owner"`
+	Began  time.Time `json:"began"`
+	Ended  time.Time `json:"ended"`
+	Error  string    `json:"error"`
+	Replay string    `json:"replay,omitempty"`
+}
+
+// State is where a record is in its life.
+type State string
+
+// The states.
+const (
+	StateReady    State = "ready"    // waits to be handled, maybe again
+	StateLeased   State = "leased"   // is being handled
+	StateDone     State = "done"     // was handled
+	StateDead     State = "dead"     // is a dead letter: its attempts have failed
+	StateConflict State = "conflict" // has the key of another event; see [Conflict]
+)
+
+// Cursors are where feeds are. Only the feed that holds a cursor's lease may
+// move it.
+type Cursors interface {
+	// Hold takes the lease of the cursor with this name for d, or has it last for
+	// d from now if owner holds it; false says that another owner has it.
+	Hold(ctx context.Context, name, owner string, d time.Duration) (Cursor, bool, error)
+	// Commit inserts the events and sets the cursor's value in one atomic step. It
+	// fails with [ErrLost], and does nothing, if another owner has taken the lease
+	// meanwhile.
+	Commit(ctx context.Context, name string, fence int64, value string, events ...Event) ([]Outcome, error)
+	// Release gives the lease back, so that another owner need not wait until it
+	// runs out.
+	Release(ctx context.Context, name string, fence int64) error
+}
+
+// Cursor is where a feed is.
+type Cursor struct {
+	// Value is what the feed committed last; empty at first.
+	Value string
+	// Fence is higher for each owner that takes the lease.
+	Fence int64
+}
+
+// Archive is what people and housekeeping do.
+type Archive interface {
+	// List returns the records that the query names, in the order of Seq.
+	List(ctx context.Context, q Query) ([]Record, error)
+	// Replay has the records that the query names, and that are neither waiting nor
+	// leased, handled again under the given name: they are ready, with no attempts
+	// made. Their ids, times and histories stay. It returns how many there are; a
+	// record without a body is not among them.
+	Replay(ctx context.Context, q Query, name string) (int, error)
+	// Purge forgets what is old. What is neither done nor a conflict stays.
+	Purge(ctx context.Context, r Retention) (Purged, error)
+	// Stats counts what is in the store.
+	Stats(ctx context.Context) (Stats, error)
+}
+
+// Query names records. Its fields narrow it; a zero one does not.
+type Query struct {
+	Seqs         []int64
+	Source, Key  string
+	Type, Order  string
+	States       []State
+	ReceivedFrom time.Time // inclusive
+	ReceivedTo   time.Time // exclusive
+	// After is the Seq that all records are above: that of the last record of the
+	// page before.
+	After int64
+	// Limit is how many there may be: 100 if zero for List, all for Replay.
+	Limit int
+}
+
+// Retention is how long is kept what needs no handling any more.
+type Retention struct {
+	// Bodies is how long the body and headers of an event that is done or in
+	// conflict are kept after it was received.
+	Bodies time.Duration
+	// Keys is how long an event that is done or in conflict is known at all, and a
+	// duplicate of it recognized. It must be longer than any sender goes on
+	// delivering: Stripe does for 3 days, Standard Webhooks for over 75 hours.
+	Keys time.Duration
+}
+
+// Purged is how many records lost their bodies and how many are forgotten.
+type Purged struct{ Bodies, Records int }
+
+// Stats is what is in a store.
+type Stats struct {
+	Ready, Leased, Dead, Conflicts int
+	// Oldest is how long ago the oldest event was received that is ready or leased.
+	Oldest time.Duration
+}
+
+// Pending is how many events are not settled.
+func (s Stats) Pending() int { return s.Ready + s.Leased }
