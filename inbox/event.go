@@ -55,7 +55,7 @@ const (
 
 // Bounds of an event's texts, in bytes: a key is part of an index.
 const (
-	MaxKey  = 512  // of Source, Key, Type and Order each
+	MaxKey  = 512 // of Source, Key, Type and Order each
 	MaxBody = 64 << 20
 )
 
