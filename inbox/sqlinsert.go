@@ -143,7 +143,7 @@ func (q *statement) values(r row, variant string, state int) {
 		if !r.Occurred.IsZero() {
 			occurred = r.Occurred.UnixMicro()
 		}
-		fmt.Fprintf(q, "%s, COALESCE(%s, %[1]s), %[1]s + %s)", began, q.arg(occurred), q.cast(max(0, r.Hold).Microseconds()))
+		q.WriteString(began + ", COALESCE(" + q.arg(occurred) + ", " + began + "), " + began + " + " + q.cast(max(0, r.Hold).Microseconds()) + ")")
 		return
 	}
 	now := time.Now().UnixMicro()
