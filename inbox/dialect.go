@@ -44,7 +44,7 @@ func (d Dialect) Schema() string {
 }
 
 // schema has times and durations in microseconds, since 1970. due is when an event
-// is ready, or its lease runs out. The numbers of states are those of states.
+// is ready, or its lease runs out; digest is NULL where it is that of the body. The numbers of states are those of states.
 const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	seq {seq},
 	source TEXT NOT NULL,
@@ -57,7 +57,7 @@ const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	received BIGINT NOT NULL,
 	header TEXT NOT NULL,
 	body {blob},
-	digest {blob} NOT NULL,
+	digest {blob},
 	state SMALLINT NOT NULL,
 	due BIGINT NOT NULL,
 	attempts INTEGER NOT NULL DEFAULT 0,

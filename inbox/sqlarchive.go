@@ -5,6 +5,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -75,33 +77,65 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 	return n, nil
 }
 
-// purgeAtOnce is how many records one statement purges, so that others get a turn.
+// purgeAtOnce is how many records one transaction purges, so that others get a turn.
 const purgeAtOnce = 500
 
 // Purge is [Archive.Purge].
-func (s *SQL) Purge(ctx context.Context, keep Retention) (Purged, error) {
-	var p Purged
-	err := keep.check()
-	if err == nil {
-		p.Records, err = s.purge(ctx, "DELETE FROM aplomb_inbox", "", keep.Keys)
+func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
+	if err := keep.check(); err != nil {
+		return Purged{}, err
 	}
-	if err == nil {
-		p.Bodies, err = s.purge(ctx, "UPDATE aplomb_inbox SET body = NULL, header = ''", " AND body IS NOT NULL", keep.Bodies)
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Records += n {
+		n, err = s.forget(ctx, keep.Keys)
+	}
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Bodies += n {
+		n, err = s.empty(ctx, keep.Bodies)
 	}
 	return p, err
 }
 
-func (s *SQL) purge(ctx context.Context, verb, condition string, age time.Duration) (all int, err error) {
-	for {
-		q := s.statement(verb + " WHERE seq IN (SELECT seq FROM aplomb_inbox WHERE state >= 4 AND received <= ")
-		q.WriteString(q.in(-age) + condition)
-		fmt.Fprintf(q, " LIMIT %d) AND state >= 4", purgeAtOnce)
-		n, err := count(ctx, s.db, q)
-		all += n
-		if err != nil || n < purgeAtOnce {
-			return all, err
-		}
+// old finds records that can be purged.
+func (q *statement) old(age time.Duration) {
+	q.WriteString(" FROM aplomb_inbox WHERE state >= 4 AND received <= " + q.in(-age))
+}
+
+// forget deletes records.
+func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
+	q := s.statement("DELETE FROM aplomb_inbox WHERE state >= 4 AND seq IN (SELECT seq")
+	q.old(age)
+	q.limit(purgeAtOnce)
+	q.WriteString(")")
+	return count(ctx, s.db, q)
+}
+
+// empty takes the bodies of records away, and keeps what they are compared by.
+func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
+	q := s.statement("SELECT seq, body, digest")
+	q.old(age)
+	q.WriteString(" AND body IS NOT NULL")
+	q.limit(purgeAtOnce)
+	digests := map[int64][]byte{}
+	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var seq int64
+		var e Event
+		err := scan(&seq, &e.Body, &e.Digest)
+		digests[seq] = e.digest()
+		return err
+	})
+	if err != nil || len(digests) == 0 {
+		return 0, err
 	}
+	return len(digests), s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, seq := range slices.Sorted(maps.Keys(digests)) {
+			q := s.statement("UPDATE aplomb_inbox SET body = NULL, header = '', digest = ")
+			q.WriteString(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))
+			if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Stats is [Archive.Stats].

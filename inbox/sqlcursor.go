@@ -48,7 +48,7 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 		rows := make([]row, len(events))
 		out = make([]Outcome, len(events))
 		for i := range events {
-			rows[i] = row{Event: &events[i], digest: events[i].digest(), out: &out[i]}
+			rows[i] = row{Event: &events[i], out: &out[i]}
 			if rows[i].header, err = encodeHeader(events[i].Header); err != nil {
 				return err
 			}
