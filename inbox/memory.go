@@ -90,7 +90,7 @@ func (m *Memory) insertOne(e *Event, now time.Time) Outcome {
 		m.queue(r)
 		return Outcome{Stored, r.Seq, e.Via}
 	case was.replaceable(e):
-		was.Via, was.Type, was.Header, was.Body, was.digest = e.Via, e.Type, e.Header.Clone(), slices.Clone(e.Body), digest
+		was.Via, was.Type, was.Header, was.Body, was.digest = e.Via, e.Type, e.Header.Clone(), e.bytes(), digest
 		m.wait(was, now)
 		return Outcome{Replaced, was.Seq, e.Via}
 	case was.Via != e.Via || slices.Equal(was.digest, digest):
@@ -115,13 +115,17 @@ func (m *Memory) add(e *Event, digest []byte, state State, now time.Time) *kept 
 	m.seq++
 	r := &kept{Record: Record{Event: *e, Seq: m.seq, State: state, Received: now}, digest: digest}
 	r.Digest, r.Hold = nil, 0
-	r.Header, r.Body = e.Header.Clone(), slices.Clone(e.Body)
+	r.Header, r.Body = e.Header.Clone(), e.bytes()
 	if r.Occurred.IsZero() {
 		r.Occurred = now
 	}
 	m.records[r.Seq] = r
 	return r
 }
+
+// bytes is a copy of the body that is not nil: only a record that lost its body has
+// none.
+func (e *Event) bytes() []byte { return append([]byte{}, e.Body...) }
 
 func byDue(a, b *kept) int {
 	return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.Seq, b.Seq))
