@@ -44,7 +44,8 @@ func (d Dialect) Schema() string {
 }
 
 // schema has times and durations in microseconds, since 1970. due is when an event
-// is ready, or its lease runs out; digest is NULL where it is that of the body. The numbers of states are those of states.
+// is ready, or its lease runs out; digest is NULL where it is that of the body; began is below
+// zero, and tells inserts apart, until an event is claimed. The numbers of states are those of states.
 const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	seq {seq},
 	source TEXT NOT NULL,

@@ -29,12 +29,18 @@ func (s *SQL) Replay(ctx context.Context, query Query, name string) (int, error)
 		return 0, err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 0, attempts = 0, replay = ")
-	q.WriteString(q.arg(name) + ", due = " + q.now() + " WHERE seq IN (SELECT seq FROM aplomb_inbox")
+	q.WriteString(q.arg(name) + ", due = ")
+	if s.dialect == PostgreSQL {
+		q.WriteString(txTime) // one time for all, or they would be due in any order
+	} else {
+		q.WriteString(q.now())
+	}
+	q.WriteString(" WHERE seq IN (SELECT seq FROM aplomb_inbox")
 	q.where(query)
 	q.WriteString(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
 	q.limit(query.Limit)
 	q.WriteString(") AND state >= 2")
-	return count(ctx, s.db, q)
+	return s.count(ctx, q)
 }
 
 // limit narrows a query, unless n is zero.
@@ -105,7 +111,7 @@ func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
 	q.old(age)
 	q.limit(purgeAtOnce)
 	q.WriteString(")")
-	return count(ctx, s.db, q)
+	return s.count(ctx, q)
 }
 
 // empty takes the bodies of records away, and keeps what they are compared by.

@@ -14,7 +14,7 @@ func (s *SQL) Hold(ctx context.Context, name, owner string, d time.Duration) (Cu
 	}
 	q := s.statement("INSERT INTO aplomb_cursor (name) VALUES (")
 	q.WriteString(q.arg(name) + ") ON CONFLICT (name) DO NOTHING")
-	if _, err := s.db.ExecContext(ctx, q.String(), q.args...); err != nil {
+	if _, err := s.count(ctx, q); err != nil {
 		return Cursor{}, false, err
 	}
 	// Who takes a lease that was another's, or that ran out, has a higher fence.
@@ -22,7 +22,7 @@ func (s *SQL) Hold(ctx context.Context, name, owner string, d time.Duration) (Cu
 	q.WriteString(q.arg(owner) + " AND until > " + q.now() + " THEN fence ELSE fence + 1 END, owner = " + q.arg(owner) + ", until = " + q.in(d) +
 		" WHERE name = " + q.arg(name) + " AND (owner = " + q.arg(owner) + " OR until <= " + q.now() + ") RETURNING value, fence")
 	var c Cursor
-	err := s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(&c.Value, &c.Fence)
+	err := s.one(ctx, q, &c.Value, &c.Fence)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Cursor{}, false, nil
 	}
@@ -65,6 +65,6 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 func (s *SQL) Release(ctx context.Context, name string, fence int64) error {
 	q := s.statement("UPDATE aplomb_cursor SET owner = '', until = 0 WHERE name = ")
 	q.WriteString(q.arg(name) + " AND fence = " + q.arg(fence))
-	_, err := s.db.ExecContext(ctx, q.String(), q.args...)
+	_, err := s.count(ctx, q)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
@@ -26,7 +27,8 @@ func (s *SQL) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
 type row struct {
 	*Event
 	header string
-	seq    any // nil where the database numbers
+	seq    any   // nil where the database numbers
+	batch  int64 // below zero, the same for all rows that are inserted together
 	out    *Outcome
 }
 
@@ -41,7 +43,7 @@ func (s *SQL) insertAll(ctx context.Context, jobs [][]Event) ([][]Outcome, error
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, row{&events[j], header, nil, &out[i][j]})
+			rows = append(rows, row{Event: &events[j], header: header, out: &out[i][j]})
 		}
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error { return s.insertRows(ctx, tx, rows) })
@@ -59,6 +61,10 @@ func (s *SQL) insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		slices.SortStableFunc(rows, func(a, b row) int {
 			return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
 		})
+	}
+	batch := -1 - rand.Int64()
+	for i := range rows {
+		rows[i].batch = batch
 	}
 	return inRows(rows, func(shape int, part []row) error {
 		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.insertStatement(part).args...)
@@ -109,7 +115,7 @@ func (s *SQL) inserted(ctx context.Context, tx *sql.Tx, rows []row, res sql.Resu
 		seqs[i] = last - int64(n) + 1 + int64(i) // SQLite numbers one after another, and nobody else writes
 	}
 	if n < len(rows) {
-		return seqs, s.keepNew(ctx, tx, rows, seqs, last-int64(n))
+		return seqs, s.keepNew(ctx, tx, rows, seqs)
 	}
 	return seqs, nil
 }
@@ -134,17 +140,18 @@ func (s *SQL) keepThose(ctx context.Context, tx *sql.Tx, seqs []int64) error {
 	return err
 }
 
-// keepNew sets the numbers of the rows that were inserted, which are above after,
-// and 0 for the others; of two with one key the first was inserted.
-func (s *SQL) keepNew(ctx context.Context, tx *sql.Tx, rows []row, seqs []int64, after int64) error {
+// keepNew sets the numbers of the rows that were inserted, and 0 for the others; of
+// two with one key the first was.
+func (s *SQL) keepNew(ctx context.Context, tx *sql.Tx, rows []row, seqs []int64) error {
 	seen := map[int64]bool{}
 	for i, r := range rows {
-		q := s.statement("SELECT seq FROM aplomb_inbox WHERE variant = '' AND source = ")
+		q := s.statement("SELECT seq, began FROM aplomb_inbox WHERE variant = '' AND source = ")
 		q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
-		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seqs[i]); err != nil {
+		var batch int64
+		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seqs[i], &batch); err != nil {
 			return err
 		}
-		if seqs[i] <= after || seen[seqs[i]] {
+		if batch != r.batch || seen[seqs[i]] {
 			seqs[i] = 0
 		}
 		seen[seqs[i]] = true
@@ -176,7 +183,7 @@ func (s *SQL) number(ctx context.Context, tx *sql.Tx, rows []row) error {
 // insertStatement inserts the rows whose keys are new. Its text depends on their
 // number only.
 func (s *SQL) insertStatement(rows []row) *statement {
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, body, state, received, occurred, due) VALUES ")
+	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, began, body, state, received, occurred, due) VALUES ")
 	for i, r := range rows {
 		if i > 0 {
 			q.WriteString(", ")
@@ -193,7 +200,7 @@ func (q *statement) values(r row, variant string, state int) {
 		r.Event = &Event{}
 	}
 	q.WriteString("(")
-	for _, v := range []any{r.seq, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.Digest} {
+	for _, v := range []any{r.seq, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.Digest, r.batch} {
 		q.WriteString(q.arg(v) + ", ")
 	}
 	if variant != "" {
@@ -205,7 +212,7 @@ func (q *statement) values(r row, variant string, state int) {
 		if !r.Occurred.IsZero() {
 			occurred = r.Occurred.UnixMicro()
 		}
-		q.WriteString(began + ", COALESCE(" + q.arg(occurred) + ", " + began + "), " + began + " + " + q.cast(max(0, r.Hold).Microseconds()) + ")")
+		q.WriteString(txTime + ", COALESCE(" + q.arg(occurred) + ", " + txTime + "), " + txTime + " + " + q.cast(max(0, r.Hold).Microseconds()) + ")")
 		return
 	}
 	now := time.Now().UnixMicro()
@@ -216,9 +223,9 @@ func (q *statement) values(r row, variant string, state int) {
 	q.WriteString(q.arg(now) + ", " + q.arg(occurred) + ", " + q.arg(now+max(0, r.Hold).Microseconds()) + ")")
 }
 
-// began is when the transaction began: one time for all of its events, whatever
-// the order in which they are inserted.
-const began = "CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)"
+// txTime is when the transaction began, in PostgreSQL: one time for all of its
+// events, whatever the order in which they are written.
+const txTime = "CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)"
 
 // notNil is a body that is not NULL: that is one that was purged.
 func notNil(body []byte) []byte {
@@ -268,7 +275,7 @@ func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, 
 // beside keeps an event that has the key of another.
 func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
 	variant := hex.EncodeToString(r.digest())
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, variant, body, state, received, occurred, due) VALUES ")
+	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, began, variant, body, state, received, occurred, due) VALUES ")
 	q.values(r, variant, conflict)
 	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING RETURNING seq")
 	var seq int64

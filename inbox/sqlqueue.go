@@ -179,7 +179,11 @@ func (s *SQL) fail(ctx context.Context, tx *sql.Tx, r *stored, why string) error
 	if err != nil {
 		return err
 	}
-	r.History = remember(r.History, Attempt{Number: r.Attempts, Owner: r.owner, Began: time.UnixMicro(r.began), Ended: now, Error: why, Replay: r.Replay})
+	a := Attempt{Number: r.Attempts, Owner: r.owner, Ended: now, Error: why, Replay: r.Replay}
+	if r.began > 0 {
+		a.Began = time.UnixMicro(r.began)
+	}
+	r.History = remember(r.History, a)
 	text, err := json.Marshal(r.History)
 	if err != nil {
 		return err
@@ -211,6 +215,10 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 	q.WriteString(q.in(d) + " WHERE state = 1 AND (seq, fence)")
 	q.leases(leases)
 	q.WriteString(" RETURNING seq")
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.end()
 	found := map[int64]bool{}
 	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
 	err = scan(rows, err, func(scan func(...any) error) error {
@@ -269,7 +277,8 @@ func (s *SQL) settleAll(ctx context.Context, jobs [][]Settlement) (out [][]bool,
 }
 
 // settleEach settles the simple ones together, and each of the others alone, in the
-// order of Seq: then no two transactions wait for each other.
+// order of Seq: then no two transactions wait for each other. What concerns one
+// event is settled in the order given.
 func (s *SQL) settleEach(ctx context.Context, tx *sql.Tx, all []Settlement) ([]bool, error) {
 	order := make([]int, len(all))
 	for i := range order {
@@ -279,8 +288,9 @@ func (s *SQL) settleEach(ctx context.Context, tx *sql.Tx, all []Settlement) ([]b
 	held := make([]bool, len(all))
 	var simple []Settlement
 	var places []int
-	for _, i := range order {
-		if all[i].State == StateDone && all[i].Error == "" && !all[i].Undo {
+	for n, i := range order {
+		only := (n == 0 || all[order[n-1]].Seq != all[i].Seq) && (n == len(order)-1 || all[order[n+1]].Seq != all[i].Seq)
+		if only && all[i].State == StateDone && all[i].Error == "" && !all[i].Undo {
 			simple, places = append(simple, all[i]), append(places, i)
 			continue
 		}
@@ -313,7 +323,6 @@ func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) 
 	held := make([]bool, len(settlements))
 	for i, one := range settlements {
 		held[i] = found[one.Lease]
-		delete(found, one.Lease) // it ends once
 	}
 	return held, err
 }
