@@ -69,7 +69,7 @@ const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	history TEXT NOT NULL DEFAULT '',
 	UNIQUE (source, event_key, variant)
 );
-CREATE INDEX IF NOT EXISTS aplomb_inbox_due ON aplomb_inbox (due, seq, state, received) WHERE state <= 1;
+CREATE INDEX IF NOT EXISTS aplomb_inbox_due ON aplomb_inbox (due, seq, state) WHERE state <= 1;
 CREATE INDEX IF NOT EXISTS aplomb_inbox_lane ON aplomb_inbox (source, lane, occurred, seq) WHERE state <= 2 AND lane <> '';
 CREATE INDEX IF NOT EXISTS aplomb_inbox_odd ON aplomb_inbox (state) WHERE state BETWEEN 2 AND 4;
 CREATE INDEX IF NOT EXISTS aplomb_inbox_last ON aplomb_inbox (source, lane, occurred, seq) WHERE state = 5 AND lane <> '';

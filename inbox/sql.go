@@ -187,11 +187,11 @@ var rowCounts = []int{64, 16, 4, 1}
 // wait for ever for a connection beside the only one.
 func (s *SQL) prepare(ctx context.Context) error {
 	for _, n := range rowCounts {
-		insert, err := s.db.PrepareContext(ctx, s.insertStatement(make([]row, n)).String())
+		insert, err := s.db.PrepareContext(ctx, s.dialect.insertText(n, false))
 		if err != nil {
 			return err
 		}
-		finished, err := s.db.PrepareContext(ctx, s.finishStatement(make([]Settlement, n)).String())
+		finished, err := s.db.PrepareContext(ctx, s.dialect.finishText(n))
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,7 +76,13 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 			}
 		}
 		n = len(found)
-		return err
+		orders := map[name]bool{}
+		for _, r := range found {
+			if r.Order != "" {
+				orders[name{r.Source, r.Order}] = true
+			}
+		}
+		return cmp.Or(err, s.unblock(ctx, tx, orders))
 	})
 	if err != nil {
 		return 0, err
@@ -147,39 +154,42 @@ func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 // Stats is [Archive.Stats].
 func (s *SQL) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	now, err := s.time(ctx, s.db)
-	if err != nil {
-		return Stats{}, err
-	}
 	for _, query := range []string{
-		"SELECT state, COUNT(*), MIN(received) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
-		"SELECT state, COUNT(*), 0 FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
 	} {
 		rows, err := s.db.QueryContext(ctx, query)
 		err = scan(rows, err, func(scan func(...any) error) error {
 			var state, n int
-			var received int64
-			err := scan(&state, &n, &received)
-			stats.add(state, n, now.Sub(time.UnixMicro(received)))
+			err := scan(&state, &n)
+			stats.add(state, n)
 			return err
 		})
 		if err != nil {
 			return Stats{}, err
 		}
 	}
-	return stats, nil
+	if stats.Pending() == 0 {
+		return stats, nil
+	}
+	q := s.statement("SELECT ")
+	q.WriteString(q.now() + " - received FROM aplomb_inbox WHERE seq = (SELECT MIN(seq) FROM aplomb_inbox WHERE state <= 1)")
+	var age int64
+	err := s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(&age)
+	if errors.Is(err, sql.ErrNoRows) { // it was settled meanwhile
+		err = nil
+	}
+	stats.Oldest = max(0, time.Duration(age)*time.Microsecond)
+	return stats, err
 }
 
-// add counts n records in a state, of which the oldest has that age.
-func (s *Stats) add(state, n int, age time.Duration) {
+// add counts n records in a state.
+func (s *Stats) add(state, n int) {
 	switch state {
-	case ready, leased:
-		s.Oldest = max(s.Oldest, age)
-		if state == ready {
-			s.Ready = n
-		} else {
-			s.Leased = n
-		}
+	case ready:
+		s.Ready = n
+	case leased:
+		s.Leased = n
 	case parked:
 		s.Parked = n
 	case dead:

@@ -34,7 +34,7 @@ func readRecord(scan func(...any) error) (*stored, error) {
 	}
 	r.State = states[min(max(0, state), len(states)-1)]
 	r.Occurred, r.Received = time.UnixMicro(occurred), time.UnixMicro(received)
-	if r.State == StateReady {
+	if r.State == StateReady && due < postponed/2 {
 		r.Due = time.UnixMicro(due)
 	}
 	if r.Header, err = decodeHeader(header); err == nil && history != "" {
@@ -72,15 +72,7 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 		if err := s.dialect.lock(ctx, tx); err != nil {
 			return err
 		}
-		if c.Expired > 0 {
-			claimed, err = s.due(ctx, tx, c, leased, min(c.Limit, c.Expired))
-		}
-		if more := c.Limit - len(claimed); more > 0 && err == nil {
-			var waiting []*stored
-			waiting, err = s.due(ctx, tx, c, ready, more)
-			claimed = append(claimed, waiting...)
-		}
-		if err == nil {
+		if claimed, err = s.choose(ctx, tx, c); err == nil {
 			err = s.take(ctx, tx, c, claimed)
 		}
 		if err == nil {
@@ -119,22 +111,134 @@ func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, 
 	return max(time.Microsecond, next), nil
 }
 
-// due finds records that are due, in one state.
-func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int) ([]*stored, error) {
-	q := s.statement("SELECT " + columns + " FROM aplomb_inbox a")
-	fmt.Fprintf(q, " WHERE state <= 1 AND state = %d AND due <= %s", state, q.now())
+// choose finds the records to be claimed: those whose leases ran out, as far as
+// they are wanted, and then what waits.
+func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error) {
+	var chosen []int64
+	if n := min(c.Limit, c.Expired); n > 0 {
+		found, err := s.due(ctx, tx, c, leased, n, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			chosen = append(chosen, d.seq)
+		}
+	}
+	for window := 2*c.Limit + 16; len(chosen) < c.Limit; window *= 2 {
+		found, err := s.due(ctx, tx, c, ready, window, false)
+		if err != nil {
+			return nil, err
+		}
+		var blocked []int64
+		for _, d := range found {
+			switch {
+			case d.blocked == byEarlier:
+				blocked = append(blocked, d.seq)
+			case d.blocked == byLease:
+			case len(chosen) < c.Limit && !slices.Contains(chosen, d.seq):
+				chosen = append(chosen, d.seq)
+			}
+		}
+		if err := s.postpone(ctx, tx, blocked); err != nil {
+			return nil, err
+		}
+		if len(blocked) == 0 || len(found) < window || window > mostSeen {
+			break
+		}
+	}
+	return s.locked(ctx, tx, chosen)
+}
+
+// mostSeen bounds how many records one claim looks at.
+const mostSeen = 4096
+
+// candidate is a record that is due, and what of its Order it waits for.
+type candidate struct{ seq, blocked int64 }
+
+const (
+	byEarlier = 1 // one that comes before it
+	byLease   = 2 // one that comes after it and is being handled
+)
+
+// due finds records that are due, in one state: all of them, or only those that are
+// not blocked.
+func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int, free bool) (out []candidate, err error) {
+	q := s.statement("SELECT seq, blocked FROM (SELECT due, seq, CASE WHEN lane = '' THEN 0")
+	fmt.Fprintf(q, ` WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) THEN 1
+		WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > %s) THEN 2 ELSE 0 END AS blocked
+		FROM aplomb_inbox a WHERE state <= 1 AND state = %d AND due <= %s`, q.now(), state, q.now())
 	if len(c.Sources) > 0 {
 		q.WriteString(" AND source")
 		list(q, c.Sources)
 	}
-	q.WriteString(` AND (lane = '' OR
-		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) AND
-		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > `)
-	fmt.Fprintf(q, "%s)) ORDER BY due, seq LIMIT %d", q.now(), limit)
+	if free {
+		q.WriteString(") AS candidates WHERE blocked = 0")
+	} else {
+		fmt.Fprintf(q, " ORDER BY due, seq LIMIT %d) AS candidates", limit)
+	}
+	fmt.Fprintf(q, " ORDER BY due, seq LIMIT %d", limit)
+	rows, err := tx.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var one candidate
+		err := scan(&one.seq, &one.blocked)
+		out = append(out, one)
+		return err
+	})
+	return out, err
+}
+
+// postponed is the due of a record that waits for another of its Order. Otherwise
+// each claim would look at all that have come since an Order is held up.
+const postponed = 1 << 62
+
+// postpone has records wait until unblock finds them.
+func (s *SQL) postpone(ctx context.Context, tx *sql.Tx, seqs []int64) error {
+	if len(seqs) == 0 {
+		return nil
+	}
+	q := s.statement("UPDATE aplomb_inbox SET due = ")
+	q.WriteString(q.cast(postponed) + " WHERE state = 0 AND seq")
+	list(q, seqs)
+	_, err := tx.ExecContext(ctx, q.String(), q.args...)
+	return err
+}
+
+// unblock has the next records of Orders be due, of which others have just been
+// settled in tx. In PostgreSQL it takes its turn with claims: one that began before
+// would postpone what is the next now.
+func (s *SQL) unblock(ctx context.Context, tx *sql.Tx, orders map[name]bool) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	if s.dialect == PostgreSQL {
+		if err := s.dialect.lock(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for order := range orders {
+		q := s.statement("UPDATE aplomb_inbox SET due = ")
+		q.WriteString(q.now() + " WHERE state = 0 AND due > " + q.cast(postponed/2) + " AND seq = (SELECT seq FROM aplomb_inbox WHERE state <= 2 AND lane <> '' AND source = " +
+			q.arg(order.source) + " AND lane = " + q.arg(order.text) + " ORDER BY occurred, seq LIMIT 1)")
+		if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locked reads records that nobody else is about to change.
+func (s *SQL) locked(ctx context.Context, tx *sql.Tx, seqs []int64) ([]*stored, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state <= 1 AND seq")
+	list(q, seqs)
 	if s.dialect == PostgreSQL {
 		q.WriteString(" FOR UPDATE SKIP LOCKED")
 	}
-	return records(ctx, tx, q)
+	found, err := records(ctx, tx, q)
+	slices.SortFunc(found, func(a, b *stored) int { return cmp.Compare(slices.Index(seqs, a.Seq), slices.Index(seqs, b.Seq)) })
+	return found, err
 }
 
 // list writes IN (...).
@@ -310,16 +414,27 @@ func (s *SQL) settleEach(ctx context.Context, tx *sql.Tx, all []Settlement) ([]b
 
 // finish has events be done.
 func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) ([]bool, error) {
-	found := make(map[Lease]bool, len(settlements))
+	found, orders := make(map[Lease]bool, len(settlements)), map[name]bool{}
 	err := inRows(settlements, func(shape int, part []Settlement) error {
-		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, s.finishStatement(part).args...)
+		args := make([]any, 0, 2*len(part))
+		for _, one := range part {
+			args = append(args, one.Seq, one.Fence)
+		}
+		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, args...)
 		return scan(rows, err, func(scan func(...any) error) error {
 			var l Lease
-			err := scan(&l.Seq, &l.Fence)
+			var order name
+			err := scan(&l.Seq, &l.Fence, &order.source, &order.text)
 			found[l] = true
+			if order.text != "" {
+				orders[order] = true
+			}
 			return err
 		})
 	})
+	if err == nil {
+		err = s.unblock(ctx, tx, orders)
+	}
 	held := make([]bool, len(settlements))
 	for i, one := range settlements {
 		held[i] = found[one.Lease]
@@ -327,16 +442,13 @@ func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) 
 	return held, err
 }
 
-// finishStatement has events be done. Its text depends on their number only.
-func (s *SQL) finishStatement(settlements []Settlement) *statement {
-	leases := make([]Lease, len(settlements))
-	for i, one := range settlements {
-		leases[i] = one.Lease
-	}
-	q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
-	q.leases(leases)
-	q.WriteString(" RETURNING seq, fence")
-	return q
+// finishText is the statement that has n events be done.
+func (d Dialect) finishText(n int) string {
+	q := &statement{dialect: d}
+	q.WriteString("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
+	q.leases(make([]Lease, n))
+	q.WriteString(" RETURNING seq, fence, source, lane")
+	return q.String()
 }
 
 func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, error) {
@@ -361,7 +473,10 @@ func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, 
 	}
 	q = s.statement("UPDATE aplomb_inbox SET ")
 	fmt.Fprintf(q, "state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
-	return affected(ctx, tx, q)
+	if held, err := affected(ctx, tx, q); err != nil || !held || r.Order == "" || one.State == StateReady || one.State == StateParked {
+		return held, err
+	}
+	return true, s.unblock(ctx, tx, map[name]bool{{r.Source, r.Order}: true})
 }
 
 // Last is [Queue.Last].
