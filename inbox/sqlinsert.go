@@ -68,7 +68,7 @@ func (s *SQL) insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		rows[i].batch = batch
 	}
 	return inRows(rows, func(shape int, part []row) error {
-		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.dialect.insertArgs("", part...)...)
+		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.dialect.insertArgs("", part...)...) //nolint:sqlclosecheck // the transaction closes it
 		if err != nil {
 			return err
 		}
@@ -147,7 +147,7 @@ func (s *SQL) keepNew(ctx context.Context, tx *sql.Tx, rows []row, seqs []int64)
 	seen := map[int64]bool{}
 	for i, r := range rows {
 		q := s.statement("SELECT seq, began FROM aplomb_inbox WHERE variant = '' AND source = ")
-		q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+		q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
 		var batch int64
 		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seqs[i], &batch); err != nil {
 			return err
@@ -192,23 +192,23 @@ func (d Dialect) insertText(n int, variants bool) string {
 		columns += ", seq" // which SQLite gives by itself
 	}
 	q := &statement{dialect: d}
-	q.WriteString("INSERT INTO aplomb_inbox (" + columns + ", occurred, received, due, state) VALUES ")
+	q.add("INSERT INTO aplomb_inbox (" + columns + ", occurred, received, due, state) VALUES ")
 	for i := range n {
 		if i > 0 {
-			q.WriteString(", ")
+			q.add(", ")
 		}
-		q.WriteString("(")
+		q.add("(")
 		for range strings.Count(columns, ",") + 1 {
-			q.WriteString(q.arg(nil) + ", ")
+			q.add(q.arg(nil) + ", ")
 		}
 		if d == PostgreSQL {
-			q.WriteString("COALESCE(" + q.arg(nil) + ", " + txTime + "), " + txTime + ", " + txTime + " + " + q.cast(0))
+			q.add("COALESCE(" + q.arg(nil) + ", " + txTime + "), " + txTime + ", " + txTime + " + " + q.cast(0))
 		} else {
-			q.WriteString(q.arg(nil) + ", " + q.arg(nil) + ", " + q.arg(nil))
+			q.add(q.arg(nil) + ", " + q.arg(nil) + ", " + q.arg(nil))
 		}
-		fmt.Fprintf(q, ", %d)", state)
+		q.addf(", %d)", state)
 	}
-	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING")
+	q.add(" ON CONFLICT (source, event_key, variant) DO NOTHING")
 	return q.String()
 }
 
@@ -255,7 +255,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 	var was Record
 	var state int
 	q := s.statement("SELECT seq, via, digest, body, state, attempts, replay FROM aplomb_inbox WHERE variant = '' AND source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
 	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Seq, &was.Via, &was.Digest, &was.Body, &state, &was.Attempts, &was.Replay)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("inbox: the event %q was purged while it was inserted again: try once more", r.Key)
@@ -281,7 +281,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 // replace has the webhook's body count, unless the event was claimed meanwhile.
 func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, error) {
 	q := s.statement("UPDATE aplomb_inbox SET via = ")
-	q.WriteString(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
+	q.add(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
 		", digest = " + q.arg(r.Digest) + ", due = " + q.now() +
 		" WHERE state = 0 AND attempts = 0 AND seq = " + q.arg(seq))
 	return affected(ctx, tx, q)
@@ -300,7 +300,7 @@ func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
 		return err
 	}
 	q := s.statement("SELECT seq, via FROM aplomb_inbox WHERE source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
 	return tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&r.out.Seq, &r.out.Via)
 }
 

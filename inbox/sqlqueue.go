@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -93,9 +94,9 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 // next is how long nothing will be due; with fromNow 0 if something may be.
 func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, error) {
 	q := s.statement("SELECT MIN(due) - ")
-	q.WriteString(q.now() + " FROM aplomb_inbox WHERE state <= 1")
+	q.add(q.now() + " FROM aplomb_inbox WHERE state <= 1")
 	if !overdue {
-		q.WriteString(" AND due > " + q.now())
+		q.add(" AND due > " + q.now())
 	}
 	var micros sql.NullInt64
 	if err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros); err != nil {
@@ -164,19 +165,19 @@ const (
 // not blocked.
 func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int, free bool) (out []candidate, err error) {
 	q := s.statement("SELECT seq, blocked FROM (SELECT due, seq, CASE WHEN lane = '' THEN 0")
-	fmt.Fprintf(q, ` WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) THEN 1
+	q.addf(` WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) THEN 1
 		WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > %s) THEN 2 ELSE 0 END AS blocked
 		FROM aplomb_inbox a WHERE state <= 1 AND state = %d AND due <= %s`, q.now(), state, q.now())
 	if len(c.Sources) > 0 {
-		q.WriteString(" AND source")
+		q.add(" AND source")
 		list(q, c.Sources)
 	}
 	if free {
-		q.WriteString(") AS candidates WHERE blocked = 0")
+		q.add(") AS candidates WHERE blocked = 0")
 	} else {
-		fmt.Fprintf(q, " ORDER BY due, seq LIMIT %d) AS candidates", limit)
+		q.addf(" ORDER BY due, seq LIMIT %d) AS candidates", limit)
 	}
-	fmt.Fprintf(q, " ORDER BY due, seq LIMIT %d", limit)
+	q.addf(" ORDER BY due, seq LIMIT %d", limit)
 	rows, err := tx.QueryContext(ctx, q.String(), q.args...)
 	err = scan(rows, err, func(scan func(...any) error) error {
 		var one candidate
@@ -197,7 +198,7 @@ func (s *SQL) postpone(ctx context.Context, tx *sql.Tx, seqs []int64) error {
 		return nil
 	}
 	q := s.statement("UPDATE aplomb_inbox SET due = ")
-	q.WriteString(q.cast(postponed) + " WHERE state = 0 AND seq")
+	q.add(q.cast(postponed) + " WHERE state = 0 AND seq")
 	list(q, seqs)
 	_, err := tx.ExecContext(ctx, q.String(), q.args...)
 	return err
@@ -217,7 +218,7 @@ func (s *SQL) unblock(ctx context.Context, tx *sql.Tx, orders map[name]bool) err
 	}
 	for order := range orders {
 		q := s.statement("UPDATE aplomb_inbox SET due = ")
-		q.WriteString(q.now() + " WHERE state = 0 AND due > " + q.cast(postponed/2) + " AND seq = (SELECT seq FROM aplomb_inbox WHERE state <= 2 AND lane <> '' AND source = " +
+		q.add(q.now() + " WHERE state = 0 AND due > " + q.cast(postponed/2) + " AND seq = (SELECT seq FROM aplomb_inbox WHERE state <= 2 AND lane <> '' AND source = " +
 			q.arg(order.source) + " AND lane = " + q.arg(order.text) + " ORDER BY occurred, seq LIMIT 1)")
 		if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
 			return err
@@ -234,7 +235,7 @@ func (s *SQL) locked(ctx context.Context, tx *sql.Tx, seqs []int64) ([]*stored, 
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state <= 1 AND seq")
 	list(q, seqs)
 	if s.dialect == PostgreSQL {
-		q.WriteString(" FOR UPDATE SKIP LOCKED")
+		q.add(" FOR UPDATE SKIP LOCKED")
 	}
 	found, err := records(ctx, tx, q)
 	slices.SortFunc(found, func(a, b *stored) int { return cmp.Compare(slices.Index(seqs, a.Seq), slices.Index(seqs, b.Seq)) })
@@ -243,14 +244,14 @@ func (s *SQL) locked(ctx context.Context, tx *sql.Tx, seqs []int64) ([]*stored, 
 
 // list writes IN (...).
 func list[T any](q *statement, values []T) {
-	q.WriteString(" IN (")
+	q.add(" IN (")
 	for i, v := range values {
 		if i > 0 {
-			q.WriteString(", ")
+			q.add(", ")
 		}
-		q.WriteString(q.arg(v))
+		q.add(q.arg(v))
 	}
-	q.WriteString(")")
+	q.add(")")
 }
 
 // take leases the records, and notes that the lease of some ran out.
@@ -271,7 +272,7 @@ func (s *SQL) take(ctx context.Context, tx *sql.Tx, c Claim, claimed []*stored) 
 		r.Fence++
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 1, attempts = attempts + 1, fence = fence + 1, owner = ")
-	q.WriteString(q.arg(c.Owner) + ", began = " + q.now() + ", due = " + q.in(c.Lease) + " WHERE seq")
+	q.add(q.arg(c.Owner) + ", began = " + q.now() + ", due = " + q.in(c.Lease) + " WHERE seq")
 	list(q, seqs)
 	_, err := tx.ExecContext(ctx, q.String(), q.args...)
 	return err
@@ -293,7 +294,7 @@ func (s *SQL) fail(ctx context.Context, tx *sql.Tx, r *stored, why string) error
 		return err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET history = ")
-	q.WriteString(q.arg(string(text)) + " WHERE seq = " + q.arg(r.Seq))
+	q.add(q.arg(string(text)) + " WHERE seq = " + q.arg(r.Seq))
 	_, err = tx.ExecContext(ctx, q.String(), q.args...)
 	return err
 }
@@ -305,7 +306,7 @@ func (s *SQL) time(ctx context.Context, db sqler) (time.Time, error) {
 	}
 	var micros int64
 	q := s.statement("SELECT ")
-	q.WriteString(q.now())
+	q.add(q.now())
 	err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros)
 	return time.UnixMicro(micros), err
 }
@@ -316,9 +317,9 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 		return nil, ctx.Err()
 	}
 	q := s.statement("UPDATE aplomb_inbox SET due = ")
-	q.WriteString(q.in(d) + " WHERE state = 1 AND (seq, fence)")
+	q.add(q.in(d) + " WHERE state = 1 AND (seq, fence)")
 	q.leases(leases)
-	q.WriteString(" RETURNING seq")
+	q.add(" RETURNING seq")
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -340,14 +341,14 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 
 // leases writes IN (VALUES ...).
 func (q *statement) leases(leases []Lease) {
-	q.WriteString(" IN (VALUES ")
+	q.add(" IN (VALUES ")
 	for i, l := range leases {
 		if i > 0 {
-			q.WriteString(", ")
+			q.add(", ")
 		}
-		q.WriteString("(" + q.cast(l.Seq) + ", " + q.cast(l.Fence) + ")")
+		q.add("(" + q.cast(l.Seq) + ", " + q.cast(l.Fence) + ")")
 	}
-	q.WriteString(")")
+	q.add(")")
 }
 
 // Settle is [Queue.Settle]. Settlements that come at once share a commit.
@@ -420,7 +421,7 @@ func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) 
 		for _, one := range part {
 			args = append(args, one.Seq, one.Fence)
 		}
-		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, args...)
+		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 		return scan(rows, err, func(scan func(...any) error) error {
 			var l Lease
 			var order name
@@ -445,17 +446,17 @@ func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) 
 // finishText is the statement that has n events be done.
 func (d Dialect) finishText(n int) string {
 	q := &statement{dialect: d}
-	q.WriteString("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
+	q.add("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
 	q.leases(make([]Lease, n))
-	q.WriteString(" RETURNING seq, fence, source, lane")
+	q.add(" RETURNING seq, fence, source, lane")
 	return q.String()
 }
 
 func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 1 AND seq = ")
-	q.WriteString(q.arg(one.Seq) + " AND fence = " + q.arg(one.Fence))
+	q.add(q.arg(one.Seq) + " AND fence = " + q.arg(one.Fence))
 	if s.dialect == PostgreSQL {
-		q.WriteString(" FOR UPDATE")
+		q.add(" FOR UPDATE")
 	}
 	r, err := readRecord(tx.QueryRowContext(ctx, q.String(), q.args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -472,7 +473,7 @@ func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, 
 		undone = 1
 	}
 	q = s.statement("UPDATE aplomb_inbox SET ")
-	fmt.Fprintf(q, "state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
+	q.addf("state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
 	if held, err := affected(ctx, tx, q); err != nil || !held || r.Order == "" || one.State == StateReady || one.State == StateParked {
 		return held, err
 	}
@@ -482,10 +483,10 @@ func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, 
 // Last is [Queue.Last].
 func (s *SQL) Last(ctx context.Context, source, order string) (*Record, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 5 AND lane <> '' AND source = ")
-	q.WriteString(q.arg(source) + " AND lane = " + q.arg(order) + " ORDER BY occurred DESC, seq DESC LIMIT 1")
+	q.add(q.arg(source) + " AND lane = " + q.arg(order) + " ORDER BY occurred DESC, seq DESC LIMIT 1")
 	r, err := readRecord(s.db.QueryRowContext(ctx, q.String(), q.args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil //nolint:nilnil // as the interface says
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -495,27 +496,27 @@ func (s *SQL) Last(ctx context.Context, source, order string) (*Record, error) {
 
 // where writes the conditions of a query.
 func (q *statement) where(c Query) {
-	q.WriteString(" WHERE seq > " + q.cast(c.After))
+	q.add(" WHERE seq > " + q.cast(c.After))
 	for _, f := range []struct{ column, text string }{{"source", c.Source}, {"event_key", c.Key}, {"type", c.Type}, {"lane", c.Order}} {
 		if f.text != "" {
-			q.WriteString(" AND " + f.column + " = " + q.arg(f.text))
+			q.add(" AND " + f.column + " = " + q.arg(f.text))
 		}
 	}
 	if len(c.Seqs) > 0 {
-		q.WriteString(" AND seq")
+		q.add(" AND seq")
 		list(q, c.Seqs)
 	}
 	if len(c.States) > 0 {
 		var numbers []string
 		for _, state := range c.States {
-			numbers = append(numbers, fmt.Sprint(stateNumber(state)))
+			numbers = append(numbers, strconv.Itoa(stateNumber(state)))
 		}
-		q.WriteString(" AND state IN (" + strings.Join(numbers, ", ") + ")")
+		q.add(" AND state IN (" + strings.Join(numbers, ", ") + ")")
 	}
 	if !c.ReceivedFrom.IsZero() {
-		q.WriteString(" AND received >= " + q.cast(c.ReceivedFrom.UnixMicro()))
+		q.add(" AND received >= " + q.cast(c.ReceivedFrom.UnixMicro()))
 	}
 	if !c.ReceivedTo.IsZero() {
-		q.WriteString(" AND received < " + q.cast(c.ReceivedTo.UnixMicro()))
+		q.add(" AND received < " + q.cast(c.ReceivedTo.UnixMicro()))
 	}
 }

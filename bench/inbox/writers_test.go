@@ -127,8 +127,8 @@ func grouped(tb testing.TB) inserter {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-		in := tx.StmtContext(context.Background(), stmt)
+		defer tx.Rollback()
+		in := tx.StmtContext(context.Background(), stmt) //nolint:sqlclosecheck // the transaction closes it
 		for i, j := range batch {
 			if _, err := in.ExecContext(context.Background(), "stripe", j.id, i, body); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +27,7 @@ func TestBacklogsInOrder(t *testing.T) {
 		for i := range orders * each {
 			n := each - 1 - i/orders // the latest first
 			events = append(events, inbox.Event{
-				Source: "s", Key: fmt.Sprint(i), Order: fmt.Sprint(i % orders), Occurred: time.Unix(int64(n), 0), Via: inbox.Webhook, Body: fmt.Append(nil, n),
+				Source: "s", Key: strconv.Itoa(i), Order: strconv.Itoa(i % orders), Occurred: time.Unix(int64(n), 0), Via: inbox.Webhook, Body: fmt.Append(nil, n),
 			})
 		}
 		if _, err := store.Insert(t.Context(), events...); err != nil {
@@ -40,7 +41,7 @@ func TestBacklogsInOrder(t *testing.T) {
 			if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM effects WHERE lane = '"+e.Order+"'").Scan(&before); err != nil {
 				return err
 			}
-			if string(e.Body) != fmt.Sprint(before) {
+			if string(e.Body) != strconv.Itoa(before) {
 				t.Errorf("event %s of Order %s is handled after %d others", e.Body, e.Order, before)
 			}
 			_, err := tx.ExecContext(ctx, fmt.Sprintf("INSERT INTO effects (lane, n) VALUES ('%s', %d)", e.Order, before))
