@@ -48,7 +48,7 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 		return nil, err
 	}
 	if *state != "" {
-		for _, s := range strings.SplitSeq(*state, ",") {
+		for s := range strings.SplitSeq(*state, ",") {
 			in.query.States = append(in.query.States, inbox.State(strings.TrimSpace(s)))
 		}
 	}
