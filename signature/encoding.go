@@ -1,10 +1,10 @@
 package signature
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"strings"
 )
 
 // Encoding is how a signature's bytes are written.
@@ -32,13 +32,20 @@ func (e Encoding) encode(b []byte) string {
 	return hex.EncodeToString(b)
 }
 
-// decode refuses an empty text, and line breaks, which encoding/base64 skips.
-func (e Encoding) decode(text string) ([]byte, error) {
-	if text == "" || strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("empty or broken")
+// decode is appendDecoded's, of a text.
+func (e Encoding) decode(text string) ([]byte, error) { return e.appendDecoded(nil, []byte(text)) }
+
+// appendDecoded refuses an empty text, and line breaks, which encoding/base64 skips.
+func (e Encoding) appendDecoded(dst, text []byte) ([]byte, error) {
+	switch {
+	case len(text) == 0:
+		return dst, errors.New("empty")
+	case e == Hex:
+		return hex.AppendDecode(dst, text)
+	case bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0:
+		return dst, errors.New("broken")
 	}
-	if e == Base64 {
-		return base64.StdEncoding.Strict().DecodeString(text)
-	}
-	return hex.DecodeString(text)
+	return strictBase64.AppendDecode(dst, text)
 }
+
+var strictBase64 = base64.StdEncoding.Strict()

@@ -1,0 +1,83 @@
+package signature
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// envelope is what an HMAC signs or has been sent. One that was verified is used
+// again, with the memory it holds.
+type envelope struct {
+	r             *http.Request
+	timestamp, id string
+	time          time.Time
+	body          []byte
+	stream        content // the body, where it is not at hand
+
+	hasTimestamp, hasID bool // in the signature's header
+	candidates          []candidate
+	sums                []byte // the candidates' bytes
+	text                []byte // of encode and write, for a moment
+}
+
+// candidate is a signature of the message, a part of its sums.
+type candidate struct {
+	ed25519  bool // one of Standard Webhooks' v1a
+	from, to int
+}
+
+// write writes the signed text, in as few pieces as may be: everything that
+// stands before the body is short.
+func (c *recipe) write(w io.Writer, m *envelope) error {
+	m.text = append(m.text[:0], c.content.head...)
+	for _, p := range c.content.parts {
+		switch p.name {
+		case "timestamp":
+			m.text = append(m.text, m.timestamp...)
+		case "id":
+			m.text = append(m.text, m.id...)
+		case "body":
+			if len(m.text) > 0 {
+				if _, err := w.Write(m.text); err != nil {
+					return err
+				}
+				m.text = m.text[:0]
+			}
+			if err := m.writeBody(w); err != nil {
+				return err
+			}
+		case "digest":
+			sum := c.Hash.New()
+			if err := m.writeBody(sum); err != nil {
+				return err
+			}
+			m.text = append(m.text, c.Encoding.encode(sum.Sum(nil))...)
+		default:
+			value, err := requestValue(m.r, p)
+			if err != nil {
+				return err
+			}
+			m.text = append(m.text, value...)
+		}
+		m.text = append(m.text, p.tail...)
+	}
+	if len(m.text) == 0 {
+		return nil
+	}
+	_, err := w.Write(m.text)
+	return err
+}
+
+func (m *envelope) writeBody(w io.Writer) error {
+	if m.stream != nil {
+		return m.stream(w)
+	}
+	_, err := w.Write(m.body)
+	return err
+}
+
+// reset lets go of the request, and keeps the memory.
+func (m *envelope) reset(r *http.Request, body []byte) {
+	*m = envelope{r: r, body: body, candidates: m.candidates[:0], sums: m.sums[:0], text: m.text[:0]}
+}
