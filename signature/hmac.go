@@ -96,6 +96,7 @@ type recipe struct {
 	id        bool
 	path      bool     // or the target
 	names     []string // of Keys, in errors
+	mismatch  error    // of a message that no key has signed
 }
 
 // item is one of Value's, such as "v1={signature}".
@@ -154,6 +155,7 @@ func (c *recipe) canonical() {
 	c.Header, c.TimestampHeader, c.IDHeader = http.CanonicalHeaderKey(c.Header), http.CanonicalHeaderKey(c.TimestampHeader), http.CanonicalHeaderKey(c.IDHeader)
 	c.timestamp, c.id = c.content.has("timestamp"), c.content.has("id")
 	c.path = c.content.has("path") || c.content.has("target")
+	c.mismatch = refusef("the signature in %s matches none of %d keys: is it the right secret, and the body byte for byte as it came?", c.Header, len(c.Keys))
 	c.names = make([]string, len(c.Keys))
 	for i := range c.Keys {
 		c.names[i] = fmt.Sprintf("HMAC.Keys[%d]", i)

@@ -102,7 +102,7 @@ func (c *recipe) verify(m *envelope, keys []*hmacKey, now time.Time) (Verified, 
 		}
 	}
 	if found < 0 {
-		return Verified{}, refusef("the signature in %s matches none of %d keys: is it the right secret, and the body byte for byte as it came?", c.Header, len(keys))
+		return Verified{}, c.mismatch
 	}
 	v := Verified{Key: found, ID: m.id, Time: m.time}
 	if !m.time.IsZero() {
