@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -296,9 +297,7 @@ func (h *Handler) kept(from, own http.Header) http.Header {
 			out[name] = slices.Clone(values)
 		}
 	}
-	for name, values := range own {
-		out[name] = values
-	}
+	maps.Copy(out, own)
 	return out
 }
 

@@ -3,7 +3,6 @@ package webhook_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -210,12 +209,4 @@ func text(t testing.TB, r *http.Response) string {
 	body, err := io.ReadAll(r.Body)
 	assert.NoError(t, err)
 	return string(body)
-}
-
-func mustJSON(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(raw)
 }

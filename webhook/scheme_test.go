@@ -317,7 +317,7 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		_, err := k.make(webhook.Static(k.other)).Verify(r, []byte(k.body), at)
 		assert.NotContains(t, fmt.Sprint(err), k.other)
 	}
-	assert.Equal(t, fmt.Sprintf("%v %#v %s", webhook.Static("x"), webhook.Secret{Name: "a"}, webhook.Secret{Name: "b"}.LogValue()), "secret secret a secret b")
+	assert.Equal(t, fmt.Sprintf("%v, %#v, %s", webhook.Static("x"), webhook.Secret{Name: "a"}, webhook.Secret{Name: "b"}.LogValue()), "secret, secret a, secret b")
 	assert.Equal(t, fmt.Sprintf("%+v", webhook.GitHub(webhook.Static("x"))), "GitHub")
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/aplomb-go/aplomb/inbox"
 	"github.com/aplomb-go/aplomb/signature"
@@ -44,8 +45,7 @@ func digestWithout(body []byte, name string) []byte {
 	delete(members, name)
 	h := sha256.New()
 	for _, key := range slices.Sorted(maps.Keys(members)) {
-		quoted, _ := json.Marshal(key) // a string can be encoded
-		h.Write(quoted)
+		h.Write(strconv.AppendQuote(nil, key)) // so that it ends where it ends
 		h.Write(members[key])
 		h.Write([]byte{0})
 	}

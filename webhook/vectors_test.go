@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -142,7 +143,8 @@ func TestPublishedVectors(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors() {
 		t.Run(v.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
 				if v.now != 0 {
 					time.Sleep(time.Until(time.Unix(v.now, 0)))
 				}
