@@ -244,7 +244,7 @@ func (c *recipe) sign(r *http.Request, now time.Time) error {
 	var out []string
 	for _, it := range c.items {
 		prefix := it.prefix
-		if it.name == "signature" && key.ed25519 {
+		if it.name == "signature" && key.mac == nil {
 			prefix = ed25519Prefix
 		}
 		out = append(out, prefix+values[it.name])

@@ -10,32 +10,22 @@ import (
 	"hash"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // hmacKey is a key of an [HMAC] as its scheme uses it: of a MAC, or of ed25519.
 type hmacKey struct {
-	raw     []byte // as it came, to tell whether it is still the same
-	macs    sync.Pool
-	ed25519 bool
-	private ed25519.PrivateKey // nil for a key that can only verify
+	raw     []byte           // as it came, to tell whether it is still the same
+	mac     func() hash.Hash // nil for ed25519
+	private ed25519.PrivateKey
 	public  ed25519.PublicKey
-}
-
-// mac is a MAC of one key, to be used again: setting one up anew would hash the
-// key twice more for each message.
-type mac struct {
-	hash.Hash
-	sum [64]byte // the longest there is
 }
 
 // sign signs m's text.
 func (k *hmacKey) sign(c *recipe, m *envelope) ([]byte, error) {
-	if !k.ed25519 {
-		own := k.mac()
-		defer k.macs.Put(own)
-		err := c.write(own, m)
-		return slices.Clone(own.Sum(own.sum[:0])), err
+	if k.mac != nil {
+		mac := k.mac()
+		err := c.write(mac, m)
+		return mac.Sum(nil), err
 	}
 	if k.private == nil {
 		return nil, errors.New("signature: the first key is a public key, which can verify only")
@@ -45,23 +35,17 @@ func (k *hmacKey) sign(c *recipe, m *envelope) ([]byte, error) {
 	return ed25519.Sign(k.private, text.Bytes()), err
 }
 
-func (k *hmacKey) mac() *mac {
-	own := k.macs.Get().(*mac) //nolint:forcetypeassert // New makes nothing else
-	own.Reset()
-	return own
-}
-
 // verify tries m's candidates that are of the key's kind, each in the same time.
-func (k *hmacKey) verify(c *recipe, m *envelope) (bool, error) {
-	if k.ed25519 {
+// The key is the i-th.
+func (k *hmacKey) verify(c *recipe, m *envelope, i int) (bool, error) {
+	if k.mac == nil {
 		return k.verifyPublic(c, m)
 	}
-	own := k.mac()
-	defer k.macs.Put(own)
-	if err := c.write(own, m); err != nil {
+	mac := m.macOf(k, i)
+	if err := c.write(mac, m); err != nil {
 		return false, err
 	}
-	want, good := own.Sum(own.sum[:0]), false
+	want, good := mac.Sum(m.sum[:0]), false
 	for _, sum := range m.candidates {
 		good = !sum.ed25519 && hmac.Equal(want, m.sums[sum.from:sum.to]) || good
 	}
@@ -93,9 +77,9 @@ func (c *recipe) key(raw []byte, i int) (*hmacKey, error) {
 	return k, nil
 }
 
-func macKey(hash crypto.Hash, key []byte) *hmacKey {
-	key = bytes.Clone(key) // which New is handed whenever the pool is empty
-	return &hmacKey{macs: sync.Pool{New: func() any { return &mac{Hash: hmac.New(hash.New, key)} }}}
+func macKey(algorithm crypto.Hash, key []byte) *hmacKey {
+	key = bytes.Clone(key)
+	return &hmacKey{mac: func() hash.Hash { return hmac.New(algorithm.New, key) }}
 }
 
 // ed25519Prefix names asymmetric signatures among Standard Webhooks' own.
@@ -118,11 +102,11 @@ func webhookKey(raw []byte, what string) (*hmacKey, error) {
 	case kind == "whsec":
 		return macKey(crypto.SHA256, key), nil
 	case kind == "whpk" && len(key) == ed25519.PublicKeySize:
-		return &hmacKey{ed25519: true, public: key}, nil
+		return &hmacKey{public: key}, nil
 	case kind == "whsk" && len(key) == ed25519.PrivateKeySize:
 		private := ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])
 		if bytes.Equal(private, key) {
-			return &hmacKey{ed25519: true, private: private, public: key[ed25519.SeedSize:]}, nil
+			return &hmacKey{private: private, public: key[ed25519.SeedSize:]}, nil
 		}
 	}
 	return nil, fmt.Errorf("signature: %s is not a key of the kind that it says, which is one of whsec_, whsk_ and whpk_", what)

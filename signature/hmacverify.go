@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -26,12 +25,12 @@ func (c *recipe) receive(m *envelope) error {
 	}
 	var err error
 	if c.TimestampHeader != "" {
-		if m.timestamp, err = oneHeader(m.r.Header, c.TimestampHeader); err != nil {
+		if m.timestamp, err = onlyValue(m.r.Header[c.TimestampHeader], c.TimestampHeader); err != nil {
 			return err
 		}
 	}
 	if c.IDHeader != "" {
-		if m.id, err = oneHeader(m.r.Header, c.IDHeader); err != nil {
+		if m.id, err = onlyValue(m.r.Header[c.IDHeader], c.IDHeader); err != nil {
 			return err
 		}
 	}
@@ -57,7 +56,7 @@ func (c *recipe) receive(m *envelope) error {
 
 // parseHeader takes the signature's header apart.
 func (c *recipe) parseHeader(m *envelope) error {
-	rest, err := oneHeader(m.r.Header, c.Header)
+	rest, err := onlyValue(m.r.Header[c.Header], c.Header)
 	if err != nil {
 		return err
 	}
@@ -106,8 +105,12 @@ func (c *recipe) parseItem(m *envelope, text string) error {
 
 // decode appends a signature's bytes to the message's sums.
 func (c *recipe) decode(m *envelope, value string) (err error) {
+	if c.Encoding == Hex {
+		m.sums, err = appendHex(m.sums, value)
+		return err
+	}
 	m.text = append(m.text[:0], value...)
-	m.sums, err = c.Encoding.appendDecoded(m.sums, m.text)
+	m.sums, err = appendBase64(m.sums, m.text)
 	return err
 }
 
@@ -126,15 +129,17 @@ func (c *recipe) itemOf(text string) (it item, rest string, known bool) {
 
 // parseTimestamp takes seconds since 1970 in plain digits and nothing else.
 func parseTimestamp(text string) (int64, error) {
+	if text == "" || len(text) > 12 || text[0] == '0' {
+		return 0, refusef("the timestamp %.20q is not a number of seconds", text)
+	}
+	var seconds int64
 	for i := range len(text) {
 		if !isDigit(text[i]) {
 			return 0, refusef("the timestamp %.20q is not a number of seconds", text)
 		}
+		seconds = 10*seconds + int64(text[i]-'0')
 	}
-	if text == "" || len(text) > 12 || text[0] == '0' {
-		return 0, refusef("the timestamp %.20q is not a number of seconds", text)
-	}
-	return strconv.ParseInt(text, 10, 64)
+	return seconds, nil
 }
 
 // separable refuses a Content that cannot be taken apart in one way only, whatever

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ type Prepared struct {
 	recipe *recipe
 	keys   []atomic.Pointer[hmacKey] // the last of each
 	faulty error                     // of Verify alone
+	spare  sync.Pool                 // of *envelope, with MACs of these keys
 }
 
 var (
@@ -59,15 +61,16 @@ func (p *Prepared) Verify(r *http.Request, body []byte, now time.Time) (Verified
 		}
 		keys = append(keys, key)
 	}
-	m := envelopes.Get().(*envelope) //nolint:forcetypeassert // New makes nothing else
+	m, _ := p.spare.Get().(*envelope)
+	if m == nil {
+		m = new(envelope)
+	}
 	m.reset(r, body)
 	v, err := p.recipe.verify(m, keys, now)
 	m.reset(nil, nil)
-	envelopes.Put(m)
+	p.spare.Put(m)
 	return v, err
 }
-
-var envelopes = sync.Pool{New: func() any { return new(envelope) }}
 
 // key asks for the i-th key, and makes it ready if it is another than before.
 func (p *Prepared) key(r *http.Request, i int) (*hmacKey, error) {
@@ -93,7 +96,7 @@ func (c *recipe) verify(m *envelope, keys []*hmacKey, now time.Time) (Verified, 
 	}
 	found := -1
 	for i, key := range keys {
-		good, err := key.verify(c, m)
+		good, err := key.verify(c, m, i)
 		if err != nil {
 			return Verified{}, err
 		}
@@ -105,7 +108,7 @@ func (c *recipe) verify(m *envelope, keys []*hmacKey, now time.Time) (Verified, 
 		return Verified{}, c.mismatch
 	}
 	v := Verified{Key: found, ID: m.id, Time: m.time}
-	if !m.time.IsZero() {
+	if c.timestamp && c.Tolerance < math.MaxInt64 {
 		if age := now.Sub(m.time); age > c.Tolerance || age < -c.Tolerance {
 			return Verified{}, expiredf("signed at %s, which is not within %v of %s", m.time.UTC().Format(time.RFC3339), c.Tolerance, now.UTC().Format(time.RFC3339))
 		}
