@@ -235,6 +235,20 @@ func TestTwilioReads(t *testing.T) {
 	assert.ErrorIs(t, err, webhook.ErrMalformed)
 }
 
+// Twilio signs the same value of one name once.
+func TestTwilioSignsAValueOnce(t *testing.T) {
+	t.Parallel()
+	s := webhook.Twilio(twilioURL, plain())
+	sums := map[string]string{}
+	for _, body := range []string{"a=2&a=1", "a=1&a=2&a=1", "a=2&b=1"} {
+		r := request(formHeader...)
+		assert.NoError(t, s.Sign(r, []byte(body), at))
+		sums[body] = r.Header.Get("X-Twilio-Signature")
+	}
+	assert.Equal(t, sums["a=2&a=1"], sums["a=1&a=2&a=1"])
+	assert.True(t, sums["a=2&a=1"] != sums["a=2&b=1"])
+}
+
 // A body that the URL does not vouch for, and a form that cannot be read in one
 // way, are not signed.
 func TestTwilioCoversTheBody(t *testing.T) {
@@ -303,6 +317,15 @@ func TestSendGridKeys(t *testing.T) {
 		assert.Contains(t, fmt.Sprint(err), "not base64 of a P-256 key", key)
 		assert.True(t, !errors.Is(err, signature.ErrSignature))
 	}
+	// A key that is replaced is read anew.
+	key := sendgridTwo
+	rotated := webhook.SendGrid(webhook.Secret{Key: func(context.Context) ([]byte, error) { return []byte(key), nil }})
+	_, err = rotated.Verify(r, []byte("[]"), at)
+	assert.ErrorIs(t, err, signature.ErrSignature)
+	key = sendgridOne
+	_, err = rotated.Verify(r, []byte("[]"), at)
+	assert.NoError(t, err)
+
 	// Nothing stands between the time and the body.
 	moved := request()
 	assert.NoError(t, webhook.SendGrid(webhook.Static(sendgridSign)).Sign(moved, []byte("[]"), at))

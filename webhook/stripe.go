@@ -47,7 +47,6 @@ func digestWithout(body []byte, name string) []byte {
 	for _, key := range slices.Sorted(maps.Keys(members)) {
 		h.Write(strconv.AppendQuote(nil, key)) // so that it ends where it ends
 		h.Write(members[key])
-		h.Write([]byte{0})
 	}
 	return h.Sum(nil)
 }
