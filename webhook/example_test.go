@@ -113,3 +113,41 @@ func ExampleScheme_Verify() {
 	// msg_p5jXN8AQM9LWM0D4loKWxJek 2021-02-25 15:02:10 <nil>
 	// webhook: Standard Webhooks: signed at 2021-02-25T15:02:10Z, which is not within 5m0s of 2021-02-25T16:02:10Z
 }
+
+// RFC 9421, or any other signature.Verifier.
+func ExampleVerifier() {
+	keys := []signature.MessageKey{signature.SharedKey("acme-2026", signature.StaticKey("a secret"))}
+	scheme := webhook.Verifier(signature.MessageSignature{Keys: keys}, webhook.Fields{Key: "{header:X-Acme-Id}", Type: "{body:/type}"})
+
+	r := httptest.NewRequest(http.MethodPost, "/acme", nil)
+	r.Header.Set("X-Acme-Id", "a-1")
+	_ = scheme.Sign(r, []byte(`{"type":"order.shipped"}`), time.Now())
+	h := &webhook.Handler{Source: "acme", Scheme: scheme, Sink: printing{}, Hooks: webhook.Hooks{
+		Accepted: func(_ context.Context, e webhook.AcceptedEvent) { fmt.Println("signed by", e.Verified.Secret) },
+	}}
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	// Output:
+	// stored: acme a-1 order.shipped
+	// signed by acme-2026
+}
+
+// Slack asks a new endpoint whether it is the app's, and takes the challenge for an
+// answer. It is no event.
+func ExampleSlack() {
+	h := &webhook.Handler{Source: "slack", Scheme: webhook.Slack(webhook.Static("signing secret")), Sink: printing{}}
+	r := httptest.NewRequest(http.MethodPost, "/slack", nil)
+	_ = h.Scheme.Sign(r, []byte(`{"type":"url_verification","challenge":"3eZbrw1a"}`), time.Now())
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	fmt.Println(w.Code, w.Body)
+	// Output:
+	// 200 3eZbrw1a
+}
+
+// Settings are checked at the start; with wrong ones nothing is accepted.
+func ExampleHandler_Check() {
+	h := &webhook.Handler{Source: "github", Scheme: webhook.GitHub(webhook.Static("")), Sink: printing{}}
+	fmt.Println(h.Check())
+	// Output:
+	// webhook: GitHub: secret 1 is empty: anybody could sign with it
+}

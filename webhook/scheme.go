@@ -229,9 +229,10 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 		tried++
 		v, err := p.Verify(r, body, now)
 		switch {
-		case err == nil && !matched:
-			matched, found = true, Verified{Secret: p.nameOf(v), ID: v.ID, Time: v.Time, index: i}
 		case err == nil:
+			if !matched {
+				matched, found = true, Verified{Secret: p.nameOf(v), ID: v.ID, Time: v.Time, index: i}
+			}
 		case errors.Is(err, signature.ErrSignature) || errors.Is(err, signature.ErrExpired):
 			refused = cmp.Or(refused, err)
 		default:
@@ -246,7 +247,7 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 		return Verified{}, faulty
 	case tried == 0:
 		return Verified{}, settingsf("%s: none of %d secrets is in its time", s.Name, len(s.secrets))
-	case tried > 1 && errors.Is(refused, signature.ErrSignature):
+	case tried > 1:
 		return Verified{}, &fault{signature.ErrSignature, fmt.Sprintf("webhook: %s: none of %d secrets: %v", s.Name, tried, refused)}
 	}
 	return Verified{}, refused

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/inbox"
 	"github.com/aplomb-go/aplomb/internal/assert"
 	"github.com/aplomb-go/aplomb/signature"
@@ -384,6 +385,19 @@ type onlyVerifies struct{}
 
 func (onlyVerifies) Verify(*http.Request, []byte, time.Time) (signature.Verified, error) {
 	return signature.Verified{Key: 2, Time: time.Unix(1, 0)}, nil
+}
+
+// A secret comes from wherever aplomb's do.
+func TestSecretOfAplomb(t *testing.T) {
+	t.Setenv("WEBHOOK_SECRET", plainSecret)
+	s := webhook.GitHub(webhook.Secret{Key: aplomb.Reveal(aplomb.Env("WEBHOOK_SECRET"))})
+	k := kinds()[1]
+	_, err := s.Verify(k.delivery(t, k.body, at), []byte(k.body), at)
+	assert.NoError(t, err)
+	t.Setenv("WEBHOOK_SECRET", "")
+	_, err = s.Verify(k.delivery(t, k.body, at), []byte(k.body), at)
+	assert.Contains(t, fmt.Sprint(err), "WEBHOOK_SECRET is empty")
+	assert.True(t, !errors.Is(err, signature.ErrSignature))
 }
 
 func TestSecretsAreNeverPrinted(t *testing.T) {

@@ -30,8 +30,6 @@ func readSlack(d Delivery) ([]inbox.Event, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case len(d.Body) == 0:
-		return nil, malformedf("it has no body")
 	case form.Has("command"):
 		return []inbox.Event{{Key: hashOf(d.Body), Type: "slash_command", Body: d.Body}}, nil
 	}

@@ -28,6 +28,10 @@ import (
 // says it for sure. Without a path it is the request's too. The URL is tried with
 // and without its port, since Twilio is not of one mind about it.
 //
+// In what Twilio signs nothing stands between a field's name, its value and the
+// next one's name, so one signature is good for forms that are cut in other places.
+// That is the scheme's own weakness, and nothing can be done about it here.
+//
 // The key is I-Twilio-Idempotency-Token, which is not signed; without it, a hash of
 // the URL and the body. The type is the field EventType, MessageStatus or
 // CallStatus, the first there is. No time is signed, and the answer is empty.
