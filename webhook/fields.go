@@ -118,8 +118,6 @@ func (c *places) keyOf(d *Delivery, doc *document) (string, error) {
 		return "", err
 	case lacks != "":
 		return "", malformedf("it has no {%s}, which is a part of its key", lacks)
-	case key == "":
-		return "", malformedf("its key is empty")
 	}
 	return key, nil
 }

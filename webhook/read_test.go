@@ -235,6 +235,21 @@ func TestTwilioReads(t *testing.T) {
 	assert.ErrorIs(t, err, webhook.ErrMalformed)
 }
 
+// A name and a password in the URL that Twilio was told are signed with it.
+func TestTwilioSignsTheURLAsItWasTold(t *testing.T) {
+	t.Parallel()
+	sums := map[string]bool{}
+	for _, public := range []string{"https://api.example/sms", "https://u:p@api.example/sms", "https://api.example/sms/", "http://api.example/sms", "https://api.example"} {
+		s := webhook.Twilio(public, plain())
+		r := request(formHeader...)
+		assert.NoError(t, s.Sign(r, []byte("a=1"), at))
+		_, err := s.Verify(r, []byte("a=1"), at)
+		assert.NoError(t, err)
+		sums[r.Header.Get("X-Twilio-Signature")] = true
+	}
+	assert.Equal(t, len(sums), 5)
+}
+
 // Twilio signs the same value of one name once.
 func TestTwilioSignsAValueOnce(t *testing.T) {
 	t.Parallel()
@@ -368,6 +383,8 @@ func TestFields(t *testing.T) {
 		}
 	}
 	_, err := of(webhook.Fields{Key: "k", Type: "{header:X-Id}"}, "X-Id", "a", "X-Id", "b")
+	assert.ErrorIs(t, err, webhook.ErrMalformed)
+	_, err = of(webhook.Fields{Key: "{header:X-Id}"}, "X-Id", "a", "X-Id", "b")
 	assert.ErrorIs(t, err, webhook.ErrMalformed)
 	e, err := of(webhook.Fields{Key: "{header:X-Id}", Order: "{header:X-Id}"}, "X-Id", strings.Repeat("x", 513))
 	assert.NoError(t, err)

@@ -245,6 +245,9 @@ func TestSignCopiesTheBody(t *testing.T) {
 		assert.Equal(t, string(got), k.body, k.name)
 		assert.Equal(t, r.ContentLength, int64(len(k.body)))
 	}
+	bare := &http.Request{Method: http.MethodPost, URL: request().URL} // without headers
+	assert.NoError(t, webhook.Shopify(webhook.Static("x")).Sign(bare, nil, at))
+	assert.True(t, bare.Header.Get("X-Shopify-Webhook-Id") != "" && bare.Header.Get("X-Shopify-Hmac-Sha256") != "")
 }
 
 // What the schemes of this package's own parse, as strictly as signature does.
