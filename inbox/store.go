@@ -2,6 +2,8 @@ package inbox
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -28,8 +30,8 @@ type Store interface {
 // Queue hands out events to be handled.
 type Queue interface {
 	// Claim leases events that are due, those that have waited longest first. An
-	// event with an Order is due when no earlier one of that Order is waiting and
-	// none is leased. The attempt counts from here on, so that an event that kills
+	// event with an Order is due only if no earlier one of that Order is ready or
+	// parked, and none is leased. The attempt counts from here on, so that an event that kills
 	// the process is counted too; an event whose lease ran out is due again, and
 	// its History says so.
 	//
@@ -54,8 +56,9 @@ type Claim struct {
 	Limit int
 	// Lease is how long they are this owner's alone.
 	Lease time.Duration
-	// Park has a dead event hold up the later ones of its Order.
-	Park bool
+	// Expired is how many of them may be events whose last lease ran out: one of
+	// those may have killed its process.
+	Expired int
 	// Sources are the only ones to be claimed; empty means all.
 	Sources []string
 }
@@ -67,8 +70,8 @@ type Lease struct{ Seq, Fence int64 }
 // Settlement ends an attempt.
 type Settlement struct {
 	Lease
-	// State is what the event becomes: [StateDone], [StateDead], or [StateReady] to
-	// be tried again.
+	// State is what the event becomes: [StateDone], [StateDead], [StateParked], or
+	// [StateReady] to be tried again.
 	State State
 	// After is how long StateReady waits before the next attempt.
 	After time.Duration
@@ -127,6 +130,7 @@ const (
 	StateLeased   State = "leased"   // is being handled
 	StateDone     State = "done"     // was handled
 	StateDead     State = "dead"     // is a dead letter: its attempts have failed
+	StateParked   State = "parked"   // is a dead letter that holds up the later events of its Order
 	StateConflict State = "conflict" // has the key of another event; see [Conflict]
 )
 
@@ -162,6 +166,10 @@ type Archive interface {
 	// made. Their ids, times and histories stay. It returns how many there are; a
 	// record without a body is not among them.
 	Replay(ctx context.Context, q Query, name string) (int, error)
+	// Discard gives up the records that the query names, and that are ready, dead,
+	// parked or in conflict: they are done, and their histories say why. It returns
+	// how many there are.
+	Discard(ctx context.Context, q Query, why string) (int, error)
 	// Purge forgets what is old. What is neither done nor a conflict stays.
 	Purge(ctx context.Context, r Retention) (Purged, error)
 	// Stats counts what is in the store.
@@ -179,7 +187,8 @@ type Query struct {
 	// After is the Seq that all records are above: that of the last record of the
 	// page before.
 	After int64
-	// Limit is how many there may be: 100 if zero for List, all for Replay.
+	// Limit is how many there may be: if zero 100 for List, and all for Replay and
+	// Discard.
 	Limit int
 }
 
@@ -199,10 +208,58 @@ type Purged struct{ Bodies, Records int }
 
 // Stats is what is in a store.
 type Stats struct {
-	Ready, Leased, Dead, Conflicts int
+	Ready, Leased, Dead, Parked, Conflicts int
 	// Oldest is how long ago the oldest event was received that is ready or leased.
 	Oldest time.Duration
 }
 
-// Pending is how many events are not settled.
+// Pending is how many events are to be handled.
 func (s Stats) Pending() int { return s.Ready + s.Leased }
+
+// The checks that every store makes.
+
+func (c *Claim) check() error {
+	if c.Limit <= 0 || c.Lease <= 0 {
+		return errors.New("inbox: Claim needs a Limit and a Lease above zero")
+	}
+	return nil
+}
+
+func checkSettlements(settlements []Settlement) error {
+	for _, s := range settlements {
+		switch s.State {
+		case StateDone, StateDead, StateParked, StateReady:
+		case StateLeased, StateConflict:
+			fallthrough
+		default:
+			return fmt.Errorf("inbox: an event cannot be settled as %q: it may be done, dead, parked or ready", s.State)
+		}
+	}
+	return nil
+}
+
+func checkHold(ctx context.Context, name, owner string, d time.Duration) error {
+	if name == "" || owner == "" || d <= 0 {
+		return errors.New("inbox: Hold needs a name, an owner and a duration above zero")
+	}
+	return ctx.Err()
+}
+
+func checkReplay(ctx context.Context, name string) error {
+	if name == "" || len(name) > MaxKey {
+		return fmt.Errorf("inbox: a replay needs a name of at most %d bytes, which its attempts are known by", MaxKey)
+	}
+	return ctx.Err()
+}
+
+func (r *Retention) check() error {
+	if r.Bodies <= 0 || r.Keys < r.Bodies {
+		return errors.New("inbox: Retention needs Bodies above zero and Keys not below it")
+	}
+	return nil
+}
+
+// What a history says of attempts that did not end by themselves.
+const ranOut = "its lease ran out: the process ended, or hung, while it was handled"
+
+func discarded(why string) string { return "discarded: " + why }

@@ -1,0 +1,73 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Handler acts on an event. Its error has the event handled again after a while,
+// unless it is one of [Permanent], [RetryAfter] and [Skip]; so is a panic. An
+// event may be handled twice if the process ends in between: a handler whose
+// effect is in the same SQL database has none twice with [SQL.Tx], and one that
+// calls an API sends the event's key as the idempotency key.
+//
+// It must not change the record.
+type Handler func(ctx context.Context, e *Record) error
+
+// ErrSkip, or an error that wraps it, says that an event needs no handling: it is
+// done.
+var ErrSkip = errors.New("inbox: skipped")
+
+// Permanent returns an error that has the event become a dead letter at once,
+// since another attempt would fail as well.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &verdict{err: err, permanent: true}
+}
+
+// RetryAfter returns an error that has the event handled again after d, however
+// many attempts were made: they count nevertheless.
+func RetryAfter(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &verdict{err: err, after: max(0, d)}
+}
+
+// verdict is an error that says what is to come of the event.
+type verdict struct {
+	err       error
+	permanent bool
+	after     time.Duration
+}
+
+func (v *verdict) Error() string { return v.err.Error() }
+func (v *verdict) Unwrap() error { return v.err }
+
+// errSettled comes from a handler that has settled the event itself, in a
+// transaction of the store.
+var errSettled = errors.New("inbox: settled")
+
+// panicError is a handler's panic.
+type panicError struct{ value any }
+
+func (p panicError) Error() string { return fmt.Sprintf("the handler panicked: %v", p.value) }
+
+// guard runs what is the user's and makes an error of its panic.
+func guard(run func() error) (err error) {
+	done := false
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicError{v}
+		} else if !done {
+			err = errors.New("the handler ended its goroutine") // as t.FailNow does
+		}
+	}()
+	err = run()
+	done = true
+	return err
+}
