@@ -51,13 +51,14 @@ var errLeft = errors.New("poll: left")
 
 // yieldAll yields what is fresh.
 func (f *Feed[T]) yieldAll(w *walk[T], yield func(Event[T], error) bool) bool {
-	given := make([]entry, 0, len(w.entries))
-	for _, i := range w.fresh() {
+	fresh := w.fresh()
+	given := make([]entry, 0, len(fresh))
+	for _, i := range fresh {
 		e := w.entries[i]
 		given = append(given, e)
 		so := given[:len(given):len(given)]
 		resume := func() string { return w.from.after(so).String() }
-		if len(given) == cap(given) {
+		if len(given) == len(fresh) { // the round's end: with its validators
 			resume = func() string { return w.to().String() }
 		}
 		if !yield(Event[T]{Item: w.items[i], Key: e.key, Occurred: e.at, Raw: e.raw, resume: resume}, nil) {

@@ -264,13 +264,19 @@ func (w *walk[T]) enough() bool {
 	case f.Whole || f.OldestFirst:
 		return false
 	case !w.started:
-		return f.FromNow
-	case !w.met || len(w.entries) == 0:
+		return f.FromNow && w.lookedBack(w.to())
+	}
+	return w.met && w.lookedBack(w.from)
+}
+
+// lookedBack reports that the look-back behind a state's newest item is over.
+func (w *walk[T]) lookedBack(s state) bool {
+	if len(w.entries) == 0 {
 		return false
 	}
-	last, since := w.entries[len(w.entries)-1].at, w.from.since(f.lookBack())
+	last, since := w.entries[len(w.entries)-1].at, s.since(w.feed.lookBack())
 	if last.IsZero() || since.IsZero() {
-		return w.pages > w.metOn
+		return w.pages > w.metOn || !w.started
 	}
 	return last.Before(since)
 }
