@@ -123,7 +123,13 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.interval != "" {
 		w.Header().Set("X-Poll-Interval", h.interval)
 	}
-	all := h.list()
+	all, expired := narrowed(h.list(), r, h.oldest)
+	if expired {
+		a.status = http.StatusGone
+		h.seen = append(h.seen, a)
+		w.WriteHeader(a.status)
+		return
+	}
 	number, _ := strconv.Atoi(r.URL.Query().Get("page"))
 	number = max(number, 1)
 	from := min((number-1)*h.size, len(all))
@@ -140,12 +146,33 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if to < len(all) {
-		w.Header().Set("Link", fmt.Sprintf(`<%s?page=%d>; rel="next"`, r.URL.Path, number+1))
+		query := r.URL.Query()
+		query.Set("page", strconv.Itoa(number+1))
+		w.Header().Set("Link", fmt.Sprintf(`<%s?%s>; rel="next"`, r.URL.Path, query.Encode()))
 	}
 	a.status = http.StatusOK
 	h.seen, h.counted = append(h.seen, a), h.counted+1
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body)
+}
+
+// narrowed is what the parameters since and after leave of a list.
+func narrowed(all []change, r *http.Request, oldest bool) (left []change, expired bool) {
+	if since, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("since")); err == nil {
+		all = slices.DeleteFunc(slices.Clone(all), func(c change) bool { return c.At.Before(since) })
+	}
+	if id := r.URL.Query().Get("after"); id != "" {
+		at := slices.IndexFunc(all, func(c change) bool { return c.ID == id })
+		switch {
+		case at < 0:
+			return nil, true
+		case oldest:
+			all = all[at+1:]
+		default:
+			all = all[:at]
+		}
+	}
+	return all, false
 }
 
 // bubble runs f under virtual time, in parallel with other tests.
@@ -198,4 +225,10 @@ func numbers(from, to int) (all []string) {
 		all = append(all, strconv.Itoa(i))
 	}
 	return all
+}
+
+// synctestRun is bubble for a test that must not run in parallel.
+func synctestRun(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
 }
