@@ -40,7 +40,7 @@ type Feed[T any] struct {
 	// page that had items. Default: the newest item is the first.
 	OldestFirst bool
 	// Whole says that the list is a state, in no order of change, and is read to its
-	// end in each round: see [Snapshot].
+	// end in each round: see [Snapshot]. With MaxPages 1 it has no more than a page.
 	Whole bool
 	// Since makes options of where the feed is, for a list that can be asked for
 	// what is newer, such as with a parameter "since".
@@ -49,9 +49,8 @@ type Feed[T any] struct {
 	// some events late. Default 60 s. Without Occurred it is a page more than needed,
 	// and with Since the items of the round before.
 	LookBack time.Duration
-	// MaxPages is how many pages a round reads at most. Default 10. With 1 the list
-	// is taken to have no more than that. In the first round of a list that shows the
-	// newest first, what lies further back is not read.
+	// MaxPages is how many pages a round reads at most. Default 10. In the first
+	// round of a list that shows the newest first, what lies further back is not read.
 	MaxPages int
 	// FromNow takes what is in the list at first for known, and nothing of it for
 	// news. Default: it is all new.
@@ -101,7 +100,8 @@ type Feed[T any] struct {
 	// Hooks are told what happens.
 	Hooks Hooks
 
-	bell bell
+	bell   bell
+	random func() float64 // in tests
 }
 
 // Event is an item of a feed that was not read before.

@@ -129,27 +129,23 @@ func TestEvents(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, slices.Concat(ids, numbers(0, 99))[50:52], []string{"late", "51"})
 	})
-	bubble(t, "that come to light behind the others are old", func(t *testing.T) {
-		h := newHub()
-		h.size = 5
-		h.addMany(1, 50)
-		time.Sleep(time.Hour)
-		for _, timed := range []bool{true, false} {
+	for _, timed := range []bool{true, false} {
+		bubble(t, fmt.Sprint("that come to light behind the others are old, with times: ", timed), func(t *testing.T) {
+			h := newHub()
+			h.size = 5
+			trickle(h, 1, 50, 2*time.Minute)
 			f := feed(client(t, h))
 			f.FromNow = true
 			if !timed {
 				f.Occurred = nil
 			}
-			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(3*time.Minute, func() { h.remove("49"); h.remove("47"); h.remove("46") })
-			time.AfterFunc(time.Hour, cancel)
-			for e, err := range f.Events(ctx) {
-				assert.ErrorIs(t, err, context.Canceled)
-				assert.Equal(t, e.Key, "")
-			}
-			h.addMany(46, 47)
-		}
-	})
+			ids, _, err := read(t, f, 1, time.Hour)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, len(ids), 0, ids)
+			assert.True(t, len(h.requests()) > 5)
+		})
+	}
 }
 
 func TestPaceOfEvents(t *testing.T) {
@@ -217,10 +213,10 @@ func TestPaceOfEvents(t *testing.T) {
 		h.interval = ""
 		h.mu.Unlock()
 		time.Sleep(5*time.Minute + 31*time.Second)
-		third := h.requests()[2].at
+		assert.Equal(t, len(h.requests()), 3)
 		f.Nudge()
 		time.Sleep(time.Second)
-		assert.True(t, h.requests()[3].at.Sub(third) < 30*time.Second, h.requests())
+		assert.Equal(t, len(h.requests()), 4)
 		cancel()
 		<-done
 	})

@@ -37,6 +37,8 @@ type hub struct {
 	counted  int // what the quota was taken from
 	shownAt  time.Time
 	snapshot []change
+	items    []change // of body
+	body     []byte
 }
 
 // change is an event.
@@ -97,14 +99,16 @@ func (h *hub) list() []change {
 
 func (h *hub) at(now time.Time) []change {
 	var all []change
-	for _, c := range h.events {
+	for _, c := range slices.Backward(h.events) {
 		if !c.shown.After(now) && !c.At.After(now) {
 			all = append(all, c)
 		}
+		if !h.oldest && len(all) == h.keep {
+			break
+		}
 	}
-	if !h.oldest {
+	if h.oldest {
 		slices.Reverse(all)
-		all = all[:min(len(all), h.keep)]
 	}
 	return all
 }
@@ -134,7 +138,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number = max(number, 1)
 	from := min((number-1)*h.size, len(all))
 	to := min(from+h.size, len(all))
-	body, _ := json.Marshal(slices.Concat([]change{}, all[from:to])) // [] if there are none
+	body := h.page(all[from:to])
 	tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(body))
 	if !h.noTags {
 		w.Header().Set("ETag", tag)
@@ -154,6 +158,16 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.seen, h.counted = append(h.seen, a), h.counted+1
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body)
+}
+
+// page is the body of a page; the latest is kept, since most are asked for often.
+// h.mu is held.
+func (h *hub) page(items []change) []byte {
+	if h.body == nil || !slices.Equal(items, h.items) {
+		h.items = slices.Clone(items)
+		h.body, _ = json.Marshal(slices.Concat([]change{}, items)) // [] if there are none
+	}
+	return h.body
 }
 
 // narrowed is what the parameters since and after leave of a list.

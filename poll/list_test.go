@@ -57,7 +57,7 @@ func TestShapes(t *testing.T) {
 		"oldest first, by the key alone": func(h *hub, f *poll.Feed[change]) {
 			h.oldest, f.OldestFirst, f.Since, f.Occurred = true, true, afterKey, nil
 		},
-		"oldest first, a page a round": func(h *hub, f *poll.Feed[change]) { h.oldest, f.OldestFirst, f.MaxPages = true, true, 2 },
+		"oldest first, a page a round": func(h *hub, f *poll.Feed[change]) { h.oldest, f.OldestFirst, f.MaxPages = true, true, 1 },
 		"oldest first, numbered pages": func(h *hub, f *poll.Feed[change]) { h.oldest, f.OldestFirst, f.By = true, true, aplomb.ByPage{} },
 		"a whole list":                 func(_ *hub, f *poll.Feed[change]) { f.Whole, f.MaxPages = true, 50 },
 		"a whole list, the oldest first": func(h *hub, f *poll.Feed[change]) {
@@ -124,6 +124,21 @@ func TestSince(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, ids, numbers(1, 9))
 	})
+	bubble(t, "is answered in full, though nothing known is left", func(t *testing.T) {
+		h := newHub()
+		trickle(h, 1, 3, 2*time.Minute)
+		f := feed(client(t, h))
+		f.Since = afterKey
+		go func() {
+			time.Sleep(2 * time.Minute)
+			h.remove("3")
+			h.add("4", 0)
+		}()
+		ids, _, err := read(t, f, 4, time.Hour)
+		assert.NoError(t, err)
+		assert.Equal(t, ids, numbers(1, 4))
+		assert.Equal(t, h.requests()[1].query, "after=2")
+	})
 	for name, oldest := range map[string]bool{"newest first": false, "oldest first": true} {
 		bubble(t, "a cursor that has expired ends the feed, or has it begin again: "+name, func(t *testing.T) {
 			for _, goOn := range []bool{false, true} {
@@ -155,6 +170,35 @@ func TestSince(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	bubble(t, "that move on while they are read bring nothing twice", func(t *testing.T) {
+		h := newHub()
+		h.size = 4
+		h.addMany(1, 12)
+		h.fail = func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Query().Get("page") == "2" {
+				h.events = append(h.events, change{ID: "13", At: time.Now()})
+				h.fail = nil
+			}
+			return false
+		}
+		ids, _, err := read(t, feed(client(t, h)), 14, time.Hour)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, ids, numbers(1, 13))
+	})
+	bubble(t, "that are too many for a round are read in several, without a pause to speak of", func(t *testing.T) {
+		h := newHub()
+		h.size, h.oldest = 5, true
+		h.addMany(1, 52)
+		f := feed(client(t, h))
+		f.OldestFirst, f.MaxPages = true, 2
+		ids, _, err := read(t, f, 52, 12*time.Second) // 6 s of phase, 5 times 1 s
+		assert.NoError(t, err)
+		assert.Equal(t, ids, numbers(1, 52))
+	})
 }
 
 // TestPageCursors reads a list whose pages say themselves that another follows,

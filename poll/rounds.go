@@ -15,7 +15,11 @@ type rounds[T any] struct {
 }
 
 func newRounds[T any](f *Feed[T]) *rounds[T] {
-	return &rounds[T]{feed: f, schedule: newSchedule(f.pace())}
+	s := newSchedule(f.pace())
+	if f.random != nil {
+		s.random = f.random
+	}
+	return &rounds[T]{feed: f, schedule: s}
 }
 
 // outcome is what a round came to.
@@ -24,7 +28,7 @@ type outcome struct {
 	hint    hint
 	changed bool // there was news that speeds the pace up
 	relaxed bool // webhooks bring the news
-	more    bool // the next round need not wait
+	more    bool // the next round reads on
 	// soon is after which time there is something to look at again; 0 is none.
 	soon time.Duration
 }
@@ -96,7 +100,9 @@ func (r *rounds[T]) pace(out outcome) (wait, earliest time.Duration, why Why) {
 		r.schedule.unchanged()
 	}
 	if out.more {
-		return 0, 0, More
+		// The floor holds nevertheless, lest a list that goes in circles is read as fast
+		// as it is answered.
+		return r.schedule.Floor, r.schedule.Floor, More
 	}
 	wait, earliest, why = r.schedule.next(out.hint, out.relaxed)
 	if soon := r.schedule.padded(max(out.soon, earliest)); out.soon > 0 && soon < wait {

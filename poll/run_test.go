@@ -75,9 +75,10 @@ func TestRun(t *testing.T) {
 		stop := run(t, stored(client(t, h), m))
 		time.Sleep(time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
-		counted := h.counted
-		run(t, stored(client(t, h), m))
+		counted, s := h.counted, &shaky{Memory: m}
+		run(t, stored(client(t, h), s))
 		time.Sleep(10 * time.Minute)
+		assert.Equal(t, s.commits, 0, "nor anything to commit")
 		assert.Equal(t, h.counted, counted, "nothing but 304")
 		assert.Equal(t, keys(t, m), numbers(1, 3))
 	})
@@ -251,7 +252,8 @@ type shaky struct {
 
 	mu      sync.Mutex
 	at      func(step) error
-	lost    int // commits
+	commits int
+	lost    int // of them
 	refused int // leases
 }
 
@@ -289,6 +291,7 @@ func (s *shaky) Commit(ctx context.Context, name string, fence int64, value stri
 	if err := s.reach(beforeCommit); err != nil {
 		return nil, err
 	}
+	s.commits++
 	out, err := s.Memory.Commit(ctx, name, fence, value, events...)
 	if errors.Is(err, inbox.ErrLost) {
 		s.lost++

@@ -79,7 +79,8 @@ const (
 	Webhooks Why = "webhooks"
 	// Failed: a backoff after a failure.
 	Failed Why = "failed"
-	// More: there was more to read than a round may, so that there is no wait.
+	// More: there was more to read than a round may, and the next goes on with it
+	// after Pace.Floor.
 	More Why = "more"
 )
 

@@ -176,7 +176,7 @@ func (w *walk[T]) conditional() bool {
 	if !f.OldestFirst && !f.Whole {
 		return true
 	}
-	return w.from.Single && (f.maxPages() == 1 || namesNext(f.pager()))
+	return w.from.Single && (f.Whole && f.maxPages() == 1 || namesNext(f.pager()))
 }
 
 // namesNext reports a list whose pages say in their bodies that another follows.
@@ -354,9 +354,7 @@ func (w *walk[T]) to() state {
 	if f.OldestFirst && f.Since == nil {
 		s.Page = w.lastPage
 		if !w.ended {
-			s.Page, s.validators = w.nextPage, validators{}
-		} else if s.Page != w.from.Page || !w.started {
-			s.validators = validators{} // they are the page's that the walk began with
+			s.Page = w.nextPage
 		}
 	}
 	if len(w.entries) == 0 {
