@@ -15,7 +15,7 @@ import (
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
-// spending is what reading a list for half an hour came to.
+// spending is what reading a list for some time came to.
 type spending struct {
 	quota  int           // requests that counted: a 304 does not
 	lag    time.Duration // the median, from when an event occurred until it was read
@@ -49,17 +49,15 @@ func (l *lags) spent(h *hub) spending {
 	return spending{quota: h.counted, lag: l.all[len(l.all)/2], events: len(l.all)}
 }
 
-const aWhile = 30 * time.Minute
-
 // fixed is a poller as it is commonly written: every so often it reads the list
 // until it meets an event that it has, without conditions. It does not look back.
-func fixed(t *testing.T, every time.Duration, set func(*hub), occur func(*hub)) spending {
+func fixed(t *testing.T, long, every time.Duration, set func(*hub), occur func(*hub)) spending {
 	h := newHub()
 	set(h)
 	c := client(t, h, aplomb.NoRateLimit())
 	go occur(h)
 	var l lags
-	ctx, cancel := context.WithTimeout(t.Context(), aWhile)
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	time.Sleep(every / 2) // the mean of all phases that it may have
 	for ticker := time.NewTicker(every); ctx.Err() == nil; {
@@ -76,30 +74,39 @@ func fixed(t *testing.T, every time.Duration, set func(*hub), occur func(*hub)) 
 	return l.spent(h)
 }
 
-// polled is a Feed.
-func polled(t *testing.T, set func(*hub), occur func(*hub)) spending {
-	h := newHub()
-	set(h)
-	f := feed(client(t, h))
-	f.SetRandom(rand.New(rand.NewPCG(1, 2)).Float64) // the same each time
-	go occur(h)
-	var l lags
-	ctx, cancel := context.WithTimeout(t.Context(), aWhile)
-	defer cancel()
-	for e, err := range f.Events(ctx) {
-		if err != nil {
-			break
+// polled is a Feed; since chance adds to its waits, three of them taken together.
+func polled(t *testing.T, long time.Duration, set func(*hub), occur func(*hub)) spending {
+	var quota int
+	var late []time.Duration
+	const feeds = 3
+	for seed := range uint64(feeds) {
+		h := newHub()
+		set(h)
+		f := feed(client(t, h))
+		f.SetRandom(rand.New(rand.NewPCG(seed, 2)).Float64) // the same each time
+		go occur(h)
+		var l lags
+		ctx, cancel := context.WithTimeout(t.Context(), long)
+		for e, err := range f.Events(ctx) {
+			if err != nil {
+				break
+			}
+			assert.True(t, l.saw(e.Item), "twice:", e.Key)
 		}
-		assert.True(t, l.saw(e.Item), "twice:", e.Key)
+		cancel()
+		late, quota = append(late, l.all...), quota+h.counted
 	}
-	return l.spent(h)
+	slices.Sort(late)
+	return spending{quota: quota / feeds, lag: late[len(late)/2], events: len(late) / feeds}
 }
 
-// occurEvery has events occur, each at another moment of its second.
-func occurEvery(d time.Duration) func(*hub) {
+// occurEvery has an event occur in each d, at a moment of chance that is the same
+// each time.
+func occurEvery(d, long time.Duration) func(*hub) {
 	return func(h *hub) {
-		for i := range int(aWhile / d) {
-			moment := time.Duration(i*377%1000) * time.Millisecond
+		random := rand.New(rand.NewPCG(3, 4))
+		for i := range int(long / d) {
+			moment := time.Duration(random.Int64N(int64(d)))
 			time.Sleep(moment)
 			h.add(strconv.Itoa(i), 0)
 			time.Sleep(d - moment)
@@ -116,30 +123,33 @@ func TestQuota(t *testing.T) {
 	t.Parallel()
 	const longest = 1100 * time.Millisecond
 	for name, tt := range map[string]struct {
-		set   func(*hub)
-		occur func(*hub)
-		n     int
+		set         func(*hub)
+		every, long time.Duration
+		events      int
 	}{
 		// GitHub's events are not shown as they occur: the list is made anew once a
 		// minute, and in between each request has the same answer.
 		"an event a second, in a list made anew each minute": {
 			set:   func(h *hub) { h.size, h.interval, h.refresh = 100, "1", time.Minute },
-			occur: occurEvery(time.Second), n: 1700,
+			every: time.Second, long: 30 * time.Minute, events: 1740,
 		},
 		// The list shows what occurs at once, so that an event is worth a request.
 		"four events a minute, in a list that shows them at once": {
-			set:   func(h *hub) { h.size, h.interval = 100, "1" },
-			occur: occurEvery(15 * time.Second), n: 119,
+			set:   func(h *hub) { h.size, h.interval = 30, "1" },
+			every: 15 * time.Second, long: 2 * time.Hour, events: 479,
 		},
 	} {
 		bubble(t, name, func(t *testing.T) {
-			ours, theirs := polled(t, tt.set, tt.occur), fixed(t, longest, tt.set, tt.occur)
+			occur := occurEvery(tt.every, tt.long)
+			ours, theirs := polled(t, tt.long, tt.set, occur), fixed(t, tt.long, longest, tt.set, occur)
 			t.Logf("Feed:             %v", ours)
-			t.Logf("fixed, every 1 s: %v", fixed(t, time.Second, tt.set, tt.occur))
 			t.Logf("fixed, 1.1 s:     %v", theirs)
+			if testing.Verbose() {
+				t.Logf("fixed, every 1 s: %v", fixed(t, tt.long, time.Second, tt.set, occur))
+			}
 			assert.True(t, ours.quota*10 <= theirs.quota, ours, theirs)
 			assert.True(t, ours.lag <= theirs.lag, ours, theirs)
-			assert.True(t, ours.events >= tt.n && theirs.events >= tt.n, ours, theirs)
+			assert.True(t, ours.events >= tt.events && theirs.events >= tt.events, ours, theirs)
 		})
 	}
 	// What cannot be had: an event a second, shown at once. Each request then has
@@ -147,7 +157,9 @@ func TestQuota(t *testing.T) {
 	// of a minute decides, and the quota it spares is paid with lag.
 	bubble(t, "an event a second, shown at once, by the server's minute", func(t *testing.T) {
 		set := func(h *hub) { h.size, h.interval = 100, "60" }
-		ours, same, fast := polled(t, set, occurEvery(time.Second)), fixed(t, 66*time.Second, set, occurEvery(time.Second)), fixed(t, time.Second, set, occurEvery(time.Second))
+		const long = 20 * time.Minute
+		occur := occurEvery(time.Second, long)
+		ours, same, fast := polled(t, long, set, occur), fixed(t, long, 66*time.Second, set, occur), fixed(t, long, time.Second, set, occur)
 		t.Logf("Feed:             %v", ours)
 		t.Logf("fixed, 66 s:      %v", same)
 		t.Logf("fixed, every 1 s: %v", fast)
