@@ -110,7 +110,7 @@ func passingStatus(e *aplomb.APIError) bool {
 	case http.StatusRequestTimeout, http.StatusConflict, http.StatusMisdirectedRequest, http.StatusLocked, http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
 	case http.StatusForbidden: // GitHub refuses so when a quota is used up
-		return e.RetryAfter > 0 || e.Header.Get("X-RateLimit-Remaining") == "0"
+		return e.RetryAfter > 0 || e.Header.Get("X-Ratelimit-Remaining") == "0"
 	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 )
 
 // Events ranges over what is new in the list, as it comes, until ctx ends or
@@ -56,7 +57,7 @@ func (f *Feed[T]) yieldAll(w *walk[T], yield func(Event[T], error) bool) bool {
 	for _, i := range fresh {
 		e := w.entries[i]
 		given = append(given, e)
-		so := given[:len(given):len(given)]
+		so := slices.Clip(given)
 		resume := func() string { return w.from.after(so).String() }
 		if len(given) == len(fresh) { // the round's end: with its validators
 			resume = func() string { return w.to().String() }

@@ -24,7 +24,7 @@ func TestEvents(t *testing.T) {
 		f := feed(client(t, h))
 		go func() {
 			for i := 71; i <= 140; i++ {
-				time.Sleep(10 * time.Second)
+				sleep(10 * time.Second)
 				h.add(strconv.Itoa(i), 0)
 			}
 		}()
@@ -38,7 +38,7 @@ func TestEvents(t *testing.T) {
 		f := feed(client(t, h))
 		f.FromNow = true
 		go func() {
-			time.Sleep(time.Minute)
+			sleep(time.Minute)
 			h.addMany(71, 72)
 		}()
 		ids, _, err := read(t, f, 2, time.Hour)
@@ -98,10 +98,10 @@ func TestEvents(t *testing.T) {
 		f := feed(client(t, h))
 		f.Pace.Every = 10 * time.Second
 		go func() {
-			time.Sleep(20 * time.Second)
+			sleep(20 * time.Second)
 			h.add("late", 45*time.Second)
 			for i := 21; i <= 60; i++ {
-				time.Sleep(3 * time.Second)
+				sleep(3 * time.Second)
 				h.add(strconv.Itoa(i), 0)
 			}
 		}()
@@ -118,7 +118,7 @@ func TestEvents(t *testing.T) {
 		f := feed(client(t, h))
 		f.Occurred = nil
 		go func() {
-			time.Sleep(90 * time.Second)
+			sleep(90 * time.Second)
 			h.mu.Lock() // one that should have been on the second page
 			late := change{ID: "late", At: h.events[44].At, shown: time.Now()}
 			h.events = slices.Insert(h.events, 44, late)
@@ -203,19 +203,19 @@ func TestPaceOfEvents(t *testing.T) {
 				continue
 			}
 		}()
-		time.Sleep(7 * time.Second) // after the first round
+		sleep(7 * time.Second) // after the first round
 		first := h.requests()[0].at
 		f.Nudge()
 		f.Nudge()
-		time.Sleep(5 * time.Minute)
+		sleep(5 * time.Minute)
 		assert.Equal(t, h.requests()[1].at.Sub(first), 5*time.Minute, "to the nanosecond: a nudge has no jitter")
 		h.mu.Lock()
 		h.interval = ""
 		h.mu.Unlock()
-		time.Sleep(5*time.Minute + 31*time.Second)
+		sleep(5*time.Minute + 31*time.Second)
 		assert.Equal(t, len(h.requests()), 3)
 		f.Nudge()
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		assert.Equal(t, len(h.requests()), 4)
 		cancel()
 		<-done
@@ -269,7 +269,7 @@ func TestPaceOfEvents(t *testing.T) {
 func TestGap(t *testing.T) {
 	t.Parallel()
 	flood := func(h *hub) {
-		time.Sleep(90 * time.Second)
+		sleep(90 * time.Second)
 		h.addMany(11, 60)
 	}
 	bubble(t, "ends a feed", func(t *testing.T) {
@@ -314,7 +314,7 @@ func TestGap(t *testing.T) {
 		h.addMany(1, 2)
 		f := feed(client(t, h))
 		go func() {
-			time.Sleep(time.Minute)
+			sleep(time.Minute)
 			h.remove("1")
 			h.remove("2")
 		}()
@@ -326,7 +326,7 @@ func TestGap(t *testing.T) {
 		h.addMany(1, 30)
 		f := feed(client(t, h))
 		go func() {
-			time.Sleep(70 * time.Second)
+			sleep(70 * time.Second)
 			for i := 2; i <= 30; i++ {
 				h.remove(strconv.Itoa(i))
 			}
@@ -481,7 +481,7 @@ func TestFailures(t *testing.T) {
 			var call *aplomb.CallError
 			if errors.Is(e.Err, aplomb.ErrCircuitOpen) && errors.As(e.Err, &call) {
 				open++
-				assert.True(t, e.Delay >= call.ReadyAt.Sub(time.Now()), e.Delay)
+				assert.True(t, e.Delay >= time.Until(call.ReadyAt), e.Delay)
 			}
 		}
 		_, _, _ = read(t, f, 1, 10*time.Minute)

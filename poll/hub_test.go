@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -117,9 +118,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	a := asked{at: time.Now(), query: r.URL.RawQuery, tag: r.Header.Get("If-None-Match")}
-	for name, values := range h.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), h.header)
 	if h.fail != nil && h.fail(w, r) {
 		h.seen, h.counted = append(h.seen, a), h.counted+1
 		return
@@ -246,3 +245,6 @@ func synctestRun(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
 }
+
+// sleep lets a bubble's time pass; outside of one it would be the wall clock's.
+func sleep(d time.Duration) { time.Sleep(d) }

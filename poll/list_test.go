@@ -21,7 +21,7 @@ import (
 // trickle adds events one by one.
 func trickle(h *hub, from, to int, every time.Duration) {
 	for i := from; i <= to; i++ {
-		time.Sleep(every)
+		sleep(every)
 		h.add(strconv.Itoa(i), 0)
 	}
 }
@@ -130,7 +130,7 @@ func TestSince(t *testing.T) {
 		f := feed(client(t, h))
 		f.Since = afterKey
 		go func() {
-			time.Sleep(2 * time.Minute)
+			sleep(2 * time.Minute)
 			h.remove("3")
 			h.add("4", 0)
 		}()
@@ -234,7 +234,7 @@ func TestPageCursors(t *testing.T) {
 		f.OldestFirst, f.Occurred, f.By = true, nil, aplomb.ByCursor{Items: "data"}
 		go func() {
 			for range 20 {
-				time.Sleep(100 * time.Second)
+				sleep(100 * time.Second)
 				mu.Lock()
 				n++
 				mu.Unlock()
@@ -264,7 +264,7 @@ func TestSnapshot(t *testing.T) {
 		f := &poll.Feed[machine]{Client: client(t, api), Path: "/machines", Whole: true, FromNow: true, Key: poll.Snapshot(func(m machine) string { return m.ID })}
 		go func() {
 			for _, to := range []string{"up", "down", "down", "up"} {
-				time.Sleep(70 * time.Second)
+				sleep(70 * time.Second)
 				mu.Lock()
 				fleet[1] = map[string]any{"ID": "b", "State": to, "load": time.Now().Unix()}
 				mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,7 +160,7 @@ const tokenVersion = 1
 
 func (t token) String() string {
 	t.Version = tokenVersion
-	raw, _ := json.Marshal(t) // texts alone: cannot fail
+	raw, _ := json.Marshal(t) //nolint:errchkjson // texts alone: cannot fail
 	return string(raw)
 }
 
@@ -284,7 +285,7 @@ func (op *Operation) word(body map[string]json.RawMessage) (string, bool) {
 		case json.Unmarshal(raw, &text) == nil && text != "":
 			return text, true
 		case json.Unmarshal(raw, &flag) == nil && notNull(raw):
-			return fmt.Sprint(flag), true
+			return strconv.FormatBool(flag), true
 		}
 	}
 	// Google's operations leave "done" out while it is false, but have a name.

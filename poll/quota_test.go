@@ -59,7 +59,7 @@ func fixed(t *testing.T, long, every time.Duration, set func(*hub), occur func(*
 	var l lags
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
-	time.Sleep(every / 2) // the mean of all phases that it may have
+	sleep(every / 2) // the mean of all phases that it may have
 	for ticker := time.NewTicker(every); ctx.Err() == nil; {
 		for item, err := range aplomb.Items[change](ctx, c, "/events", aplomb.ByLink{}) {
 			if err != nil || !l.saw(item) {
@@ -107,9 +107,9 @@ func occurEvery(d, long time.Duration) func(*hub) {
 		random := rand.New(rand.NewPCG(3, 4))
 		for i := range int(long / d) {
 			moment := time.Duration(random.Int64N(int64(d)))
-			time.Sleep(moment)
+			sleep(moment)
 			h.add(strconv.Itoa(i), 0)
-			time.Sleep(d - moment)
+			sleep(d - moment)
 		}
 	}
 }

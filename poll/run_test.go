@@ -57,9 +57,9 @@ func TestRun(t *testing.T) {
 		f.Type = func(change) string { return "made" }
 		f.Order = func(c change) string { return "order " + c.ID }
 		stop := run(t, f)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		h.addMany(41, 42)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		assert.Equal(t, keys(t, m), numbers(1, 42))
 		records, err := m.List(t.Context(), inbox.Query{Key: "7"})
@@ -73,11 +73,11 @@ func TestRun(t *testing.T) {
 		h, m := newHub(), inbox.NewMemory()
 		h.addMany(1, 3)
 		stop := run(t, stored(client(t, h), m))
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		counted, s := h.counted, &shaky{Memory: m}
 		run(t, stored(client(t, h), s))
-		time.Sleep(10 * time.Minute)
+		sleep(10 * time.Minute)
 		assert.Equal(t, s.commits, 0, "nor anything to commit")
 		assert.Equal(t, h.counted, counted, "nothing but 304")
 		assert.Equal(t, keys(t, m), numbers(1, 3))
@@ -86,13 +86,13 @@ func TestRun(t *testing.T) {
 		h, m := newHub(), inbox.NewMemory()
 		h.addMany(1, 3)
 		stop := run(t, stored(client(t, h), m))
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		f := stored(client(t, h), m)
 		f.Variant = "another"
 		before := len(h.requests())
 		run(t, f)
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.Equal(t, h.requests()[before].tag, "")
 	})
 	bubble(t, "leaves a cursor alone that is not its own", func(t *testing.T) {
@@ -117,11 +117,11 @@ func TestRun(t *testing.T) {
 			}
 		}
 		run(t, f)
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.Equal(t, len(h.requests()), 0)
 		assert.True(t, failed > 3, failed)
 		s.fail(nil)
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.Equal(t, keys(t, s.Memory), numbers(1, 3))
 	})
 	bubble(t, "is told when the inbox is full, and comes again", func(t *testing.T) {
@@ -134,10 +134,10 @@ func TestRun(t *testing.T) {
 			return nil
 		})
 		run(t, stored(client(t, h), s))
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.Equal(t, len(keys(t, s.Memory)), 0)
 		s.fail(nil)
-		time.Sleep(20 * time.Minute)
+		sleep(20 * time.Minute)
 		assert.Equal(t, keys(t, s.Memory), numbers(1, 3))
 	})
 }
@@ -165,7 +165,7 @@ func TestLease(t *testing.T) {
 		for range 5 {
 			all = append(all, start(t, c, m))
 		}
-		time.Sleep(10*time.Minute + time.Second)
+		sleep(10*time.Minute + time.Second)
 		n := len(h.requests())
 		assert.True(t, n >= 9 && n <= 11, n)
 		holders := slices.Clone(all)
@@ -173,7 +173,7 @@ func TestLease(t *testing.T) {
 		assert.Equal(t, len(holders), 1)
 		assert.ErrorIs(t, holders[0].stop(), context.Canceled)
 		h.add("4", 0)
-		time.Sleep(18 * time.Second) // a third of the lease and a first wait, a tenth more each
+		sleep(18 * time.Second) // a third of the lease and a first wait, a tenth more each
 		assert.Equal(t, keys(t, m), numbers(1, 4))
 	})
 	bubble(t, "another takes over when its holder dies, which can commit no more", func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestLease(t *testing.T) {
 		h.addMany(1, 3)
 		s := &shaky{Memory: m}
 		first := start(t, client(t, h), s)
-		time.Sleep(10 * time.Second)
+		sleep(10 * time.Second)
 		assert.True(t, first.held)
 		// The first is cut off in the middle of a commit, as by a pause of its machine.
 		paused := make(chan struct{})
@@ -196,18 +196,18 @@ func TestLease(t *testing.T) {
 		second := start(t, client(t, h), m)
 		died := time.Now()
 		for !second.held {
-			time.Sleep(time.Second)
+			sleep(time.Second)
 			assert.True(t, time.Since(died) < 50*time.Second, "30 s of lease, and 11 s until the next try")
 			if t.Failed() {
 				return
 			}
 		}
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		assert.Equal(t, keys(t, m), numbers(1, 4))
 		h.add("5", 0)
 		s.fail(nil)
 		close(paused)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		assert.True(t, !first.held && second.held)
 		assert.True(t, s.lost > 0 || s.refused > 0, "the first heard that it is no longer its turn")
 		assert.Equal(t, keys(t, m), numbers(1, 5))
@@ -227,7 +227,7 @@ func TestLease(t *testing.T) {
 		assert.NoError(t, err)
 		t.Cleanup(c.CloseIdleConnections)
 		one, two := start(t, c, m), start(t, c, m)
-		time.Sleep(5 * time.Minute)
+		sleep(5 * time.Minute)
 		assert.True(t, one.held != two.held)
 		assert.Equal(t, keys(t, m), numbers(1, 3))
 	})
@@ -378,7 +378,7 @@ func killAt(t *testing.T, way string, n int) (reached bool) {
 	}
 	go func() {
 		for i := 11; i <= 18; i++ {
-			time.Sleep(25 * time.Second)
+			sleep(25 * time.Second)
 			h.add(strconv.Itoa(i), time.Duration(i%3)*20*time.Second) // some are shown late
 		}
 	}()
@@ -396,9 +396,9 @@ func killAt(t *testing.T, way string, n int) (reached bool) {
 		}()
 		_ = first.Run(ctx)
 	}()
-	time.Sleep(time.Hour) // its lease has run out
+	sleep(time.Hour) // its lease has run out
 	run(t, stored(client(t, h), m))
-	time.Sleep(10 * time.Minute)
+	sleep(10 * time.Minute)
 	got := keys(t, m)
 	slices.SortFunc(got, func(a, b string) int { x, _ := strconv.Atoi(a); y, _ := strconv.Atoi(b); return x - y })
 	assert.Equal(t, got, numbers(1, 18))

@@ -65,7 +65,8 @@ func (f *Feed[T]) read(ctx context.Context, from state, started bool) (*walk[T],
 		visited[cursor] = true
 		page, err := w.page(ctx, cursor)
 		if err != nil {
-			return w, w.refused(err, cursor)
+			err = w.refused(err, cursor)
+			return w, err
 		}
 		if w.notModified {
 			return w, nil
@@ -80,7 +81,8 @@ func (f *Feed[T]) read(ctx context.Context, from state, started bool) (*walk[T],
 	}
 	w.nextPage = cursor
 	w.sift()
-	return w, w.gap()
+	err := w.gap()
+	return w, err
 }
 
 func (f *Feed[T]) maxPages() int { return orDefault(f.MaxPages, 10) }
@@ -225,16 +227,16 @@ func (w *walk[T]) take(ctx context.Context, page aplomb.Page[json.RawMessage]) e
 }
 
 func (f *Feed[T]) entry(raw json.RawMessage) (item T, e entry, err error) {
-	if err = json.Unmarshal(raw, &item); err != nil {
+	if err := json.Unmarshal(raw, &item); err != nil {
 		return item, e, err
 	}
 	e = entry{raw: bytes.Clone(raw), key: f.Key(item)}
 	if e.key == "" {
-		return item, e, errors.New("Key returns \"\" for it")
+		return item, e, errors.New("no key: Key returns an empty text for it")
 	}
 	if f.Store != nil {
 		event := f.event(item, &e)
-		if err = event.Check(); err != nil {
+		if err := event.Check(); err != nil {
 			return item, e, err
 		}
 	}

@@ -53,9 +53,9 @@ func (w *webhooks) batch(events []inbox.Event, serverNow time.Time, started bool
 		}
 	}
 	now := time.Now()
-	for _, h := range w.held {
-		if now.Sub(h.since) >= w.grace {
-			b.probes = append(b.probes, h)
+	for i := range w.held {
+		if h := &w.held[i]; now.Sub(h.since) >= w.grace {
+			b.probes = append(b.probes, *h)
 			b.events = append(b.events, h.event)
 		}
 	}

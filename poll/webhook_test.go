@@ -48,7 +48,7 @@ func (p *pair) happen(t *testing.T, from, to int, every, webhook time.Duration) 
 		if webhook >= 0 {
 			time.AfterFunc(webhook, func() { deliver(t, p.m, id) })
 		}
-		time.Sleep(every)
+		sleep(every)
 	}
 }
 
@@ -73,13 +73,13 @@ func TestBesideAWebhook(t *testing.T) {
 		p.h.interval = "60" // the server would have it faster
 		p.f.Pace.Max = 10 * time.Minute
 		run(t, p.f)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		p.happen(t, 1, 200, 30*time.Second, time.Second)
 		last := p.rounds[len(p.rounds)-1]
 		assert.True(t, last.Delay >= 10*time.Minute && last.Why == poll.Webhooks, last)
 		assert.True(t, len(p.rounds) < 20, len(p.rounds)) // in 102 minutes
 		assert.Equal(t, len(p.missed), 0)
-		time.Sleep(20 * time.Minute)
+		sleep(20 * time.Minute)
 		assert.Equal(t, p.via(t), map[inbox.Via]int{inbox.Webhook: 200})
 	})
 	bubble(t, "what it missed is told once, and speeds the feed up", func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestBesideAWebhook(t *testing.T) {
 		i := slices.IndexFunc(p.rounds, func(e poll.PollEvent) bool { return e.Missed > 0 })
 		assert.True(t, p.rounds[i].Delay <= 66*time.Second && p.rounds[i].Why == poll.Changed, p.rounds[i])
 		p.happen(t, 102, 200, 30*time.Second, time.Second)
-		time.Sleep(5 * time.Minute)
+		sleep(5 * time.Minute)
 		assert.True(t, p.lastDelay() >= 10*time.Minute)
 		assert.Equal(t, len(p.missed), 1)
 		assert.Equal(t, p.via(t), map[inbox.Via]int{inbox.Webhook: 199, inbox.Poll: 1})
@@ -106,7 +106,7 @@ func TestBesideAWebhook(t *testing.T) {
 		run(t, p.f)
 		p.happen(t, 1, 50, 7*time.Second, 0)                // it delivers
 		p.happen(t, 51, 100, 7*time.Second, 12*time.Second) // slower than the feed
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		assert.Equal(t, p.via(t), map[inbox.Via]int{inbox.Webhook: 100})
 		assert.Equal(t, len(p.missed), 0)
 		records, err := p.m.List(t.Context(), inbox.Query{Key: "70"})
@@ -120,7 +120,7 @@ func TestBesideAWebhook(t *testing.T) {
 		hold := records[0].Due.Sub(records[0].Received)
 		assert.Equal(t, hold, 30*time.Second)
 		for len(p.missed) == 0 {
-			time.Sleep(time.Second)
+			sleep(time.Second)
 		}
 		assert.True(t, time.Since(found) <= 41*time.Second, time.Since(found))
 		assert.True(t, p.missed[0].After >= 30*time.Second, p.missed[0])
@@ -129,10 +129,10 @@ func TestBesideAWebhook(t *testing.T) {
 		p := newPair(t)
 		p.happen(t, 1, 5, time.Minute, -1) // before the feed
 		run(t, p.f)
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		assert.Equal(t, len(p.missed), 0, "the webhook may be younger than they are")
 		p.happen(t, 6, 15, 40*time.Second, -1)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		records, err := p.m.List(t.Context(), inbox.Query{Key: "8"})
 		assert.NoError(t, err)
 		assert.True(t, records[0].Due.Equal(records[0].Received))
@@ -165,7 +165,7 @@ func TestBesideAWebhook(t *testing.T) {
 		p.f.Webhook = false
 		run(t, p.f)
 		p.happen(t, 1, 50, 30*time.Second, -1)
-		time.Sleep(2 * time.Minute)
+		sleep(2 * time.Minute)
 		assert.Equal(t, len(p.missed), 0)
 		assert.Equal(t, p.via(t), map[inbox.Via]int{inbox.Poll: 50})
 		assert.True(t, p.lastDelay() <= 66*time.Second)
@@ -202,9 +202,9 @@ func TestLaw12_AnEventByWebhookAndPollTakesEffectOnce(t *testing.T) {
 						time.AfterFunc(after, func() { deliver(t, p.m, id) })
 					}
 				}
-				time.Sleep(time.Duration(random.IntN(20)) * time.Second)
+				sleep(time.Duration(random.IntN(20)) * time.Second)
 			}
-			time.Sleep(time.Hour)
+			sleep(time.Hour)
 			assert.ErrorIs(t, stop(), context.Canceled)
 			cancel()
 			<-done
