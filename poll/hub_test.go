@@ -246,5 +246,9 @@ func synctestRun(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// sleep lets a bubble's time pass; outside of one it would be the wall clock's.
+// sleep lets a bubble's time pass.
 func sleep(d time.Duration) { time.Sleep(d) }
+
+// pass does, and has all that is to happen until then have happened. It is for
+// the test's own goroutine.
+func pass(d time.Duration) { time.Sleep(d); synctest.Wait() }

@@ -135,7 +135,7 @@ func TestQuota(t *testing.T) {
 		},
 		// The list shows what occurs at once, so that an event is worth a request.
 		"four events a minute, in a list that shows them at once": {
-			set:   func(h *hub) { h.size, h.interval = 30, "1" },
+			set:   func(h *hub) { h.size, h.interval = 10, "1" },
 			every: 15 * time.Second, long: 2 * time.Hour, events: 479,
 		},
 	} {

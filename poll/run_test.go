@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,9 +58,9 @@ func TestRun(t *testing.T) {
 		f.Type = func(change) string { return "made" }
 		f.Order = func(c change) string { return "order " + c.ID }
 		stop := run(t, f)
-		sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		h.addMany(41, 42)
-		sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		assert.Equal(t, keys(t, m), numbers(1, 42))
 		records, err := m.List(t.Context(), inbox.Query{Key: "7"})
@@ -73,12 +74,12 @@ func TestRun(t *testing.T) {
 		h, m := newHub(), inbox.NewMemory()
 		h.addMany(1, 3)
 		stop := run(t, stored(client(t, h), m))
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		counted, s := h.counted, &shaky{Memory: m}
 		run(t, stored(client(t, h), s))
-		sleep(10 * time.Minute)
-		assert.Equal(t, s.commits, 0, "nor anything to commit")
+		pass(10 * time.Minute)
+		assert.Equal(t, s.counted(&s.commits), 0, "nor anything to commit")
 		assert.Equal(t, h.counted, counted, "nothing but 304")
 		assert.Equal(t, keys(t, m), numbers(1, 3))
 	})
@@ -86,13 +87,13 @@ func TestRun(t *testing.T) {
 		h, m := newHub(), inbox.NewMemory()
 		h.addMany(1, 3)
 		stop := run(t, stored(client(t, h), m))
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.ErrorIs(t, stop(), context.Canceled)
 		f := stored(client(t, h), m)
 		f.Variant = "another"
 		before := len(h.requests())
 		run(t, f)
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, h.requests()[before].tag, "")
 	})
 	bubble(t, "leaves a cursor alone that is not its own", func(t *testing.T) {
@@ -117,11 +118,11 @@ func TestRun(t *testing.T) {
 			}
 		}
 		run(t, f)
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, len(h.requests()), 0)
 		assert.True(t, failed > 3, failed)
 		s.fail(nil)
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, keys(t, s.Memory), numbers(1, 3))
 	})
 	bubble(t, "is told when the inbox is full, and comes again", func(t *testing.T) {
@@ -134,10 +135,10 @@ func TestRun(t *testing.T) {
 			return nil
 		})
 		run(t, stored(client(t, h), s))
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, len(keys(t, s.Memory)), 0)
 		s.fail(nil)
-		sleep(20 * time.Minute)
+		pass(20 * time.Minute)
 		assert.Equal(t, keys(t, s.Memory), numbers(1, 3))
 	})
 }
@@ -147,12 +148,12 @@ func TestLease(t *testing.T) {
 	t.Parallel()
 	type replica struct {
 		stop func() error
-		held bool
+		held atomic.Bool
 	}
 	start := func(t *testing.T, c *aplomb.Client, s inbox.Cursors) *replica {
 		r := &replica{}
 		f := stored(c, s)
-		f.Hooks.Lease = func(_ context.Context, e poll.LeaseEvent) { r.held = e.Held }
+		f.Hooks.Lease = func(_ context.Context, e poll.LeaseEvent) { r.held.Store(e.Held) }
 		r.stop = run(t, f)
 		return r
 	}
@@ -165,15 +166,15 @@ func TestLease(t *testing.T) {
 		for range 5 {
 			all = append(all, start(t, c, m))
 		}
-		sleep(10*time.Minute + time.Second)
+		pass(10*time.Minute + time.Second)
 		n := len(h.requests())
 		assert.True(t, n >= 9 && n <= 11, n)
 		holders := slices.Clone(all)
-		holders = slices.DeleteFunc(holders, func(r *replica) bool { return !r.held })
+		holders = slices.DeleteFunc(holders, func(r *replica) bool { return !r.held.Load() })
 		assert.Equal(t, len(holders), 1)
 		assert.ErrorIs(t, holders[0].stop(), context.Canceled)
 		h.add("4", 0)
-		sleep(18 * time.Second) // a third of the lease and a first wait, a tenth more each
+		pass(18 * time.Second) // a third of the lease and a first wait, a tenth more each
 		assert.Equal(t, keys(t, m), numbers(1, 4))
 	})
 	bubble(t, "another takes over when its holder dies, which can commit no more", func(t *testing.T) {
@@ -182,8 +183,8 @@ func TestLease(t *testing.T) {
 		h.addMany(1, 3)
 		s := &shaky{Memory: m}
 		first := start(t, client(t, h), s)
-		sleep(10 * time.Second)
-		assert.True(t, first.held)
+		pass(10 * time.Second)
+		assert.True(t, first.held.Load())
 		// The first is cut off in the middle of a commit, as by a pause of its machine.
 		paused := make(chan struct{})
 		s.fail(func(at step) error {
@@ -195,21 +196,21 @@ func TestLease(t *testing.T) {
 		h.add("4", 0)
 		second := start(t, client(t, h), m)
 		died := time.Now()
-		for !second.held {
-			sleep(time.Second)
+		for !second.held.Load() {
+			pass(time.Second)
 			assert.True(t, time.Since(died) < 50*time.Second, "30 s of lease, and 11 s until the next try")
 			if t.Failed() {
 				return
 			}
 		}
-		sleep(time.Minute)
+		pass(time.Minute)
 		assert.Equal(t, keys(t, m), numbers(1, 4))
 		h.add("5", 0)
 		s.fail(nil)
 		close(paused)
-		sleep(2 * time.Minute)
-		assert.True(t, !first.held && second.held)
-		assert.True(t, s.lost > 0 || s.refused > 0, "the first heard that it is no longer its turn")
+		pass(2 * time.Minute)
+		assert.True(t, !first.held.Load() && second.held.Load())
+		assert.True(t, s.counted(&s.lost)+s.counted(&s.refused) > 0, "the first heard that it is no longer its turn")
 		assert.Equal(t, keys(t, m), numbers(1, 5))
 	})
 	bubble(t, "lasts while a round does", func(t *testing.T) {
@@ -227,8 +228,8 @@ func TestLease(t *testing.T) {
 		assert.NoError(t, err)
 		t.Cleanup(c.CloseIdleConnections)
 		one, two := start(t, c, m), start(t, c, m)
-		sleep(5 * time.Minute)
-		assert.True(t, one.held != two.held)
+		pass(5 * time.Minute)
+		assert.True(t, one.held.Load() != two.held.Load())
 		assert.Equal(t, keys(t, m), numbers(1, 3))
 	})
 }
@@ -263,6 +264,18 @@ func (s *shaky) fail(at func(step) error) {
 	s.at = at
 }
 
+func (s *shaky) count(n *int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*n++
+}
+
+func (s *shaky) counted(n *int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *n
+}
+
 func (s *shaky) reach(at step) error {
 	s.mu.Lock()
 	f := s.at
@@ -279,7 +292,7 @@ func (s *shaky) Hold(ctx context.Context, name, owner string, d time.Duration) (
 	}
 	c, held, err := s.Memory.Hold(ctx, name, owner, d)
 	if err == nil && !held {
-		s.refused++
+		s.count(&s.refused)
 	}
 	if broken := s.reach(afterHold); broken != nil {
 		return inbox.Cursor{}, false, broken
@@ -291,10 +304,10 @@ func (s *shaky) Commit(ctx context.Context, name string, fence int64, value stri
 	if err := s.reach(beforeCommit); err != nil {
 		return nil, err
 	}
-	s.commits++
+	s.count(&s.commits)
 	out, err := s.Memory.Commit(ctx, name, fence, value, events...)
 	if errors.Is(err, inbox.ErrLost) {
-		s.lost++
+		s.count(&s.lost)
 	}
 	if broken := s.reach(afterCommit); broken != nil {
 		return nil, broken
@@ -396,9 +409,9 @@ func killAt(t *testing.T, way string, n int) (reached bool) {
 		}()
 		_ = first.Run(ctx)
 	}()
-	sleep(time.Hour) // its lease has run out
+	pass(time.Hour) // its lease has run out
 	run(t, stored(client(t, h), m))
-	sleep(10 * time.Minute)
+	pass(10 * time.Minute)
 	got := keys(t, m)
 	slices.SortFunc(got, func(a, b string) int { x, _ := strconv.Atoi(a); y, _ := strconv.Atoi(b); return x - y })
 	assert.Equal(t, got, numbers(1, 18))
