@@ -95,7 +95,7 @@ type Feed[T any] struct {
 	// ends the feed.
 	Gap func(context.Context, *GapError) error
 	// Poisoned is called for an item that cannot be taken. If it returns nil the item
-	// is left out. Default: the error ends the feed before the item's round.
+	// is left out, this time and the next. Default: the error ends the feed before the item's round.
 	Poisoned func(context.Context, *ItemError) error
 	// Hooks are told what happens.
 	Hooks Hooks

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
 	"github.com/aplomb-go/aplomb/poll"
 )
@@ -378,6 +379,21 @@ func TestPoison(t *testing.T) {
 		assert.Equal(t, ids, []string{"1", "3"})
 		assert.Equal(t, out, []string{`""`, `"2"`})
 	})
+	bubble(t, "is told of once", func(t *testing.T) {
+		h, f := rig(t)
+		var out []string
+		f.Poisoned = func(_ context.Context, e *poll.ItemError) error { out = append(out, e.ID); return nil }
+		go trickle(h, 4, 6, time.Minute)
+		ids := []string{}
+		for e, err := range f.Events(t.Context()) {
+			assert.NoError(t, err)
+			if ids = append(ids, e.Key); len(ids) == 5 {
+				break
+			}
+		}
+		assert.Equal(t, ids, []string{"1", "3", "4", "5", "6"})
+		assert.Equal(t, out, []string{`"2"`})
+	})
 }
 
 func TestFailures(t *testing.T) {
@@ -470,6 +486,38 @@ func TestFailures(t *testing.T) {
 			gap := seen[i].at.Sub(seen[i-1].at)
 			assert.True(t, gap >= 500*time.Second, gap)
 		}
+	})
+	bubble(t, "of a host that is away pass", func(t *testing.T) {
+		n := aplombtest.NewNetwork(t)
+		h := newHub()
+		h.addMany(1, 2)
+		n.Serve("http://a.test", h)
+		n.Refuse("a.test")
+		time.AfterFunc(10*time.Minute, func() { n.Restore("a.test") })
+		c, err := aplomb.New("http://a.test", aplomb.Transport(n.Transport()))
+		assert.NoError(t, err)
+		t.Cleanup(c.CloseIdleConnections)
+		f := feed(c)
+		requests := 0
+		f.Hooks.Polled = func(_ context.Context, e poll.PollEvent) { requests += e.Requests }
+		ids, _, err := read(t, f, 2, 3*time.Hour)
+		assert.NoError(t, err)
+		assert.Equal(t, ids, numbers(1, 2))
+		assert.True(t, requests > 4, "failures are counted with their retries", requests)
+	})
+	bubble(t, "of a quota that is used up are waited for as long as that is", func(t *testing.T) {
+		h := newHub()
+		h.interval = "1"
+		h.add("1", 0)
+		reset := time.Now().Add(20 * time.Minute)
+		h.header = http.Header{"X-Ratelimit-Limit": {"60"}, "X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(reset.Unix(), 10)}}
+		f := feed(client(t, h))
+		_, _, err := read(t, f, 2, 30*time.Minute)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		for _, a := range h.requests()[1:] {
+			assert.True(t, !a.at.Before(reset), a.at, reset)
+		}
+		assert.True(t, len(h.requests()) > 1)
 	})
 	bubble(t, "of a circuit are waited for", func(t *testing.T) {
 		h := newHub()

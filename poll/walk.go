@@ -32,8 +32,9 @@ type walk[T any] struct {
 	started bool // from is where an earlier round ended
 	known   map[string]bool
 
-	entries  []entry // in the list's order
-	items    []T     // theirs
+	entries  []entry         // in the list's order
+	items    []T             // theirs
+	left     strings.Builder // the marks of items that were left out
 	first    validators
 	hint     hint
 	now      time.Time // by the server's clock
@@ -117,7 +118,7 @@ func (w *walk[T]) page(ctx context.Context, cursor string) (aplomb.Page[json.Raw
 		// An Expect among the Options leaves 304 out.
 		page.Response, err = aplomb.Response{StatusCode: e.StatusCode, Header: e.Header, Attempts: e.Attempts}, nil
 	}
-	w.requests += page.Response.Attempts
+	w.requests += page.Response.Attempts + attemptsOf(err)
 	if err != nil {
 		return page, err
 	}
@@ -132,6 +133,17 @@ func (w *walk[T]) page(ctx context.Context, cursor string) (aplomb.Page[json.Raw
 		w.lastPage = cursor
 	}
 	return page, nil
+}
+
+// attemptsOf is how many requests a failure has cost.
+func attemptsOf(err error) int {
+	if e, ok := errors.AsType[*aplomb.APIError](err); ok {
+		return e.Attempts
+	}
+	if e, ok := errors.AsType[*aplomb.CallError](err); ok {
+		return e.Attempts
+	}
+	return 0
 }
 
 // dateOf is the server's clock, or ours.
@@ -202,6 +214,12 @@ func (w *walk[T]) take(ctx context.Context, page aplomb.Page[json.RawMessage]) e
 	for i, raw := range page.Items {
 		item, e, err := f.entry(raw)
 		if err != nil {
+			// Once is enough: its mark is remembered as an item's is.
+			mark := markOf("left out " + string(raw))
+			w.left.WriteString(mark)
+			if w.known[mark] {
+				continue
+			}
 			bad := &ItemError{Feed: f.name(), Page: w.pages, Index: i + 1, ID: idOf(raw), Raw: raw, Err: err, text: page.Response.Redact(err.Error())}
 			if f.Poisoned == nil {
 				return bad
@@ -363,6 +381,7 @@ func (w *walk[T]) to() state {
 		return s
 	}
 	var marks strings.Builder
+	marks.WriteString(w.left.String())
 	for i := range w.entries {
 		marks.WriteString(w.entries[i].mark)
 	}
