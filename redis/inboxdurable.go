@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -27,9 +26,8 @@ func (b *Inbox) durable(ctx context.Context, prefix string) error {
 		return nil
 	}
 	set, err := b.settings(ctx, prefix)
-	var refused redis.Error
 	switch {
-	case errors.As(err, &refused):
+	case redis.HasErrorPrefix(err, "NOPERM"), redis.HasErrorPrefix(err, "ERR"):
 		return fmt.Errorf("redis: the server does not say whether it is durable: %w: allow CONFIG GET, or set Inbox.AssumeDurable if it keeps what it answered for", err)
 	case err != nil:
 		return err
