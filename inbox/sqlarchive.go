@@ -1,0 +1,190 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// List is [Archive.List].
+func (s *SQL) List(ctx context.Context, query Query) ([]Record, error) {
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
+	q.where(query)
+	fmt.Fprintf(q, " ORDER BY seq LIMIT %d", cmp.Or(query.Limit, defaultPage))
+	found, err := records(ctx, s.db, q)
+	out := make([]Record, len(found))
+	for i, r := range found {
+		out[i] = r.Record
+	}
+	return out, err
+}
+
+// Replay is [Archive.Replay].
+func (s *SQL) Replay(ctx context.Context, query Query, name string) (int, error) {
+	if err := checkReplay(ctx, name); err != nil {
+		return 0, err
+	}
+	q := s.statement("UPDATE aplomb_inbox SET state = 0, attempts = 0, replay = ")
+	q.WriteString(q.arg(name) + ", due = ")
+	if s.dialect == PostgreSQL {
+		q.WriteString(txTime) // one time for all, or they would be due in any order
+	} else {
+		q.WriteString(q.now())
+	}
+	q.WriteString(" WHERE seq IN (SELECT seq FROM aplomb_inbox")
+	q.where(query)
+	q.WriteString(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
+	q.limit(query.Limit)
+	q.WriteString(") AND state >= 2")
+	return s.count(ctx, q)
+}
+
+// limit narrows a query, unless n is zero.
+func (q *statement) limit(n int) {
+	if n > 0 {
+		fmt.Fprintf(q, " LIMIT %d", n)
+	}
+}
+
+// Discard is [Archive.Discard].
+func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err error) {
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		if err := s.dialect.lock(ctx, tx); err != nil { // so that none is claimed meanwhile
+			return err
+		}
+		q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
+		q.where(query)
+		q.WriteString(" AND state IN (0, 2, 3, 4) ORDER BY seq")
+		q.limit(query.Limit)
+		found, err := records(ctx, tx, q)
+		for _, r := range found {
+			if err == nil {
+				err = s.fail(ctx, tx, r, discarded(why))
+			}
+			if err != nil {
+				return err
+			}
+			q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE seq = ")
+			q.WriteString(q.arg(r.Seq))
+			if _, err = tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+				return err
+			}
+		}
+		n = len(found)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
+// purgeAtOnce is how many records one transaction purges, so that others get a turn.
+const purgeAtOnce = 500
+
+// Purge is [Archive.Purge].
+func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
+	if err := keep.check(); err != nil {
+		return Purged{}, err
+	}
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Records += n {
+		n, err = s.forget(ctx, keep.Keys)
+	}
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Bodies += n {
+		n, err = s.empty(ctx, keep.Bodies)
+	}
+	return p, err
+}
+
+// old finds records that can be purged.
+func (q *statement) old(age time.Duration) {
+	q.WriteString(" FROM aplomb_inbox WHERE state >= 4 AND received <= " + q.in(-age))
+}
+
+// forget deletes records.
+func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
+	q := s.statement("DELETE FROM aplomb_inbox WHERE state >= 4 AND seq IN (SELECT seq")
+	q.old(age)
+	q.limit(purgeAtOnce)
+	q.WriteString(")")
+	return s.count(ctx, q)
+}
+
+// empty takes the bodies of records away, and keeps what they are compared by.
+func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
+	q := s.statement("SELECT seq, body, digest")
+	q.old(age)
+	q.WriteString(" AND body IS NOT NULL")
+	q.limit(purgeAtOnce)
+	digests := map[int64][]byte{}
+	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var seq int64
+		var e Event
+		err := scan(&seq, &e.Body, &e.Digest)
+		digests[seq] = e.digest()
+		return err
+	})
+	if err != nil || len(digests) == 0 {
+		return 0, err
+	}
+	return len(digests), s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, seq := range slices.Sorted(maps.Keys(digests)) {
+			q := s.statement("UPDATE aplomb_inbox SET body = NULL, header = '', digest = ")
+			q.WriteString(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))
+			if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Stats is [Archive.Stats].
+func (s *SQL) Stats(ctx context.Context) (Stats, error) {
+	var stats Stats
+	now, err := s.time(ctx, s.db)
+	if err != nil {
+		return Stats{}, err
+	}
+	for _, query := range []string{
+		"SELECT state, COUNT(*), MIN(received) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
+		"SELECT state, COUNT(*), 0 FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
+	} {
+		rows, err := s.db.QueryContext(ctx, query)
+		err = scan(rows, err, func(scan func(...any) error) error {
+			var state, n int
+			var received int64
+			err := scan(&state, &n, &received)
+			stats.add(state, n, now.Sub(time.UnixMicro(received)))
+			return err
+		})
+		if err != nil {
+			return Stats{}, err
+		}
+	}
+	return stats, nil
+}
+
+// add counts n records in a state, of which the oldest has that age.
+func (s *Stats) add(state, n int, age time.Duration) {
+	switch state {
+	case ready, leased:
+		s.Oldest = max(s.Oldest, age)
+		if state == ready {
+			s.Ready = n
+		} else {
+			s.Leased = n
+		}
+	case parked:
+		s.Parked = n
+	case dead:
+		s.Dead = n
+	case conflict:
+		s.Conflicts = n
+	}
+}

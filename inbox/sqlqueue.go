@@ -1,0 +1,406 @@
+package inbox
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// columns are those of a record, as readRecord reads them.
+const columns = "seq, source, event_key, type, lane, via, occurred, received, header, body, state, due, attempts, fence, replay, history, owner, began"
+
+// stored is a record and what only the store knows.
+type stored struct {
+	Record
+	owner string
+	began int64
+}
+
+func readRecord(scan func(...any) error) (*stored, error) {
+	r := &stored{}
+	var header, history string
+	var state int
+	var occurred, received, due int64
+	err := scan(&r.Seq, &r.Source, &r.Key, &r.Type, &r.Order, &r.Via, &occurred, &received, &header, &r.Body,
+		&state, &due, &r.Attempts, &r.Fence, &r.Replay, &history, &r.owner, &r.began)
+	if err != nil {
+		return nil, err
+	}
+	r.State = states[min(max(0, state), len(states)-1)]
+	r.Occurred, r.Received = time.UnixMicro(occurred), time.UnixMicro(received)
+	if r.State == StateReady {
+		r.Due = time.UnixMicro(due)
+	}
+	if r.Header, err = decodeHeader(header); err == nil && history != "" {
+		err = json.Unmarshal([]byte(history), &r.History)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("inbox: record %d: %w", r.Seq, err)
+	}
+	return r, nil
+}
+
+// records reads all that a query finds.
+func records(ctx context.Context, db sqler, q *statement) (out []*stored, err error) {
+	rows, err := db.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		r, err := readRecord(scan)
+		out = append(out, r)
+		return err
+	})
+	return out, err
+}
+
+// Claim is [Queue.Claim]. One claim at a time looks, so that no two see the same
+// event of an Order as its next.
+func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, error) {
+	if err := c.check(); err != nil {
+		return nil, 0, err
+	}
+	if next, err := s.next(ctx, s.db, true); err != nil || next > 0 {
+		return nil, next, err // most often nothing is due, and nothing is written
+	}
+	var claimed []*stored
+	var next time.Duration
+	err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		if err := s.dialect.lock(ctx, tx); err != nil {
+			return err
+		}
+		if c.Expired > 0 {
+			claimed, err = s.due(ctx, tx, c, leased, min(c.Limit, c.Expired))
+		}
+		if more := c.Limit - len(claimed); more > 0 && err == nil {
+			var waiting []*stored
+			waiting, err = s.due(ctx, tx, c, ready, more)
+			claimed = append(claimed, waiting...)
+		}
+		if err == nil {
+			err = s.take(ctx, tx, c, claimed)
+		}
+		if err == nil {
+			next, err = s.next(ctx, tx, false)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	out := make([]Record, len(claimed))
+	for i, r := range claimed {
+		out[i] = r.Record
+	}
+	return out, next, nil
+}
+
+// next is how long nothing will be due; with fromNow 0 if something may be.
+func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, error) {
+	q := s.statement("SELECT MIN(due) - ")
+	q.WriteString(q.now() + " FROM aplomb_inbox WHERE state <= 1")
+	if !overdue {
+		q.WriteString(" AND due > " + q.now())
+	}
+	var micros sql.NullInt64
+	if err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros); err != nil {
+		return 0, err
+	}
+	next := time.Duration(micros.Int64) * time.Microsecond
+	switch {
+	case !micros.Valid || next > longestNext:
+		return longestNext, nil
+	case overdue:
+		return max(0, next), nil
+	}
+	return max(time.Microsecond, next), nil
+}
+
+// due finds records that are due, in one state.
+func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int) ([]*stored, error) {
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox a")
+	fmt.Fprintf(q, " WHERE state <= 1 AND state = %d AND due <= %s", state, q.now())
+	if len(c.Sources) > 0 {
+		q.WriteString(" AND source")
+		list(q, c.Sources)
+	}
+	q.WriteString(` AND (lane = '' OR
+		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) AND
+		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > `)
+	fmt.Fprintf(q, "%s)) ORDER BY due, seq LIMIT %d", q.now(), limit)
+	if s.dialect == PostgreSQL {
+		q.WriteString(" FOR UPDATE SKIP LOCKED")
+	}
+	return records(ctx, tx, q)
+}
+
+// list writes IN (...).
+func list[T any](q *statement, values []T) {
+	q.WriteString(" IN (")
+	for i, v := range values {
+		if i > 0 {
+			q.WriteString(", ")
+		}
+		q.WriteString(q.arg(v))
+	}
+	q.WriteString(")")
+}
+
+// take leases the records, and notes that the lease of some ran out.
+func (s *SQL) take(ctx context.Context, tx *sql.Tx, c Claim, claimed []*stored) error {
+	if len(claimed) == 0 {
+		return nil
+	}
+	seqs := make([]int64, len(claimed))
+	for i, r := range claimed {
+		seqs[i] = r.Seq
+		if r.State == StateLeased {
+			if err := s.fail(ctx, tx, r, ranOut); err != nil {
+				return err
+			}
+		}
+		r.State, r.Due = StateLeased, time.Time{}
+		r.Attempts++
+		r.Fence++
+	}
+	q := s.statement("UPDATE aplomb_inbox SET state = 1, attempts = attempts + 1, fence = fence + 1, owner = ")
+	q.WriteString(q.arg(c.Owner) + ", began = " + q.now() + ", due = " + q.in(c.Lease) + " WHERE seq")
+	list(q, seqs)
+	_, err := tx.ExecContext(ctx, q.String(), q.args...)
+	return err
+}
+
+// fail adds an attempt that failed to a record's history.
+func (s *SQL) fail(ctx context.Context, tx *sql.Tx, r *stored, why string) error {
+	now, err := s.time(ctx, tx)
+	if err != nil {
+		return err
+	}
+	a := Attempt{Number: r.Attempts, Owner: r.owner, Ended: now, Error: why, Replay: r.Replay}
+	if r.began > 0 {
+		a.Began = time.UnixMicro(r.began)
+	}
+	r.History = remember(r.History, a)
+	text, err := json.Marshal(r.History)
+	if err != nil {
+		return err
+	}
+	q := s.statement("UPDATE aplomb_inbox SET history = ")
+	q.WriteString(q.arg(string(text)) + " WHERE seq = " + q.arg(r.Seq))
+	_, err = tx.ExecContext(ctx, q.String(), q.args...)
+	return err
+}
+
+// time is the store's.
+func (s *SQL) time(ctx context.Context, db sqler) (time.Time, error) {
+	if s.dialect == SQLite {
+		return time.UnixMicro(time.Now().UnixMicro()), nil
+	}
+	var micros int64
+	q := s.statement("SELECT ")
+	q.WriteString(q.now())
+	err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros)
+	return time.UnixMicro(micros), err
+}
+
+// Extend is [Queue.Extend].
+func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]bool, error) {
+	if len(leases) == 0 {
+		return nil, ctx.Err()
+	}
+	q := s.statement("UPDATE aplomb_inbox SET due = ")
+	q.WriteString(q.in(d) + " WHERE state = 1 AND (seq, fence)")
+	q.leases(leases)
+	q.WriteString(" RETURNING seq")
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	defer s.end()
+	found := map[int64]bool{}
+	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var seq int64
+		err := scan(&seq)
+		found[seq] = true
+		return err
+	})
+	held := make([]bool, len(leases))
+	for i, l := range leases {
+		held[i] = found[l.Seq]
+	}
+	return held, err
+}
+
+// leases writes IN (VALUES ...).
+func (q *statement) leases(leases []Lease) {
+	q.WriteString(" IN (VALUES ")
+	for i, l := range leases {
+		if i > 0 {
+			q.WriteString(", ")
+		}
+		q.WriteString("(" + q.cast(l.Seq) + ", " + q.cast(l.Fence) + ")")
+	}
+	q.WriteString(")")
+}
+
+// Settle is [Queue.Settle]. Settlements that come at once share a commit.
+func (s *SQL) Settle(ctx context.Context, settlements ...Settlement) ([]bool, error) {
+	if err := cmp.Or(checkSettlements(settlements), ctx.Err()); err != nil || len(settlements) == 0 {
+		return nil, err
+	}
+	return s.settles.add(ctx, settlements)
+}
+
+// settleAll settles what several callers have, in one transaction.
+func (s *SQL) settleAll(ctx context.Context, jobs [][]Settlement) (out [][]bool, err error) {
+	all := slices.Concat(jobs...)
+	var held []bool
+	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+		if s.dialect == SQLite {
+			if err := s.dialect.lock(ctx, tx); err != nil {
+				return err
+			}
+		}
+		held, err = s.settleEach(ctx, tx, all)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, job := range jobs {
+		out, held = append(out, held[:len(job)]), held[len(job):]
+	}
+	return out, nil
+}
+
+// settleEach settles the simple ones together, and each of the others alone, in the
+// order of Seq: then no two transactions wait for each other. What concerns one
+// event is settled in the order given.
+func (s *SQL) settleEach(ctx context.Context, tx *sql.Tx, all []Settlement) ([]bool, error) {
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(all[a].Seq, all[b].Seq) })
+	held := make([]bool, len(all))
+	var simple []Settlement
+	var places []int
+	for n, i := range order {
+		only := (n == 0 || all[order[n-1]].Seq != all[i].Seq) && (n == len(order)-1 || all[order[n+1]].Seq != all[i].Seq)
+		if only && all[i].State == StateDone && all[i].Error == "" && !all[i].Undo {
+			simple, places = append(simple, all[i]), append(places, i)
+			continue
+		}
+		var err error
+		if held[i], err = s.settleOne(ctx, tx, all[i]); err != nil {
+			return nil, err
+		}
+	}
+	finished, err := s.finish(ctx, tx, simple)
+	for i, at := range places {
+		if err == nil {
+			held[at] = finished[i]
+		}
+	}
+	return held, err
+}
+
+// finish has events be done.
+func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) ([]bool, error) {
+	found := make(map[Lease]bool, len(settlements))
+	err := inRows(settlements, func(shape int, part []Settlement) error {
+		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, s.finishStatement(part).args...)
+		return scan(rows, err, func(scan func(...any) error) error {
+			var l Lease
+			err := scan(&l.Seq, &l.Fence)
+			found[l] = true
+			return err
+		})
+	})
+	held := make([]bool, len(settlements))
+	for i, one := range settlements {
+		held[i] = found[one.Lease]
+	}
+	return held, err
+}
+
+// finishStatement has events be done. Its text depends on their number only.
+func (s *SQL) finishStatement(settlements []Settlement) *statement {
+	leases := make([]Lease, len(settlements))
+	for i, one := range settlements {
+		leases[i] = one.Lease
+	}
+	q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
+	q.leases(leases)
+	q.WriteString(" RETURNING seq, fence")
+	return q
+}
+
+func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, error) {
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 1 AND seq = ")
+	q.WriteString(q.arg(one.Seq) + " AND fence = " + q.arg(one.Fence))
+	if s.dialect == PostgreSQL {
+		q.WriteString(" FOR UPDATE")
+	}
+	r, err := readRecord(tx.QueryRowContext(ctx, q.String(), q.args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err == nil && one.Error != "" {
+		err = s.fail(ctx, tx, r, one.Error)
+	}
+	if err != nil {
+		return false, err
+	}
+	undone := 0
+	if one.Undo {
+		undone = 1
+	}
+	q = s.statement("UPDATE aplomb_inbox SET ")
+	fmt.Fprintf(q, "state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
+	return affected(ctx, tx, q)
+}
+
+// Last is [Queue.Last].
+func (s *SQL) Last(ctx context.Context, source, order string) (*Record, error) {
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 5 AND lane <> '' AND source = ")
+	q.WriteString(q.arg(source) + " AND lane = " + q.arg(order) + " ORDER BY occurred DESC, seq DESC LIMIT 1")
+	r, err := readRecord(s.db.QueryRowContext(ctx, q.String(), q.args...).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // as the interface says
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r.Record, nil
+}
+
+// where writes the conditions of a query.
+func (q *statement) where(c Query) {
+	q.WriteString(" WHERE seq > " + q.cast(c.After))
+	for _, f := range []struct{ column, text string }{{"source", c.Source}, {"event_key", c.Key}, {"type", c.Type}, {"lane", c.Order}} {
+		if f.text != "" {
+			q.WriteString(" AND " + f.column + " = " + q.arg(f.text))
+		}
+	}
+	if len(c.Seqs) > 0 {
+		q.WriteString(" AND seq")
+		list(q, c.Seqs)
+	}
+	if len(c.States) > 0 {
+		var numbers []string
+		for _, state := range c.States {
+			numbers = append(numbers, fmt.Sprint(stateNumber(state)))
+		}
+		q.WriteString(" AND state IN (" + strings.Join(numbers, ", ") + ")")
+	}
+	if !c.ReceivedFrom.IsZero() {
+		q.WriteString(" AND received >= " + q.cast(c.ReceivedFrom.UnixMicro()))
+	}
+	if !c.ReceivedTo.IsZero() {
+		q.WriteString(" AND received < " + q.cast(c.ReceivedTo.UnixMicro()))
+	}
+}
