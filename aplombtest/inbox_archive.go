@@ -314,6 +314,10 @@ func (t *inboxTest) purge() {
 	if n, err := t.store.Replay(context.Background(), inbox.Query{Source: t.source, Key: "a"}, "again"); n != 0 || err != nil {
 		t.failf("Replay of what has no body: %d, %v; want none", n, err)
 	}
+	if n, err := t.store.Discard(context.Background(), inbox.Query{Seqs: []int64{other}}, "x"); n != 1 || err != nil {
+		t.failf("Discard of a conflict without a body: %d, %v", n, err)
+	}
+	purge("and has none to lose", inbox.Purged{})
 	if last, err := t.store.Last(context.Background(), t.source, "x"); err != nil || last == nil || last.Seq != seq {
 		t.failf("Last of what has no body: %v, %v; want record %d", last, err, seq)
 	}
@@ -345,15 +349,21 @@ func (t *inboxTest) purgeLeaves() {
 			t.settle(r, inbox.Settlement{State: s, After: time.Hour, Error: "failed"})
 		}
 	}
+	replayed := t.done(t.event("replayed"))
 	t.put(t.event("held", held(5000*time.Hour)))
 	if !t.pass(3000 * time.Hour) {
 		return
 	}
+	if n, err := t.store.Replay(context.Background(), inbox.Query{Seqs: replayed}, "again"); n != 1 || err != nil {
+		t.failf("Replay of what is old: %d, %v", n, err)
+	}
 	t.insert(t.event("dead", saying("another"))) // in conflict, and young
-	_, err := t.store.Purge(context.Background(), inbox.Retention{Bodies: time.Hour, Keys: 2 * time.Hour})
-	t.must(err, "Purge")
+	for _, keys := range []time.Duration{10000 * time.Hour, time.Hour} {
+		_, err := t.store.Purge(context.Background(), inbox.Retention{Bodies: time.Hour, Keys: keys})
+		t.must(err, "Purge")
+	}
 	got := t.list(inbox.Query{Source: t.source})
-	if len(got) != len(states)+2 {
+	if len(got) != len(states)+3 {
 		t.failf("after a Purge there are %v, want all", got)
 	}
 	for _, r := range got {

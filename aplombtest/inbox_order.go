@@ -15,6 +15,7 @@ import (
 
 var inboxOrders = []inboxPart{
 	{"one of an Order at a time", (*inboxTest).oneAtATime},
+	{"an Order over the ages", (*inboxTest).overTheAges},
 	{"a late earlier event", (*inboxTest).lateEarlier},
 	{"dead and parked in an Order", (*inboxTest).deadAndParked},
 	{"a retry in an Order", (*inboxTest).retryInOrder},
@@ -40,6 +41,22 @@ func (t *inboxTest) oneAtATime() {
 	}
 	t.settle(got[0], asDone)
 	t.take("nothing is left")
+}
+
+// overTheAges: a sender's clock may be anywhere.
+func (t *inboxTest) overTheAges() {
+	years := []int{9999, 1969, 1, 1970, 2300, 1600}
+	for _, y := range years {
+		t.put(t.event(fmt.Sprintf("%04d", y), about("x", 0), func(e *inbox.Event) { e.Occurred = e.Occurred.AddDate(y-e.Occurred.Year(), 0, 0) }))
+	}
+	t.put(t.event("now", func(e *inbox.Event) { e.Order = "x" }))
+	slices.Sort(years)
+	for _, y := range years {
+		if y == 2300 {
+			t.settle(t.take("as they occurred", "now")[0], asDone)
+		}
+		t.settle(t.take("as they occurred", fmt.Sprintf("%04d", y))[0], asDone)
+	}
 }
 
 func (t *inboxTest) lateEarlier() {
