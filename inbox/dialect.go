@@ -133,7 +133,7 @@ func (q *statement) arg(v any) string {
 // now is the time by the store's clock, in microseconds.
 func (q *statement) now() string {
 	if q.dialect == PostgreSQL {
-		return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+		return "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000 AS BIGINT)"
 	}
 	return q.arg(time.Now().UnixMicro())
 }

@@ -31,6 +31,10 @@ type SQL struct {
 // modernc.org/sqlite that is
 //
 //	sql.Open("sqlite", "file:inbox.db?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(5000)")
+//
+// For PostgreSQL have the pool keep as many connections as there are workers, with
+// [sql.DB.SetMaxIdleConns]: it keeps two by itself, and opening one takes longer than
+// handling an event.
 func OpenSQL(ctx context.Context, db *sql.DB, d Dialect) (*SQL, error) {
 	if db == nil || d != SQLite && d != PostgreSQL {
 		return nil, errors.New("inbox: OpenSQL needs a database and its dialect: SQLite or PostgreSQL")

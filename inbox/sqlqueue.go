@@ -76,7 +76,7 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 		if claimed, err = s.choose(ctx, tx, c); err == nil {
 			err = s.take(ctx, tx, c, claimed)
 		}
-		if err == nil {
+		if next = time.Microsecond; err == nil && len(claimed) < c.Limit { // else there is probably more
 			next, err = s.next(ctx, tx, false)
 		}
 		return err
