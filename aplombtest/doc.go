@@ -31,7 +31,8 @@
 //     [net/http/httptest] alike.
 //   - [NewStripe], [NewGraphQL]: stateful fakes of two APIs that between them
 //     show most habits of the rest. They count their effects.
-//   - [TestStore]: whether a store of your own is an [aplomb.Store].
+//   - [TestStore], [TestInbox]: whether a store of your own is an [aplomb.Store] or
+//     an [github.com/aplomb-go/aplomb/inbox.Store].
 //
 // The fakes answer as the vendors' servers do as far as a client can tell, and
 // say so where they do not. They hold everything in memory and trust every key

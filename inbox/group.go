@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -70,11 +71,27 @@ func (g *group[J, R]) enqueue(w *waiter[J, R]) error {
 
 func (g *group[J, R]) work() {
 	for {
+		g.gather()
 		batch := g.take()
 		if len(batch) == 0 {
 			return
 		}
 		g.finish(batch)
+	}
+}
+
+// gather lets those go on whose jobs were just done, as long as they come with more:
+// nobody sleeps, and a job that comes alone goes on at once.
+func (g *group[J, R]) gather() {
+	for before := -1; ; {
+		g.mu.Lock()
+		n := len(g.queue)
+		g.mu.Unlock()
+		if n <= before || n >= mostInBatch {
+			return
+		}
+		before = n
+		runtime.Gosched()
 	}
 }
 

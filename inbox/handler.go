@@ -16,8 +16,8 @@ import (
 // It must not change the record.
 type Handler func(ctx context.Context, e *Record) error
 
-// ErrSkip, or an error that wraps it, says that an event needs no handling: it is
-// done.
+// ErrSkip says, from a [Handler] and maybe wrapped, that the event needs no
+// handling: it is done.
 var ErrSkip = errors.New("inbox: skipped")
 
 // Permanent returns an error that has the event become a dead letter at once,
@@ -57,17 +57,13 @@ type panicError struct{ value any }
 
 func (p panicError) Error() string { return fmt.Sprintf("the handler panicked: %v", p.value) }
 
-// guard runs what is the user's and makes an error of its panic.
+// guard runs what is the user's and makes an error of its panic. A handler that
+// ends its goroutine instead loses its lease in time.
 func guard(run func() error) (err error) {
-	done := false
 	defer func() {
 		if v := recover(); v != nil {
 			err = panicError{v}
-		} else if !done {
-			err = errors.New("the handler ended its goroutine") // as t.FailNow does
 		}
 	}()
-	err = run()
-	done = true
-	return err
+	return run()
 }

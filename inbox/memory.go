@@ -5,8 +5,10 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Memory is a [Store] in this process's memory, for tests and for events that may
@@ -90,7 +92,7 @@ func (m *Memory) insertOne(e *Event, now time.Time) Outcome {
 		m.queue(r)
 		return Outcome{Stored, r.Seq, e.Via}
 	case was.replaceable(e):
-		was.Via, was.Type, was.Header, was.Body, was.digest = e.Via, e.Type, e.Header.Clone(), slices.Clone(e.Body), digest
+		was.Via, was.Type, was.Header, was.Body, was.digest = e.Via, e.Type, e.Header.Clone(), e.bytes(), digest
 		m.wait(was, now)
 		return Outcome{Replaced, was.Seq, e.Via}
 	case was.Via != e.Via || slices.Equal(was.digest, digest):
@@ -115,13 +117,17 @@ func (m *Memory) add(e *Event, digest []byte, state State, now time.Time) *kept 
 	m.seq++
 	r := &kept{Record: Record{Event: *e, Seq: m.seq, State: state, Received: now}, digest: digest}
 	r.Digest, r.Hold = nil, 0
-	r.Header, r.Body = e.Header.Clone(), slices.Clone(e.Body)
+	r.Header, r.Body = e.Header.Clone(), e.bytes()
 	if r.Occurred.IsZero() {
 		r.Occurred = now
 	}
 	m.records[r.Seq] = r
 	return r
 }
+
+// bytes is a copy of the body that is not nil: only a record that lost its body has
+// none.
+func (e *Event) bytes() []byte { return append([]byte{}, e.Body...) }
 
 func byDue(a, b *kept) int {
 	return cmp.Or(a.due.Compare(b.due), cmp.Compare(a.Seq, b.Seq))
@@ -189,7 +195,13 @@ func (r *kept) failed(why string, now time.Time) {
 
 // remember adds an attempt to a history, which is kept short.
 func remember(history []Attempt, a Attempt) []Attempt {
-	a.Error = a.Error[:min(len(a.Error), MaxError)]
+	a.Error = strings.ToValidUTF8(a.Error, "\uFFFD")
+	if n := MaxError; len(a.Error) > n {
+		for !utf8.RuneStart(a.Error[n]) {
+			n--
+		}
+		a.Error = a.Error[:n]
+	}
 	history = append(history, a)
 	return history[max(0, len(history)-maxHistory):]
 }

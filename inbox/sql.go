@@ -15,6 +15,10 @@ type SQL struct {
 	dialect Dialect
 	inserts *group[[]Event, []Outcome]
 	settles *group[[]Settlement, []bool]
+	// writer has one write at a time begin, where the database does: in its queue
+	// nobody sleeps, as connections do that find the database busy. Nil for
+	// PostgreSQL.
+	writer chan struct{}
 	// Prepared for as many rows as rowCounts says.
 	insert, finished []*sql.Stmt
 }
@@ -35,6 +39,9 @@ func OpenSQL(ctx context.Context, db *sql.DB, d Dialect) (*SQL, error) {
 		return nil, err
 	}
 	s := &SQL{db: db, dialect: d}
+	if d == SQLite {
+		s.writer = make(chan struct{}, 1)
+	}
 	s.inserts = &group[[]Event, []Outcome]{do: s.insertAll, size: weigh}
 	s.settles = &group[[]Settlement, []bool]{do: s.settleAll, size: func([]Settlement) int { return 0 }}
 	if err := s.migrate(ctx); err != nil {
@@ -120,6 +127,10 @@ func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) 
 
 // inTx commits what f does, if it returns no error.
 func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -131,6 +142,43 @@ func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return tx.Commit()
 }
 
+// begin waits for this process's turn to write, and end ends it.
+func (s *SQL) begin(ctx context.Context) error {
+	if s.writer == nil {
+		return nil
+	}
+	select {
+	case s.writer <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (s *SQL) end() {
+	if s.writer != nil {
+		<-s.writer
+	}
+}
+
+// count runs one statement that writes, and says how many rows it changed.
+func (s *SQL) count(ctx context.Context, q *statement) (int, error) {
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer s.end()
+	return count(ctx, s.db, q)
+}
+
+// one runs one statement that writes and returns a row.
+func (s *SQL) one(ctx context.Context, q *statement, dest ...any) error {
+	if err := s.begin(ctx); err != nil {
+		return err
+	}
+	defer s.end()
+	return s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(dest...)
+}
+
 // rowCounts are the numbers of rows of prepared statements: any number is a sum of
 // few of them.
 var rowCounts = []int{64, 16, 4, 1}
@@ -139,11 +187,11 @@ var rowCounts = []int{64, 16, 4, 1}
 // wait for ever for a connection beside the only one.
 func (s *SQL) prepare(ctx context.Context) error {
 	for _, n := range rowCounts {
-		insert, err := s.db.PrepareContext(ctx, s.insertStatement(make([]row, n)).String())
+		insert, err := s.db.PrepareContext(ctx, s.dialect.insertText(n, false)) //nolint:sqlclosecheck // it lives as long as the database
 		if err != nil {
 			return err
 		}
-		finished, err := s.db.PrepareContext(ctx, s.finishStatement(make([]Settlement, n)).String())
+		finished, err := s.db.PrepareContext(ctx, s.dialect.finishText(n)) //nolint:sqlclosecheck // so does this
 		if err != nil {
 			return err
 		}
@@ -167,7 +215,7 @@ func inRows[T any](list []T, do func(shape int, part []T) error) error {
 // statement begins one.
 func (s *SQL) statement(text string) *statement {
 	q := &statement{dialect: s.dialect}
-	q.WriteString(text)
+	q.add(text)
 	return q
 }
 
@@ -176,7 +224,7 @@ func scan(rows *sql.Rows, err error, one func(scan func(...any) error) error) er
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says it
+	defer rows.Close()
 	for rows.Next() {
 		if err := one(rows.Scan); err != nil {
 			return err

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -12,7 +14,7 @@ import (
 func (s *SQL) List(ctx context.Context, query Query) ([]Record, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
 	q.where(query)
-	fmt.Fprintf(q, " ORDER BY seq LIMIT %d", cmp.Or(query.Limit, defaultPage))
+	q.addf(" ORDER BY seq LIMIT %d", cmp.Or(query.Limit, defaultPage))
 	found, err := records(ctx, s.db, q)
 	out := make([]Record, len(found))
 	for i, r := range found {
@@ -27,18 +29,24 @@ func (s *SQL) Replay(ctx context.Context, query Query, name string) (int, error)
 		return 0, err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 0, attempts = 0, replay = ")
-	q.WriteString(q.arg(name) + ", due = " + q.now() + " WHERE seq IN (SELECT seq FROM aplomb_inbox")
+	q.add(q.arg(name) + ", due = ")
+	if s.dialect == PostgreSQL {
+		q.add(txTime) // one time for all, or they would be due in any order
+	} else {
+		q.add(q.now())
+	}
+	q.add(" WHERE seq IN (SELECT seq FROM aplomb_inbox")
 	q.where(query)
-	q.WriteString(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
+	q.add(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
 	q.limit(query.Limit)
-	q.WriteString(") AND state >= 2")
-	return count(ctx, s.db, q)
+	q.add(") AND state >= 2")
+	return s.count(ctx, q)
 }
 
 // limit narrows a query, unless n is zero.
 func (q *statement) limit(n int) {
 	if n > 0 {
-		fmt.Fprintf(q, " LIMIT %d", n)
+		q.addf(" LIMIT %d", n)
 	}
 }
 
@@ -50,7 +58,7 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 		}
 		q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
 		q.where(query)
-		q.WriteString(" AND state IN (0, 2, 3, 4) ORDER BY seq")
+		q.add(" AND state IN (0, 2, 3, 4) ORDER BY seq")
 		q.limit(query.Limit)
 		found, err := records(ctx, tx, q)
 		for _, r := range found {
@@ -61,13 +69,19 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 				return err
 			}
 			q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE seq = ")
-			q.WriteString(q.arg(r.Seq))
+			q.add(q.arg(r.Seq))
 			if _, err = tx.ExecContext(ctx, q.String(), q.args...); err != nil {
 				return err
 			}
 		}
 		n = len(found)
-		return err
+		orders := map[name]bool{}
+		for _, r := range found {
+			if r.Order != "" {
+				orders[name{r.Source, r.Order}] = true
+			}
+		}
+		return cmp.Or(err, s.unblock(ctx, tx, orders))
 	})
 	if err != nil {
 		return 0, err
@@ -75,71 +89,106 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 	return n, nil
 }
 
-// purgeAtOnce is how many records one statement purges, so that others get a turn.
+// purgeAtOnce is how many records one transaction purges, so that others get a turn.
 const purgeAtOnce = 500
 
 // Purge is [Archive.Purge].
-func (s *SQL) Purge(ctx context.Context, keep Retention) (Purged, error) {
-	var p Purged
-	err := keep.check()
-	if err == nil {
-		p.Records, err = s.purge(ctx, "DELETE FROM aplomb_inbox", "", keep.Keys)
+func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
+	if err := keep.check(); err != nil {
+		return Purged{}, err
 	}
-	if err == nil {
-		p.Bodies, err = s.purge(ctx, "UPDATE aplomb_inbox SET body = NULL, header = ''", " AND body IS NOT NULL", keep.Bodies)
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Records += n {
+		n, err = s.forget(ctx, keep.Keys)
+	}
+	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Bodies += n {
+		n, err = s.empty(ctx, keep.Bodies)
 	}
 	return p, err
 }
 
-func (s *SQL) purge(ctx context.Context, verb, condition string, age time.Duration) (all int, err error) {
-	for {
-		q := s.statement(verb + " WHERE seq IN (SELECT seq FROM aplomb_inbox WHERE state >= 4 AND received <= ")
-		q.WriteString(q.in(-age) + condition)
-		fmt.Fprintf(q, " LIMIT %d) AND state >= 4", purgeAtOnce)
-		n, err := count(ctx, s.db, q)
-		all += n
-		if err != nil || n < purgeAtOnce {
-			return all, err
-		}
+// old finds records that can be purged.
+func (q *statement) old(age time.Duration) {
+	q.add(" FROM aplomb_inbox WHERE state >= 4 AND received <= " + q.in(-age))
+}
+
+// forget deletes records.
+func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
+	q := s.statement("DELETE FROM aplomb_inbox WHERE state >= 4 AND seq IN (SELECT seq")
+	q.old(age)
+	q.limit(purgeAtOnce)
+	q.add(")")
+	return s.count(ctx, q)
+}
+
+// empty takes the bodies of records away, and keeps what they are compared by.
+func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
+	q := s.statement("SELECT seq, body, digest")
+	q.old(age)
+	q.add(" AND body IS NOT NULL")
+	q.limit(purgeAtOnce)
+	digests := map[int64][]byte{}
+	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var seq int64
+		var e Event
+		err := scan(&seq, &e.Body, &e.Digest)
+		digests[seq] = e.digest()
+		return err
+	})
+	if err != nil || len(digests) == 0 {
+		return 0, err
 	}
+	return len(digests), s.inTx(ctx, func(tx *sql.Tx) error {
+		for _, seq := range slices.Sorted(maps.Keys(digests)) {
+			q := s.statement("UPDATE aplomb_inbox SET body = NULL, header = '', digest = ")
+			q.add(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))
+			if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Stats is [Archive.Stats].
 func (s *SQL) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	now, err := s.time(ctx, s.db)
-	if err != nil {
-		return Stats{}, err
-	}
 	for _, query := range []string{
-		"SELECT state, COUNT(*), MIN(received) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
-		"SELECT state, COUNT(*), 0 FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
 	} {
 		rows, err := s.db.QueryContext(ctx, query)
 		err = scan(rows, err, func(scan func(...any) error) error {
 			var state, n int
-			var received int64
-			err := scan(&state, &n, &received)
-			stats.add(state, n, now.Sub(time.UnixMicro(received)))
+			err := scan(&state, &n)
+			stats.add(state, n)
 			return err
 		})
 		if err != nil {
 			return Stats{}, err
 		}
 	}
-	return stats, nil
+	if stats.Pending() == 0 {
+		return stats, nil
+	}
+	q := s.statement("SELECT ")
+	q.add(q.now() + " - received FROM aplomb_inbox WHERE seq = (SELECT MIN(seq) FROM aplomb_inbox WHERE state <= 1)")
+	var age int64
+	err := s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(&age)
+	if errors.Is(err, sql.ErrNoRows) { // it was settled meanwhile
+		err = nil
+	}
+	stats.Oldest = max(0, time.Duration(age)*time.Microsecond)
+	return stats, err
 }
 
-// add counts n records in a state, of which the oldest has that age.
-func (s *Stats) add(state, n int, age time.Duration) {
+// add counts n records in a state.
+func (s *Stats) add(state, n int) {
 	switch state {
-	case ready, leased:
-		s.Oldest = max(s.Oldest, age)
-		if state == ready {
-			s.Ready = n
-		} else {
-			s.Leased = n
-		}
+	case ready:
+		s.Ready = n
+	case leased:
+		s.Leased = n
 	case parked:
 		s.Parked = n
 	case dead:

@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,9 +27,9 @@ func (s *SQL) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
 // row is an event on its way into the table.
 type row struct {
 	*Event
-	digest []byte
 	header string
-	seq    any // nil where the database numbers
+	seq    int64 // 0 where the database numbers
+	batch  int64 // below zero, the same for all rows that are inserted together
 	out    *Outcome
 }
 
@@ -42,7 +44,7 @@ func (s *SQL) insertAll(ctx context.Context, jobs [][]Event) ([][]Outcome, error
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, row{&events[j], events[j].digest(), header, nil, &out[i][j]})
+			rows = append(rows, row{Event: &events[j], header: header, out: &out[i][j]})
 		}
 	}
 	err := s.inTx(ctx, func(tx *sql.Tx) error { return s.insertRows(ctx, tx, rows) })
@@ -61,31 +63,99 @@ func (s *SQL) insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 			return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
 		})
 	}
-	stored := make(map[name]int64, len(rows))
-	err := inRows(rows, func(shape int, part []row) error {
-		q := s.insertStatement(part)
-		found, err := tx.StmtContext(ctx, s.insert[shape]).QueryContext(ctx, q.args...)
-		return scan(found, err, func(scan func(...any) error) error {
-			var key name
-			var seq int64
-			err := scan(&seq, &key.source, &key.text)
-			stored[key] = seq
-			return err
-		})
-	})
-	if err != nil {
-		return err
+	batch := -1 - rand.Int64()
+	for i := range rows {
+		rows[i].batch = batch
 	}
-	for _, r := range rows {
-		key := name{r.Source, r.Key}
-		if seq, is := stored[key]; is {
-			*r.out = Outcome{Stored, seq, r.Via}
-			delete(stored, key) // a second one with the key is another event
-			continue
-		}
-		if err := s.again(ctx, tx, r); err != nil {
+	return inRows(rows, func(shape int, part []row) error {
+		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.dialect.insertArgs("", part...)...) //nolint:sqlclosecheck // the transaction closes it
+		if err != nil {
 			return err
 		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		is, err := s.inserted(ctx, tx, part, res, int(n))
+		if err != nil {
+			return err
+		}
+		for i, r := range part {
+			if is[i] != 0 {
+				*r.out = Outcome{Stored, is[i], r.Via}
+			} else if err := s.again(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// inserted finds the numbers of the n rows that were inserted, and 0 for the rows
+// whose keys were taken. Most often none was. To have the statement return them
+// costs half as much again as the insert itself in SQLite.
+func (s *SQL) inserted(ctx context.Context, tx *sql.Tx, rows []row, res sql.Result, n int) ([]int64, error) {
+	seqs := make([]int64, len(rows))
+	if s.dialect == PostgreSQL {
+		for i := range rows {
+			seqs[i] = rows[i].seq
+		}
+		if n < len(rows) {
+			return seqs, s.keepThose(ctx, tx, seqs)
+		}
+		return seqs, nil
+	}
+	if n == 0 { // and the last id is that of another statement
+		return seqs, nil
+	}
+	last, err := res.LastInsertId()
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		seqs[i] = last - int64(n) + 1 + int64(i) // SQLite numbers one after another, and nobody else writes
+	}
+	if n < len(rows) {
+		return seqs, s.keepNew(ctx, tx, rows, seqs)
+	}
+	return seqs, nil
+}
+
+// keepThose sets the numbers to 0 that no row has.
+func (s *SQL) keepThose(ctx context.Context, tx *sql.Tx, seqs []int64) error {
+	q := s.statement("SELECT seq FROM aplomb_inbox WHERE seq")
+	list(q, seqs)
+	there := map[int64]bool{}
+	rows, err := tx.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var seq int64
+		err := scan(&seq)
+		there[seq] = true
+		return err
+	})
+	for i, seq := range seqs {
+		if !there[seq] {
+			seqs[i] = 0
+		}
+	}
+	return err
+}
+
+// keepNew sets the numbers of the rows that were inserted, and 0 for the others; of
+// two with one key the first was.
+func (s *SQL) keepNew(ctx context.Context, tx *sql.Tx, rows []row, seqs []int64) error {
+	seen := map[int64]bool{}
+	for i, r := range rows {
+		q := s.statement("SELECT seq, began FROM aplomb_inbox WHERE variant = '' AND source = ")
+		q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+		var batch int64
+		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seqs[i], &batch); err != nil {
+			return err
+		}
+		if batch != r.batch || seen[seqs[i]] {
+			seqs[i] = 0
+		}
+		seen[seqs[i]] = true
 	}
 	return nil
 }
@@ -111,52 +181,66 @@ func (s *SQL) number(ctx context.Context, tx *sql.Tx, rows []row) error {
 	return nil
 }
 
-// insertStatement inserts the rows whose keys are new, and returns those. Its text
-// depends on their number only.
-func (s *SQL) insertStatement(rows []row) *statement {
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, body, state, received, occurred, due) VALUES ")
-	for i, r := range rows {
-		if i > 0 {
-			q.WriteString(", ")
-		}
-		q.values(r, "", ready)
+// insertText is the statement that inserts n rows whose keys are new, or, as
+// variants, rows that are kept beside others.
+func (d Dialect) insertText(n int, variants bool) string {
+	columns, state := "source, event_key, type, lane, via, header, digest, began, body", ready
+	if variants {
+		columns, state = columns+", variant", conflict
 	}
-	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING RETURNING seq, source, event_key")
-	return q
+	if d == PostgreSQL {
+		columns += ", seq" // which SQLite gives by itself
+	}
+	q := &statement{dialect: d}
+	q.add("INSERT INTO aplomb_inbox (" + columns + ", occurred, received, due, state) VALUES ")
+	for i := range n {
+		if i > 0 {
+			q.add(", ")
+		}
+		q.add("(")
+		for range strings.Count(columns, ",") + 1 {
+			q.add(q.arg(nil) + ", ")
+		}
+		if d == PostgreSQL {
+			q.add("COALESCE(" + q.arg(nil) + ", " + txTime + "), " + txTime + ", " + txTime + " + " + q.cast(0))
+		} else {
+			q.add(q.arg(nil) + ", " + q.arg(nil) + ", " + q.arg(nil))
+		}
+		q.addf(", %d)", state)
+	}
+	q.add(" ON CONFLICT (source, event_key, variant) DO NOTHING")
+	return q.String()
 }
 
-// values writes a row's values, with the variant where it has one.
-func (q *statement) values(r row, variant string, state int) {
-	if r.Event == nil { // it is for the text
-		r.Event = &Event{}
-	}
-	q.WriteString("(")
-	for _, v := range []any{r.seq, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.digest} {
-		q.WriteString(q.arg(v) + ", ")
-	}
-	if variant != "" {
-		q.WriteString(q.arg(variant) + ", ")
-	}
-	q.WriteString(q.arg(notNil(r.Body)) + fmt.Sprintf(", %d, ", state))
-	if q.dialect == PostgreSQL {
+// insertArgs are the arguments for insertText, in its order.
+func (d Dialect) insertArgs(variant string, rows ...row) []any {
+	args := make([]any, 0, 14*len(rows))
+	now := time.Now().UnixMicro()
+	for _, r := range rows {
+		args = append(args, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.Digest, r.batch, notNil(r.Body))
+		if variant != "" {
+			args = append(args, variant)
+		}
 		var occurred any
 		if !r.Occurred.IsZero() {
 			occurred = r.Occurred.UnixMicro()
 		}
-		q.WriteString(began + ", COALESCE(" + q.arg(occurred) + ", " + began + "), " + began + " + " + q.cast(max(0, r.Hold).Microseconds()) + ")")
-		return
+		hold := max(0, r.Hold).Microseconds()
+		if d == PostgreSQL {
+			args = append(args, r.seq, occurred, hold)
+			continue
+		}
+		if occurred == nil {
+			occurred = now
+		}
+		args = append(args, occurred, now, now+hold)
 	}
-	now := time.Now().UnixMicro()
-	occurred := now
-	if !r.Occurred.IsZero() {
-		occurred = r.Occurred.UnixMicro()
-	}
-	q.WriteString(q.arg(now) + ", " + q.arg(occurred) + ", " + q.arg(now+max(0, r.Hold).Microseconds()) + ")")
+	return args
 }
 
-// began is when the transaction began: one time for all of its events, whatever
-// the order in which they are inserted.
-const began = "CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)"
+// txTime is when the transaction began, in PostgreSQL: one time for all of its
+// events, whatever the order in which they are written.
+const txTime = "CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT)"
 
 // notNil is a body that is not NULL: that is one that was purged.
 func notNil(body []byte) []byte {
@@ -170,10 +254,9 @@ func notNil(body []byte) []byte {
 func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 	var was Record
 	var state int
-	var digest []byte
-	q := s.statement("SELECT seq, via, digest, state, attempts, replay FROM aplomb_inbox WHERE variant = '' AND source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
-	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Seq, &was.Via, &digest, &state, &was.Attempts, &was.Replay)
+	q := s.statement("SELECT seq, via, digest, body, state, attempts, replay FROM aplomb_inbox WHERE variant = '' AND source = ")
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Seq, &was.Via, &was.Digest, &was.Body, &state, &was.Attempts, &was.Replay)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("inbox: the event %q was purged while it was inserted again: try once more", r.Key)
 	}
@@ -189,7 +272,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 		}
 	}
 	*r.out = Outcome{Duplicate, was.Seq, was.Via}
-	if was.Via != r.Via || bytes.Equal(digest, r.digest) {
+	if was.Via != r.Via || bytes.Equal(was.digest(), r.digest()) {
 		return nil
 	}
 	return s.beside(ctx, tx, r)
@@ -198,20 +281,17 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 // replace has the webhook's body count, unless the event was claimed meanwhile.
 func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, error) {
 	q := s.statement("UPDATE aplomb_inbox SET via = ")
-	q.WriteString(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
-		", digest = " + q.arg(r.digest) + ", due = " + q.now() +
+	q.add(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
+		", digest = " + q.arg(r.Digest) + ", due = " + q.now() +
 		" WHERE state = 0 AND attempts = 0 AND seq = " + q.arg(seq))
 	return affected(ctx, tx, q)
 }
 
 // beside keeps an event that has the key of another.
 func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
-	variant := hex.EncodeToString(r.digest)
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, variant, body, state, received, occurred, due) VALUES ")
-	q.values(r, variant, conflict)
-	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING RETURNING seq")
+	variant := hex.EncodeToString(r.digest())
 	var seq int64
-	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seq)
+	err := tx.QueryRowContext(ctx, s.dialect.insertText(1, true)+" RETURNING seq", s.dialect.insertArgs(variant, r)...).Scan(&seq)
 	if err == nil {
 		*r.out = Outcome{Conflict, seq, r.Via}
 		return nil
@@ -219,8 +299,8 @@ func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	q = s.statement("SELECT seq, via FROM aplomb_inbox WHERE source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
+	q := s.statement("SELECT seq, via FROM aplomb_inbox WHERE source = ")
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
 	return tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&r.out.Seq, &r.out.Via)
 }
 

@@ -1,5 +1,7 @@
 // Package redis lets the replicas of a service share one quota at somebody
-// else's API, by way of Redis.
+// else's API, by way of Redis, and one inbox of events.
+//
+// # A fleet's quota
 //
 // An account may send 25 requests per second. One process that is told so keeps
 // to it; the deployment then grows to twelve replicas, each told 25, and the API
@@ -36,9 +38,45 @@
 // for that, but goroutines do. Retries are of no use within the fleet's timeout,
 // and one whose first try did arrive takes a second place: hence MaxRetries -1.
 //
-// Redis 5 or later and Valkey will do, alone, with Sentinel or as a cluster,
+// For a Store, Redis 5 or later and Valkey will do, alone, with Sentinel or as a cluster,
 // where each key lives in one slot. The user needs the commands EVAL, EVALSHA,
 // TIME, HMGET, HSET, PTTL and PEXPIRE on keys that begin with the store's
 // prefix. Evict no such keys if you can (maxmemory-policy volatile-ttl takes
 // the least valuable first): an evicted key forgets its closing.
+//
+// # An inbox
+//
+// An [Inbox] is the store of a package inbox for those who run a Redis already and
+// want no database for their webhooks:
+//
+//	box, err := inbox.New(&aplombredis.Inbox{Client: rdb}, handle, inbox.Settings{})
+//
+// It promises what every inbox.Store does, and aplombtest.TestInbox holds it to
+// that. What was answered for has to outlive the server, so it takes only a server
+// that syncs each write (appendonly yes, appendfsync always) and evicts nothing,
+// and asks again every minute. Writers at the same time share a sync.
+//
+// What a sync cannot do: where a replica takes over from a master whose disk is
+// gone, what had not reached the replica is gone as well, for Redis replicates
+// after it has answered. Where that must not be, use PostgreSQL ([inbox.OpenSQL]).
+//
+// Each step is one script, so it happens as a whole or not at all, also in the
+// file that the server reads when it starts again. The script runs in the slot of
+// one server: an inbox is on one server of a cluster, and a second inbox with
+// another Prefix may be on another. The user needs EVAL, EVALSHA, CONFIG GET and
+// the commands in the scripts on keys that begin with the prefix in braces.
+//
+// All is in memory: some 3 KB for an event of 1 KB, until it is purged. A server
+// with a maxmemory answers [inbox.ErrFull] at that, and what waits is still handled
+// and purged.
+//
+// # Why no stream
+//
+// A Redis stream with a consumer group hands out events too, and is the usual
+// choice. It has one order, that of arrival. An inbox has events that wait until a
+// time, that wait for an earlier one of their Order, that are due again when a
+// lease runs out, and each of these would need sorted sets beside the stream, which
+// would hold every event a second time. The sorted sets alone do it: an Order's
+// first event stands in its source's set under the time it is due, a leased one
+// under the time its lease runs out, and a claim reads the beginning of each.
 package redis

@@ -16,18 +16,31 @@ import (
 )
 
 // server is a Redis of the test's own: on a socket in a folder of its own,
-// without persistence, killed when the test ends.
+// killed when the test ends.
 type server struct {
 	t       testing.TB
+	keeps   []string // its settings for persistence
 	program string
 	dir     string
 	cmd     *exec.Cmd
 	printed io.ReadCloser
 }
 
+// startServer starts one without persistence.
 func startServer(t testing.TB) *server {
 	t.Helper()
-	s := &server{t: t}
+	return startWith(t, "--appendonly", "no")
+}
+
+// startDurable starts one that keeps what it answered for.
+func startDurable(t testing.TB) *server {
+	t.Helper()
+	return startWith(t, "--appendonly", "yes", "--appendfsync", "always")
+}
+
+func startWith(t testing.TB, keeps ...string) *server {
+	t.Helper()
+	s := &server{t: t, keeps: keeps}
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {
 			s.program = path
@@ -61,7 +74,7 @@ func (s *server) socket() string { return filepath.Join(s.dir, "s") }
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(s.program, "--port", "0", "--unixsocket", s.socket(), "--save", "", "--appendonly", "no", "--dir", s.dir)
+	s.cmd = exec.Command(s.program, append([]string{"--port", "0", "--unixsocket", s.socket(), "--save", "", "--dir", s.dir}, s.keeps...)...)
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {
 		s.t.Fatal(err)

@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	_ "github.com/ncruces/go-sqlite3/driver" // as sqlite3
 	_ "modernc.org/sqlite"                   // as sqlite
 
+	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/compat/postgres"
 	"github.com/aplomb-go/aplomb/inbox"
 )
@@ -60,34 +63,37 @@ func eachStore(t *testing.T, test func(t *testing.T, db *sql.DB, d inbox.Dialect
 	})
 }
 
-func TestSmoke(t *testing.T) {
-	eachStore(t, func(t *testing.T, db *sql.DB, d inbox.Dialect) {
-		s := open(t, db, d)
-		ctx := t.Context()
-		var events []inbox.Event
-		for i := range 100 {
-			events = append(events, inbox.Event{Source: "s", Key: fmt.Sprint("k", i), Order: fmt.Sprint(i % 3), Via: inbox.Webhook, Body: []byte("x")})
-		}
-		out, err := s.Insert(ctx, events...)
-		if err != nil || out[99].Status != inbox.Stored {
-			t.Fatal(out, err)
-		}
-		out, err = s.Insert(ctx, inbox.Event{Source: "s", Key: "k1", Via: inbox.Webhook, Body: []byte("y")}, events[1], events[2])
-		if err != nil {
-			t.Fatal(out, err)
-		}
-		t.Log(out)
-		recs, next, err := s.Claim(ctx, inbox.Claim{Owner: "me", Limit: 10, Lease: 1e9, Expired: 1})
-		t.Log(recs, next, err)
-		held, err := s.Settle(ctx, inbox.Settlement{Lease: recs[0].Lease(), State: inbox.StateDone}, inbox.Settlement{Lease: recs[1].Lease(), State: inbox.StateReady, Error: "no", After: 1e9})
-		t.Log(held, err)
-		st, err := s.Stats(ctx)
-		t.Log(st, err)
-		n, err := s.Replay(ctx, inbox.Query{States: []inbox.State{inbox.StateConflict}}, "r1")
-		t.Log(n, err)
-		n, err = s.Discard(ctx, inbox.Query{Limit: 2}, "no")
-		t.Log(n, err)
-		p, err := s.Purge(ctx, inbox.Retention{Bodies: 1, Keys: 1})
-		t.Log(p, err)
-	})
+// TestSQLiteConforms runs in a bubble: SQLite's times are this process's own.
+func TestSQLiteConforms(t *testing.T) {
+	for _, driver := range []string{"sqlite", "sqlite3"} {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				aplombtest.TestInbox(t, open(t, openSQLite(t, driver, t.TempDir()), inbox.SQLite), time.Sleep, 0)
+			})
+		})
+	}
+}
+
+// TestPostgreSQLConforms makes what is in the store older: its times are the
+// server's.
+func TestPostgreSQLConforms(t *testing.T) {
+	t.Parallel()
+	server := postgres.Start(t)
+	for i, driver := range []string{"pgx", "postgres"} {
+		t.Run(driver, func(t *testing.T) {
+			db := server.Open(driver, fmt.Sprint("conforms", i))
+			older := func(d time.Duration) {
+				for _, update := range []string{
+					"UPDATE aplomb_inbox SET received = received - $1, due = due - $1, began = began - $1",
+					"UPDATE aplomb_cursor SET until = until - $1",
+				} {
+					if _, err := db.ExecContext(t.Context(), update, d.Microseconds()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			aplombtest.TestInbox(t, open(t, db, inbox.PostgreSQL), older, time.Millisecond)
+		})
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -102,11 +103,7 @@ func (s *Server) command(program string, args ...string) *exec.Cmd {
 // Start starts the server again.
 func (s *Server) Start() {
 	s.tb.Helper()
-	// A process group of its own, so that Freeze reaches all of its processes.
 	s.cmd = s.command("postgres", "-D", s.data(), "-c", "listen_addresses=", "-c", "unix_socket_directories="+s.dir, "-c", "max_connections=200")
-	attr := *s.as
-	attr.Setpgid = true
-	s.cmd.SysProcAttr = &attr
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		s.tb.Fatal(err)
@@ -136,8 +133,10 @@ func (s *Server) Kill() {
 		return
 	}
 	s.dead = true
-	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL) // it may have ended by itself
-	_ = s.cmd.Wait()                                      // reports the kill
+	for _, pid := range s.processes() {
+		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
+	}
+	_ = s.cmd.Wait() // reports the kill
 	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid"))
 }
 
@@ -149,9 +148,25 @@ func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {
 	s.tb.Helper()
-	if err := syscall.Kill(-s.cmd.Process.Pid, sig); err != nil {
-		s.tb.Fatal(err)
+	for _, pid := range s.processes() {
+		if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+			s.tb.Fatal(err)
+		}
 	}
+}
+
+// processes are the server's: it has one for each connection, in sessions of their
+// own, so no signal reaches all of them.
+func (s *Server) processes() []int {
+	pids := []int{s.cmd.Process.Pid}
+	out, _ := exec.Command("ps", "-A", "-o", "pid=,ppid=").Output()
+	for line := range strings.Lines(string(out)) {
+		var pid, parent int
+		if n, _ := fmt.Sscan(line, &pid, &parent); n == 2 && parent == s.cmd.Process.Pid {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // DSN is the data source name of a database of this server, for pgx and lib/pq.
@@ -166,7 +181,7 @@ func (s *Server) Open(driver, database string) *sql.DB {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	defer admin.Close() //nolint:errcheck // it has done its work
+	defer admin.Close()
 	if _, err := admin.ExecContext(context.Background(), "CREATE DATABASE "+database); err != nil {
 		s.tb.Fatal(err)
 	}
