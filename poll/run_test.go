@@ -213,6 +213,30 @@ func TestLease(t *testing.T) {
 		assert.True(t, s.counted(&s.lost)+s.counted(&s.refused) > 0, "the first heard that it is no longer its turn")
 		assert.Equal(t, keys(t, m), numbers(1, 5))
 	})
+	bubble(t, "is given up when the store is away for as long as it lasts", func(t *testing.T) {
+		h, s := newHub(), &shaky{Memory: inbox.NewMemory()}
+		h.add("1", 0)
+		f := stored(client(t, h), s)
+		var mu sync.Mutex
+		var told []poll.LeaseEvent
+		f.Hooks.Lease = func(_ context.Context, e poll.LeaseEvent) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, e)
+		}
+		run(t, f)
+		pass(20 * time.Second) // in the middle of a rest
+		s.fail(func(step) error { return errors.New("down") })
+		pass(40 * time.Second)
+		s.fail(nil)
+		pass(20 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
+		assert.Equal(t, len(told), 3)
+		assert.True(t, told[0].Held && !told[1].Held && told[2].Held && told[0].Owner == told[2].Owner, told)
+		assert.ErrorIs(t, told[1].Err, inbox.ErrLost)
+		assert.Contains(t, told[1].Err.Error(), "it could not be extended: the store: down")
+	})
 	bubble(t, "lasts while a round does", func(t *testing.T) {
 		h, m := newHub(), inbox.NewMemory()
 		h.addMany(1, 3)

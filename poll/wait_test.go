@@ -110,6 +110,8 @@ func TestWait(t *testing.T) {
 			seen:    "GET /v1/ops/1, 3", want: elsewhere},
 		"as Azure's resources have it": {op: poll.Operation{Path: "/vm"},
 			answers: map[string][]answer{"GET /vm": {ok(`{"properties":{"provisioningState":"Creating"}}`), ok(`{"id":"e1","url":"/f","properties":{"provisioningState":"Succeeded"}}`)}}, seen: "GET /vm, 2", want: want},
+		"the result in the state, though there is a path": {start: going("Operation-Location", "/ops/1"), op: poll.Operation{Path: "/exports/e1", Result: "result"},
+			answers: map[string][]answer{"GET /ops/1": {running, ok(`{"status":"done","result":` + result + `}`)}}, seen: "GET /ops/1, 2", want: elsewhere},
 		"in words of its own": {op: poll.Operation{Path: "/job", Field: "job.phase", Done: []string{"READY_TO-GO"}},
 			answers: map[string][]answer{"GET /job": {ok(`{"job":{"phase":"completed"}}`), ok(`{"id":"e1","url":"/f","job":{"phase":"ready to go"}}`)}}, seen: "GET /job, 2", want: want},
 		"by a judge": {op: poll.Operation{Path: "/job", Judge: func(s poll.Status) poll.State {
@@ -260,6 +262,7 @@ func TestWaitFails(t *testing.T) {
 	for want, op := range map[string]poll.Operation{
 		"poll: Wait does not know what to ask":       {},
 		"poll: Operation.Token is none that Wait":    {Token: "x"},
+		"or made by another version of this package": {Token: `{"v":9,"monitor":"/x"}`},
 		"poll: Operation.Tolerate is negative":       {Path: "/x", Tolerate: -1},
 		"poll: Pace.Floor: -1ns is no time to wait:": {Path: "/x", Pace: poll.Pace{Floor: -1}},
 	} {

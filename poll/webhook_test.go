@@ -48,6 +48,7 @@ func newPair(t *testing.T) *pair {
 	p := &pair{h: newHub(), m: inbox.NewMemory()}
 	p.f = stored(client(t, p.h), p.m)
 	p.f.Webhook = true
+	p.f.SetRandom(func() float64 { return 0.5 })
 	p.f.Hooks.Polled = func(_ context.Context, e poll.PollEvent) { p.mu.Lock(); p.polls = append(p.polls, e); p.mu.Unlock() }
 	p.f.Hooks.Missed = func(_ context.Context, e poll.MissedEvent) {
 		p.mu.Lock()
@@ -109,6 +110,9 @@ func TestBesideAWebhook(t *testing.T) {
 		assert.True(t, p.lastDelay() >= 10*time.Minute)
 		p.happen(t, 101, 101, 11*time.Minute, -1)
 		assert.Equal(t, len(p.missed()), 1)
+		records, err := p.m.List(t.Context(), inbox.Query{Key: "101"})
+		assert.NoError(t, err)
+		assert.True(t, records[0].Due.Equal(records[0].Received), "there is nothing to wait for any more")
 		assert.Equal(t, [2]string{p.missed()[0].Feed, p.missed()[0].Key}, [2]string{"hub", "101"})
 		i := slices.IndexFunc(p.rounds(), func(e poll.PollEvent) bool { return e.Missed > 0 })
 		assert.True(t, p.rounds()[i].Delay <= 66*time.Second && p.rounds()[i].Why == poll.Changed, p.rounds()[i])

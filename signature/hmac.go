@@ -94,9 +94,8 @@ type recipe struct {
 	items     []item
 	timestamp bool // Content has it
 	id        bool
-	path      bool     // or the target
-	names     []string // of Keys, in errors
-	mismatch  error    // of a message that no key has signed
+	path      bool  // or the target
+	mismatch  error // of a message that no key has signed
 }
 
 // item is one of Value's, such as "v1={signature}".
@@ -155,12 +154,21 @@ func (c *recipe) canonical() {
 	c.Header, c.TimestampHeader, c.IDHeader = http.CanonicalHeaderKey(c.Header), http.CanonicalHeaderKey(c.TimestampHeader), http.CanonicalHeaderKey(c.IDHeader)
 	c.timestamp, c.id = c.content.has("timestamp"), c.content.has("id")
 	c.path = c.content.has("path") || c.content.has("target")
-	c.mismatch = refusef("the signature in %s matches none of %d keys: is it the right secret, and the body byte for byte as it came?", c.Header, len(c.Keys))
-	c.names = make([]string, len(c.Keys))
-	for i := range c.Keys {
-		c.names[i] = fmt.Sprintf("HMAC.Keys[%d]", i)
-	}
+	c.mismatch = &mismatch{c.Header, len(c.Keys)}
 }
+
+// mismatch is the fault of a message that no key has signed, put into words only if
+// somebody reads them.
+type mismatch struct {
+	header string
+	keys   int
+}
+
+func (e *mismatch) Error() string {
+	return fmt.Sprintf("signature: the signature in %s matches none of %d keys: is it the right secret, and the body byte for byte as it came?", e.header, e.keys)
+}
+
+func (e *mismatch) Unwrap() error { return ErrSignature }
 
 func parseValue(value, list string) ([]item, error) {
 	texts := []string{value}
@@ -224,7 +232,7 @@ func (h HMAC) Sign(r *http.Request, now time.Time) error {
 }
 
 func (c *recipe) sign(r *http.Request, now time.Time) error {
-	raw, err := c.Keys[0].bytes(r.Context(), c.names[0])
+	raw, err := c.Keys[0].bytes(r.Context(), keyName(0))
 	if err != nil {
 		return err
 	}

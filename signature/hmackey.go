@@ -62,12 +62,22 @@ func (k *hmacKey) verifyPublic(c *recipe, m *envelope) (bool, error) {
 	}), nil
 }
 
+// keyName is what the i-th key is called in errors; it is asked for each message.
+func keyName(i int) string {
+	if i < len(keyNames) {
+		return keyNames[i]
+	}
+	return fmt.Sprintf("HMAC.Keys[%d]", i)
+}
+
+var keyNames = [...]string{"HMAC.Keys[0]", "HMAC.Keys[1]", "HMAC.Keys[2]", "HMAC.Keys[3]"}
+
 // key reads the bytes that the i-th key gave.
 func (c *recipe) key(raw []byte, i int) (*hmacKey, error) {
 	var k *hmacKey
 	if c.webhook {
 		var err error
-		if k, err = webhookKey(raw, c.names[i]); err != nil {
+		if k, err = webhookKey(raw, keyName(i)); err != nil {
 			return nil, err
 		}
 	} else {

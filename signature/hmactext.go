@@ -50,8 +50,8 @@ func (m *envelope) macOf(k *hmacKey, i int) hash.Hash {
 	return own.Hash
 }
 
-// write writes the signed text. What stands before the body is short, and so are
-// most bodies: together they are one piece, which is hashed sooner than two.
+// write writes the signed text, what stands before and after the body in one piece
+// each.
 func (c *recipe) write(w io.Writer, m *envelope) error {
 	m.text = append(m.text[:0], c.content.head...)
 	for _, p := range c.content.parts {
@@ -61,10 +61,6 @@ func (c *recipe) write(w io.Writer, m *envelope) error {
 		case "id":
 			m.text = append(m.text, m.id...)
 		case "body":
-			if m.stream == nil && len(m.body) <= onePiece {
-				m.text = append(m.text, m.body...)
-				break
-			}
 			if _, err := w.Write(m.text); err != nil {
 				return err
 			}
@@ -90,10 +86,6 @@ func (c *recipe) write(w io.Writer, m *envelope) error {
 	_, err := w.Write(m.text)
 	return err
 }
-
-// onePiece is how long a body may be to be copied: copying it costs a hundredth of
-// hashing it.
-const onePiece = 4 << 10
 
 func (m *envelope) writeBody(w io.Writer) error {
 	if m.stream != nil {

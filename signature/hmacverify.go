@@ -105,12 +105,8 @@ func (c *recipe) parseItem(m *envelope, text string) error {
 
 // decode appends a signature's bytes to the message's sums.
 func (c *recipe) decode(m *envelope, value string) (err error) {
-	if c.Encoding == Hex {
-		m.sums, err = appendHex(m.sums, value)
-		return err
-	}
 	m.text = append(m.text[:0], value...)
-	m.sums, err = appendBase64(m.sums, m.text)
+	m.sums, err = c.Encoding.appendDecoded(m.sums, m.text)
 	return err
 }
 

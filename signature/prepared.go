@@ -74,7 +74,7 @@ func (p *Prepared) Verify(r *http.Request, body []byte, now time.Time) (Verified
 
 // key asks for the i-th key, and makes it ready if it is another than before.
 func (p *Prepared) key(r *http.Request, i int) (*hmacKey, error) {
-	raw, err := p.recipe.Keys[i].bytes(r.Context(), p.recipe.names[i])
+	raw, err := p.recipe.Keys[i].bytes(r.Context(), keyName(i))
 	if err != nil {
 		return nil, err
 	}

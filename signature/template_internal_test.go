@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"encoding/hex"
 	"strings"
 	"testing"
 )
@@ -21,26 +20,6 @@ func TestSplitsIsAsIfJoined(t *testing.T) {
 			if got := (part{tail: tail}).splits(value); got != want {
 				t.Errorf("%q before %q: %v, want %v", value, tail, got, want)
 			}
-		}
-	}
-}
-
-// appendHex reads what encoding/hex does, but for nothing at all.
-func TestHexIsAsTheLibraryHasIt(t *testing.T) {
-	t.Parallel()
-	for a := range 256 {
-		for _, b := range []byte("09afAFgG/:@`\x00\xff") {
-			text := string([]byte{byte(a), b})
-			want, wantErr := hex.DecodeString(text)
-			got, err := appendHex(nil, text)
-			if (err == nil) != (wantErr == nil) || err == nil && got[0] != want[0] {
-				t.Errorf("%q: got %x, %v; want %x, %v", text, got, err, want, wantErr)
-			}
-		}
-	}
-	for _, text := range []string{"", "a", "abc"} {
-		if _, err := appendHex(nil, text); err == nil {
-			t.Errorf("%q is read", text)
 		}
 	}
 }

@@ -129,8 +129,12 @@ func (h *Handler) Check() error {
 
 func (h *Handler) settings() *settings {
 	h.once.Do(func() {
+		err := h.Check()
+		if err != nil {
+			h.set.err = err
+			return
+		}
 		h.set = settings{
-			err:        h.Check(),
 			maxBody:    cmp.Or(h.MaxBody, defaultMaxBody),
 			deadline:   cmp.Or(h.Deadline, defaultDeadline),
 			maxPending: int64(cmp.Or(h.MaxPending, defaultMaxPending)),

@@ -38,6 +38,11 @@ type Scheme struct {
 	// request has them. An error that is [ErrMalformed] is the delivery's fault.
 	Read func(Delivery) ([]inbox.Event, error)
 
+	*core // never changed once the scheme is made; nil for the zero Scheme
+}
+
+// core is what of a scheme is not the user's to change.
+type core struct {
 	secrets []prepared
 	keep    []string // headers that are kept
 	// handshake answers what is no event but a question whether this endpoint is
@@ -127,7 +132,7 @@ func settingsf(format string, args ...any) error {
 
 // newScheme makes ready a method for each secret.
 func newScheme(name string, secrets []Secret, build func(signature.Key) (method, error)) Scheme {
-	s := Scheme{Name: name, timed: true}
+	s := Scheme{Name: name, core: &core{timed: true}}
 	if len(secrets) == 0 {
 		s.faulty = settingsf("%s has no secret: give it one, for without it nothing is proved", name)
 	}
@@ -169,11 +174,10 @@ func HMAC(h signature.HMAC, f Fields, secrets ...Secret) Scheme {
 // but v's own, minds Tolerance itself, and cannot Sign unless v is a
 // [signature.Signer]. See [HMAC] for f.
 func Verifier(v signature.Verifier, f Fields) Scheme {
-	s := Scheme{Name: "Verifier"}
+	s := Scheme{Name: "Verifier", core: &core{secrets: []prepared{{method: foreign{v}}}}}
 	if v == nil {
 		s.faulty = settingsf("Verifier is nil")
 	}
-	s.secrets = []prepared{{method: foreign{v}}}
 	return s.reading(f)
 }
 
@@ -193,10 +197,10 @@ func (s Scheme) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // Check reports what is wrong with the settings, without asking for a key.
 func (s Scheme) Check() error {
 	switch {
+	case s.core == nil:
+		return settingsf("the Scheme is empty: make one with Stripe, GitHub, HMAC or another function")
 	case s.faulty != nil:
 		return s.faulty
-	case len(s.secrets) == 0:
-		return settingsf("the Scheme is empty: make one with Stripe, GitHub, HMAC or another function")
 	case s.Read == nil:
 		return settingsf("%s: Read is nil", s.Name)
 	case s.Tolerance < 0:
@@ -215,7 +219,7 @@ func (s Scheme) Check() error {
 // Each secret that is in its time is tried, whether one before it has matched or
 // not. One that cannot be had matters only if no other matches.
 func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, error) {
-	if s.faulty != nil || len(s.secrets) == 0 || s.Tolerance < 0 {
+	if s.core == nil || s.faulty != nil || s.Tolerance < 0 {
 		return Verified{}, s.Check()
 	}
 	var found Verified
@@ -231,7 +235,8 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 		switch {
 		case err == nil:
 			if !matched {
-				matched, found = true, Verified{Secret: p.nameOf(v), ID: v.ID, Time: v.Time, index: i}
+				matched, found.index = true, i
+				found.Secret, found.ID, found.Time = p.nameOf(&v), v.ID, v.Time
 			}
 		case errors.Is(err, signature.ErrSignature) || errors.Is(err, signature.ErrExpired):
 			refused = cmp.Or(refused, err)
@@ -254,7 +259,7 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 }
 
 // nameOf is what the secret that matched is called.
-func (p *prepared) nameOf(v signature.Verified) string {
+func (p *prepared) nameOf(v *signature.Verified) string {
 	switch {
 	case p.name != "":
 		return p.name

@@ -62,7 +62,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // good reports whether it may be used at a moment.
 func (s *Secret) good(at time.Time) bool {
-	return !(at.Before(s.NotBefore) || !s.NotAfter.IsZero() && at.After(s.NotAfter))
+	return (s.NotBefore.IsZero() || !at.Before(s.NotBefore)) && (s.NotAfter.IsZero() || !at.After(s.NotAfter))
 }
 
 // check reports what is wrong with the settings of the i-th secret.
