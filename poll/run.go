@@ -39,12 +39,16 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 
 // tenure is one process's part in polling a feed.
 type tenure[T any] struct {
-	feed     *Feed[T]
-	owner    string
-	lease    time.Duration
-	fence    atomic.Int64 // of the latest lease
-	rounds   *rounds[T]
-	webhooks webhooks
+	feed  *Feed[T]
+	owner string
+	lease time.Duration
+	fence atomic.Int64 // of the latest lease
+	// committing says that a commit is under way. It fails if the lease was lost, so
+	// nothing has to be known of the lease meanwhile; and where writes wait for each
+	// other, an extension would wait for it in vain.
+	committing atomic.Bool
+	rounds     *rounds[T]
+	webhooks   webhooks
 }
 
 // storeError is a failure of the store. It passes: nothing is lost meanwhile.
@@ -134,11 +138,14 @@ func (t *tenure[T]) beat(ctx context.Context, stop context.CancelCauseFunc) {
 			return
 		case <-ticker.C:
 		}
-		_, held, err := t.hold(ctx)
+		held, err := true, error(nil)
+		if !t.committing.Load() {
+			_, held, err = t.hold(ctx)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
-		case held:
+		case held, err != nil && t.committing.Load():
 			last = time.Now()
 		case err == nil:
 			stop(inbox.ErrLost)
@@ -173,7 +180,9 @@ func (t *tenure[T]) round(ctx context.Context) (outcome, error) {
 	out := success(w)
 	to := w.to()
 	if value := to.String(); len(batch.events) > 0 || value != cursor.Value {
+		t.committing.Store(true)
 		done, err := f.Store.Commit(ctx, f.name(), cursor.Fence, value, batch.events...)
+		t.committing.Store(false)
 		switch {
 		case errors.Is(err, inbox.ErrLost):
 			return out, err

@@ -441,3 +441,47 @@ func killAt(t *testing.T, way string, n int) (reached bool) {
 	assert.Equal(t, got, numbers(1, 18))
 	return reached
 }
+
+// slowCommits is a store with one writer, whose commits take longer than a lease.
+type slowCommits struct {
+	*inbox.Memory
+	writer sync.Mutex
+}
+
+func (s *slowCommits) Hold(ctx context.Context, name, owner string, d time.Duration) (inbox.Cursor, bool, error) {
+	for !s.writer.TryLock() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return inbox.Cursor{}, false, ctx.Err()
+		}
+	}
+	defer s.writer.Unlock()
+	return s.Memory.Hold(ctx, name, owner, d)
+}
+
+func (s *slowCommits) Commit(ctx context.Context, name string, fence int64, value string, events ...inbox.Event) ([]inbox.Outcome, error) {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	select {
+	case <-time.After(2 * time.Minute):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return s.Memory.Commit(ctx, name, fence, value, events...)
+}
+
+// A commit needs no lease that is extended meanwhile: it fails if somebody else has
+// taken it. Else a feed with much to catch up on would begin again and again.
+func TestSlowCommit(t *testing.T) {
+	t.Parallel()
+	bubble(t, "one writer", func(t *testing.T) {
+		h, m := newHub(), inbox.NewMemory()
+		h.addMany(1, 3)
+		f := stored(client(t, h), &slowCommits{Memory: m})
+		f.Hooks.Lease = func(_ context.Context, e poll.LeaseEvent) { assert.NoError(t, e.Err) }
+		run(t, f)
+		pass(10 * time.Minute)
+		assert.Equal(t, keys(t, m), numbers(1, 3))
+	})
+}
