@@ -197,10 +197,12 @@ func plantedClients(t *testing.T, j *printout, common []aplomb.Option, transport
 func settingsDump(t *testing.T) []any {
 	t.Helper()
 	auth := aplomb.Bearer(aplomb.Static(plants["API key"]))
+	prepared, err := signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))).Prepare()
+	assert.NoError(t, err)
 	return []any{
 		auth, &auth, aplomb.Breaker{}, aplomb.Bulkhead{}, aplomb.ByCursor{}, aplomb.ByLink{}, aplomb.ByOffset{}, aplomb.ByPage{}, aplomb.ByURL{},
 		aplomb.Claim{}, aplomb.Fleet{Store: aplomb.NewMemoryStore()}, aplomb.Hedge{}, aplomb.Hooks{}, aplomb.Idempotency{}, aplomb.Logging{},
-		signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))), signature.MessageKey{}, signature.Verified{},
+		signature.GitHub(aplomb.Reveal(aplomb.Static(plants["API key"]))), prepared, signature.MessageKey{}, signature.Verified{},
 		signature.NewAWSCredentials("id", plants["API key"], plants["cookie"]),
 		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
 		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
