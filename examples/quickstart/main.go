@@ -3,14 +3,14 @@
 //	go run ./examples/quickstart
 //
 // It pays once although the answer is lost, reads a list of three pages, is
-// throttled, outlives an outage, keeps half a GraphQL answer, and logs all of it
-// without a secret. It needs no key: the APIs are fakes on this machine. With
+// throttled, outlives an outage, keeps half a GraphQL answer, handles an event once
+// that comes three times, and logs all of it without a secret. It needs no key: the APIs are fakes on this machine. With
 // STRIPE_SECRET_KEY=sk_test_... (and STRIPE_BASE_URL, for stripe-mock) or
 // GITHUB_TOKEN (and GITHUB_GRAPHQL_URL) it talks to those instead, except where
 // a fault is staged.
 //
 // Each step is a file: payments.go, charges.go, throttle.go, outage.go,
-// repositories.go, visibility.go.
+// repositories.go, events.go, visibility.go.
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// steps are numbered as in the documentation, where some are still to come.
+// steps are numbered from 2: the first says what is talked to.
 var steps = []struct {
 	number int
 	title  string
@@ -39,6 +39,7 @@ var steps = []struct {
 	{4, "a server that throttles", (*tour).throttle},
 	{5, "a host that is down", (*tour).outage},
 	{6, "GraphQL", (*tour).repositories},
+	{7, "webhooks and polling", (*tour).events},
 	{8, "what you get to see", (*tour).visibility},
 }
 

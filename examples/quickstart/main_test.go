@@ -27,6 +27,11 @@ var promised = map[string]string{
 	"breaker_probes":              "1",
 	"graphql_nodes_kept":          "9",
 	"graphql_error_path":          "user.repositories.nodes[3]",
+	"events_handled":              "2",
+	"handled_twice":               "0",
+	"webhooks_acknowledged":       "200 200",
+	"bad_signature":               "401",
+	"old_timestamp":               "401",
 	"sunset_warnings":             "2",
 	"secrets_in_output":           "0",
 }
