@@ -10,7 +10,7 @@ BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,3 +75,9 @@ bench-stripe: ## measure aplomb/stripe beside stripe-go, into bench/stripe/RESUL
 
 bench-graphql: ## measure aplomb/graphql beside its peers, into bench/graphql/RESULTS.md
 	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./graphql -results
+
+bench-inbox: ## measure aplomb/inbox beside a driver alone, into bench/inbox/RESULTS.md
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./inbox -results
+
+bench-webhook: ## measure aplomb/webhook beside stripe-go, into bench/webhook/RESULTS.md
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./webhook -results

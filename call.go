@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aplomb-go/aplomb/internal/header"
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
@@ -99,6 +100,38 @@ func (r Response) summary() string {
 // that the request carried and that may be secret, and without what looks like
 // a key, a token or a card number: fit for an error or a log line.
 func (r Response) Redact(text string) string { return redact.Text(text, 0, secretsOf(r.attempt)...) }
+
+// RetryAfter is how long the server asked to wait, whatever the status: by
+// Retry-After (RFC 9110, section 10.2.3), retry-after-ms or x-ms-retry-after-ms.
+// It is 0 if the server did not ask.
+func (r Response) RetryAfter() time.Duration {
+	d, _ := header.RetryAfter(r.Header, time.Now())
+	return d
+}
+
+// Link is the address that the response links to with this relation (RFC 8288),
+// made absolute; "" if there is none.
+func (r Response) Link(rel string) string {
+	link, ok := header.LinkRel(r.Header, rel)
+	if !ok {
+		return ""
+	}
+	return r.Resolve(link)
+}
+
+// Resolve makes an address found in the response, such as its Location, absolute
+// (RFC 3986, section 5); "" is the response's own. It returns "" for what is no
+// address, or if there was no response.
+func (r Response) Resolve(ref string) string {
+	if r.url == nil {
+		return ""
+	}
+	u, err := r.url.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	return u.String()
+}
 
 // call is one logical call: its settings and what has come of it so far. It
 // travels in the request's context, through PerCall and PerAttempt

@@ -77,7 +77,8 @@ func Collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 }
 
 // Pages ranges over a list's pages. See [Items]. A page that came before an
-// error it caused, such as [ErrTruncated], is yielded with it.
+// error it caused, such as [ErrTruncated], is yielded with it. A 304 that
+// [Expect] allows is a page without items, and the last.
 func Pages[T any](ctx context.Context, c *Client, path string, by Pager, opts ...CallOption) iter.Seq2[Page[T], error] {
 	opts = slices.Clone(opts)
 	return func(yield func(Page[T], error) bool) {
@@ -291,6 +292,9 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	opts := slices.Concat(l.opts, l.by.request(l.cursor), []CallOption{listing})
 	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
 		env.answer, env.body = a, body
+		if env.unchanged() {
+			return nil
+		}
 		var err error
 		if page.Items, err = itemsOf[T](env, l.by.rules()); err != nil {
 			return a.decodeError(body, err)
@@ -301,6 +305,9 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 		return page, false, err
 	}
 	page.Cursor, page.Response = l.cursor, env.answer.Response
+	if env.unchanged() {
+		return page, false, nil
+	}
 	if enough := l.atMost - l.seen; l.atMost > 0 && int64(len(page.Items)) >= enough {
 		page.Items = page.Items[:enough]
 		return page, false, nil
@@ -401,6 +408,9 @@ type envelope struct {
 	raw    json.RawMessage // the items
 	top    map[string]json.RawMessage
 }
+
+// unchanged reports a 304: a page without a body, of which nothing is to be read.
+func (e *envelope) unchanged() bool { return e.answer.StatusCode == http.StatusNotModified }
 
 // itemsOf decodes the page's items, wherever rules say that they are.
 func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {

@@ -376,3 +376,21 @@ func TestIteratorsReportBadInput(t *testing.T) {
 		assert.Contains(t, fmt.Sprint(err), "for Items, Pages and Follow")
 	})
 }
+
+// A list asked for on conditions may say that nothing has changed, whatever else
+// its pages have to have.
+func TestListNotModified(t *testing.T) {
+	t.Parallel()
+	for name, tt := range pagers {
+		bubbleCase(t, name, func(t *testing.T) {
+			c := newClient(t, aplombtest.NewServer(t, status(http.StatusNotModified, "X-Total-Count", "7", "Link", `</v1/orders?after=3>; rel="next"`)))
+			pages := 0
+			for page, err := range aplomb.Pages[order](t.Context(), c, "/v1/orders", tt.by, aplomb.Header("If-None-Match", `"1"`), aplomb.Expect(200, 304)) {
+				pages++
+				assert.NoError(t, err)
+				assert.Equal(t, [3]any{len(page.Items), page.Next, page.Response.StatusCode}, [3]any{0, "", 304})
+			}
+			assert.Equal(t, pages, 1)
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -69,7 +70,7 @@ const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	history TEXT NOT NULL DEFAULT '',
 	UNIQUE (source, event_key, variant)
 );
-CREATE INDEX IF NOT EXISTS aplomb_inbox_due ON aplomb_inbox (due, seq, state, received) WHERE state <= 1;
+CREATE INDEX IF NOT EXISTS aplomb_inbox_due ON aplomb_inbox (due, seq, state) WHERE state <= 1;
 CREATE INDEX IF NOT EXISTS aplomb_inbox_lane ON aplomb_inbox (source, lane, occurred, seq) WHERE state <= 2 AND lane <> '';
 CREATE INDEX IF NOT EXISTS aplomb_inbox_odd ON aplomb_inbox (state) WHERE state BETWEEN 2 AND 4;
 CREATE INDEX IF NOT EXISTS aplomb_inbox_last ON aplomb_inbox (source, lane, occurred, seq) WHERE state = 5 AND lane <> '';
@@ -111,35 +112,39 @@ func stateNumber(s State) int {
 
 // statement is SQL under construction.
 type statement struct {
-	strings.Builder
 	dialect Dialect
+	text    []byte
 	args    []any
 }
 
+func (q *statement) add(text string)                 { q.text = append(q.text, text...) }
+func (q *statement) addf(format string, args ...any) { q.text = fmt.Appendf(q.text, format, args...) }
+func (q *statement) String() string                  { return string(q.text) }
+
 // arg is a placeholder for a value.
-func (s *statement) arg(v any) string {
-	s.args = append(s.args, v)
-	if s.dialect == PostgreSQL {
-		return fmt.Sprintf("$%d", len(s.args))
+func (q *statement) arg(v any) string {
+	q.args = append(q.args, v)
+	if q.dialect == PostgreSQL {
+		return "$" + strconv.Itoa(len(q.args))
 	}
 	return "?"
 }
 
 // now is the time by the store's clock, in microseconds.
-func (s *statement) now() string {
-	if s.dialect == PostgreSQL {
+func (q *statement) now() string {
+	if q.dialect == PostgreSQL {
 		return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 	}
-	return s.arg(time.Now().UnixMicro())
+	return q.arg(time.Now().UnixMicro())
 }
 
 // in is now and a duration.
-func (s *statement) in(d time.Duration) string {
-	return "(" + s.now() + " + " + s.cast(d.Microseconds()) + ")"
+func (q *statement) in(d time.Duration) string {
+	return "(" + q.now() + " + " + q.cast(d.Microseconds()) + ")"
 }
 
 // cast is a placeholder for a number where the server could not tell its type.
-func (s *statement) cast(n int64) string { return "CAST(" + s.arg(n) + " AS BIGINT)" }
+func (q *statement) cast(n int64) string { return "CAST(" + q.arg(n) + " AS BIGINT)" }
 
 // sqler is a *sql.DB or a *sql.Tx.
 type sqler interface {

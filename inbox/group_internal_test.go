@@ -3,8 +3,8 @@ package inbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,7 +44,7 @@ func TestGroup(t *testing.T) {
 		for i := range 300 {
 			go func() {
 				time.Sleep(time.Duration(i) * time.Microsecond)
-				job := fmt.Sprint(i)
+				job := strconv.Itoa(i)
 				got, err := g.add(t.Context(), job)
 				assert.NoError(t, err)
 				assert.Equal(t, got, job)

@@ -16,8 +16,8 @@ import (
 // It must not change the record.
 type Handler func(ctx context.Context, e *Record) error
 
-// ErrSkip, or an error that wraps it, says that an event needs no handling: it is
-// done.
+// ErrSkip says, from a [Handler] and maybe wrapped, that the event needs no
+// handling: it is done.
 var ErrSkip = errors.New("inbox: skipped")
 
 // Permanent returns an error that has the event become a dead letter at once,

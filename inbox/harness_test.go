@@ -29,6 +29,9 @@ func pause(d time.Duration) {
 	synctest.Wait()
 }
 
+// sleep is for handlers: pause cannot be called by several at once.
+func sleep(d time.Duration) { time.Sleep(d) }
+
 // rig is an inbox at work on a store in memory.
 type rig struct {
 	t     *testing.T
@@ -79,8 +82,8 @@ func (r *rig) end() {
 	<-r.ended
 }
 
-// note writes down that something happened.
-func (r *rig) note(format string, args ...any) {
+// notef writes down that something happened.
+func (r *rig) notef(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.log = append(r.log, fmt.Sprintf("%v ", time.Since(r.began))+fmt.Sprintf(format, args...))

@@ -148,7 +148,7 @@ func (m *Memory) Last(ctx context.Context, source, order string) (*Record, error
 		}
 	}
 	if last == nil {
-		return nil, nil //nolint:nilnil // as the interface says
+		return nil, nil
 	}
 	shown := last.shown()
 	return &shown, nil

@@ -45,7 +45,8 @@ type content struct {
 // own: who guesses a body can see that it is the one.
 func (s *sealed) seal(events []Event) ([]Event, error) {
 	out := make([]Event, len(events))
-	for i, e := range events {
+	for i := range events {
+		e := events[i]
 		if err := e.Check(); err != nil {
 			return nil, err
 		}

@@ -187,11 +187,11 @@ var rowCounts = []int{64, 16, 4, 1}
 // wait for ever for a connection beside the only one.
 func (s *SQL) prepare(ctx context.Context) error {
 	for _, n := range rowCounts {
-		insert, err := s.db.PrepareContext(ctx, s.insertStatement(make([]row, n)).String())
+		insert, err := s.db.PrepareContext(ctx, s.dialect.insertText(n, false)) //nolint:sqlclosecheck // it lives as long as the database
 		if err != nil {
 			return err
 		}
-		finished, err := s.db.PrepareContext(ctx, s.finishStatement(make([]Settlement, n)).String())
+		finished, err := s.db.PrepareContext(ctx, s.dialect.finishText(n)) //nolint:sqlclosecheck // so does this
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func inRows[T any](list []T, do func(shape int, part []T) error) error {
 // statement begins one.
 func (s *SQL) statement(text string) *statement {
 	q := &statement{dialect: s.dialect}
-	q.WriteString(text)
+	q.add(text)
 	return q
 }
 
@@ -224,7 +224,7 @@ func scan(rows *sql.Rows, err error, one func(scan func(...any) error) error) er
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says it
+	defer rows.Close()
 	for rows.Next() {
 		if err := one(rows.Scan); err != nil {
 			return err

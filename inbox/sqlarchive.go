@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"fmt"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -14,7 +14,7 @@ import (
 func (s *SQL) List(ctx context.Context, query Query) ([]Record, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
 	q.where(query)
-	fmt.Fprintf(q, " ORDER BY seq LIMIT %d", cmp.Or(query.Limit, defaultPage))
+	q.addf(" ORDER BY seq LIMIT %d", cmp.Or(query.Limit, defaultPage))
 	found, err := records(ctx, s.db, q)
 	out := make([]Record, len(found))
 	for i, r := range found {
@@ -29,24 +29,24 @@ func (s *SQL) Replay(ctx context.Context, query Query, name string) (int, error)
 		return 0, err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 0, attempts = 0, replay = ")
-	q.WriteString(q.arg(name) + ", due = ")
+	q.add(q.arg(name) + ", due = ")
 	if s.dialect == PostgreSQL {
-		q.WriteString(txTime) // one time for all, or they would be due in any order
+		q.add(txTime) // one time for all, or they would be due in any order
 	} else {
-		q.WriteString(q.now())
+		q.add(q.now())
 	}
-	q.WriteString(" WHERE seq IN (SELECT seq FROM aplomb_inbox")
+	q.add(" WHERE seq IN (SELECT seq FROM aplomb_inbox")
 	q.where(query)
-	q.WriteString(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
+	q.add(" AND state >= 2 AND body IS NOT NULL ORDER BY seq")
 	q.limit(query.Limit)
-	q.WriteString(") AND state >= 2")
+	q.add(") AND state >= 2")
 	return s.count(ctx, q)
 }
 
 // limit narrows a query, unless n is zero.
 func (q *statement) limit(n int) {
 	if n > 0 {
-		fmt.Fprintf(q, " LIMIT %d", n)
+		q.addf(" LIMIT %d", n)
 	}
 }
 
@@ -58,7 +58,7 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 		}
 		q := s.statement("SELECT " + columns + " FROM aplomb_inbox")
 		q.where(query)
-		q.WriteString(" AND state IN (0, 2, 3, 4) ORDER BY seq")
+		q.add(" AND state IN (0, 2, 3, 4) ORDER BY seq")
 		q.limit(query.Limit)
 		found, err := records(ctx, tx, q)
 		for _, r := range found {
@@ -69,13 +69,19 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 				return err
 			}
 			q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE seq = ")
-			q.WriteString(q.arg(r.Seq))
+			q.add(q.arg(r.Seq))
 			if _, err = tx.ExecContext(ctx, q.String(), q.args...); err != nil {
 				return err
 			}
 		}
 		n = len(found)
-		return err
+		orders := map[name]bool{}
+		for _, r := range found {
+			if r.Order != "" {
+				orders[name{r.Source, r.Order}] = true
+			}
+		}
+		return cmp.Or(err, s.unblock(ctx, tx, orders))
 	})
 	if err != nil {
 		return 0, err
@@ -102,7 +108,7 @@ func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
 
 // old finds records that can be purged.
 func (q *statement) old(age time.Duration) {
-	q.WriteString(" FROM aplomb_inbox WHERE state >= 4 AND received <= " + q.in(-age))
+	q.add(" FROM aplomb_inbox WHERE state >= 4 AND received <= " + q.in(-age))
 }
 
 // forget deletes records.
@@ -110,7 +116,7 @@ func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
 	q := s.statement("DELETE FROM aplomb_inbox WHERE state >= 4 AND seq IN (SELECT seq")
 	q.old(age)
 	q.limit(purgeAtOnce)
-	q.WriteString(")")
+	q.add(")")
 	return s.count(ctx, q)
 }
 
@@ -118,7 +124,7 @@ func (s *SQL) forget(ctx context.Context, age time.Duration) (int, error) {
 func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 	q := s.statement("SELECT seq, body, digest")
 	q.old(age)
-	q.WriteString(" AND body IS NOT NULL")
+	q.add(" AND body IS NOT NULL")
 	q.limit(purgeAtOnce)
 	digests := map[int64][]byte{}
 	rows, err := s.db.QueryContext(ctx, q.String(), q.args...)
@@ -135,7 +141,7 @@ func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 	return len(digests), s.inTx(ctx, func(tx *sql.Tx) error {
 		for _, seq := range slices.Sorted(maps.Keys(digests)) {
 			q := s.statement("UPDATE aplomb_inbox SET body = NULL, header = '', digest = ")
-			q.WriteString(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))
+			q.add(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))
 			if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
 				return err
 			}
@@ -147,39 +153,42 @@ func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 // Stats is [Archive.Stats].
 func (s *SQL) Stats(ctx context.Context) (Stats, error) {
 	var stats Stats
-	now, err := s.time(ctx, s.db)
-	if err != nil {
-		return Stats{}, err
-	}
 	for _, query := range []string{
-		"SELECT state, COUNT(*), MIN(received) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
-		"SELECT state, COUNT(*), 0 FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state <= 1 GROUP BY state",
+		"SELECT state, COUNT(*) FROM aplomb_inbox WHERE state BETWEEN 2 AND 4 GROUP BY state",
 	} {
 		rows, err := s.db.QueryContext(ctx, query)
 		err = scan(rows, err, func(scan func(...any) error) error {
 			var state, n int
-			var received int64
-			err := scan(&state, &n, &received)
-			stats.add(state, n, now.Sub(time.UnixMicro(received)))
+			err := scan(&state, &n)
+			stats.add(state, n)
 			return err
 		})
 		if err != nil {
 			return Stats{}, err
 		}
 	}
-	return stats, nil
+	if stats.Pending() == 0 {
+		return stats, nil
+	}
+	q := s.statement("SELECT ")
+	q.add(q.now() + " - received FROM aplomb_inbox WHERE seq = (SELECT MIN(seq) FROM aplomb_inbox WHERE state <= 1)")
+	var age int64
+	err := s.db.QueryRowContext(ctx, q.String(), q.args...).Scan(&age)
+	if errors.Is(err, sql.ErrNoRows) { // it was settled meanwhile
+		err = nil
+	}
+	stats.Oldest = max(0, time.Duration(age)*time.Microsecond)
+	return stats, err
 }
 
-// add counts n records in a state, of which the oldest has that age.
-func (s *Stats) add(state, n int, age time.Duration) {
+// add counts n records in a state.
+func (s *Stats) add(state, n int) {
 	switch state {
-	case ready, leased:
-		s.Oldest = max(s.Oldest, age)
-		if state == ready {
-			s.Ready = n
-		} else {
-			s.Leased = n
-		}
+	case ready:
+		s.Ready = n
+	case leased:
+		s.Leased = n
 	case parked:
 		s.Parked = n
 	case dead:

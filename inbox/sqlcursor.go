@@ -13,13 +13,13 @@ func (s *SQL) Hold(ctx context.Context, name, owner string, d time.Duration) (Cu
 		return Cursor{}, false, err
 	}
 	q := s.statement("INSERT INTO aplomb_cursor (name) VALUES (")
-	q.WriteString(q.arg(name) + ") ON CONFLICT (name) DO NOTHING")
+	q.add(q.arg(name) + ") ON CONFLICT (name) DO NOTHING")
 	if _, err := s.count(ctx, q); err != nil {
 		return Cursor{}, false, err
 	}
 	// Who takes a lease that was another's, or that ran out, has a higher fence.
 	q = s.statement("UPDATE aplomb_cursor SET fence = CASE WHEN owner = ")
-	q.WriteString(q.arg(owner) + " AND until > " + q.now() + " THEN fence ELSE fence + 1 END, owner = " + q.arg(owner) + ", until = " + q.in(d) +
+	q.add(q.arg(owner) + " AND until > " + q.now() + " THEN fence ELSE fence + 1 END, owner = " + q.arg(owner) + ", until = " + q.in(d) +
 		" WHERE name = " + q.arg(name) + " AND (owner = " + q.arg(owner) + " OR until <= " + q.now() + ") RETURNING value, fence")
 	var c Cursor
 	err := s.one(ctx, q, &c.Value, &c.Fence)
@@ -37,7 +37,7 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 	var out []Outcome
 	err := s.inTx(ctx, func(tx *sql.Tx) error {
 		q := s.statement("UPDATE aplomb_cursor SET value = ")
-		q.WriteString(q.arg(value) + " WHERE name = " + q.arg(name) + " AND fence = " + q.arg(fence))
+		q.add(q.arg(value) + " WHERE name = " + q.arg(name) + " AND fence = " + q.arg(fence))
 		held, err := affected(ctx, tx, q)
 		if err == nil && !held {
 			err = ErrLost
@@ -64,7 +64,7 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 // Release is [Cursors.Release].
 func (s *SQL) Release(ctx context.Context, name string, fence int64) error {
 	q := s.statement("UPDATE aplomb_cursor SET owner = '', until = 0 WHERE name = ")
-	q.WriteString(q.arg(name) + " AND fence = " + q.arg(fence))
+	q.add(q.arg(name) + " AND fence = " + q.arg(fence))
 	_, err := s.count(ctx, q)
 	return err
 }

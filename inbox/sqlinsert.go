@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,7 +28,7 @@ func (s *SQL) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
 type row struct {
 	*Event
 	header string
-	seq    any   // nil where the database numbers
+	seq    int64 // 0 where the database numbers
 	batch  int64 // below zero, the same for all rows that are inserted together
 	out    *Outcome
 }
@@ -67,7 +68,7 @@ func (s *SQL) insertRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		rows[i].batch = batch
 	}
 	return inRows(rows, func(shape int, part []row) error {
-		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.insertStatement(part).args...)
+		res, err := tx.StmtContext(ctx, s.insert[shape]).ExecContext(ctx, s.dialect.insertArgs("", part...)...) //nolint:sqlclosecheck // the transaction closes it
 		if err != nil {
 			return err
 		}
@@ -97,7 +98,7 @@ func (s *SQL) inserted(ctx context.Context, tx *sql.Tx, rows []row, res sql.Resu
 	seqs := make([]int64, len(rows))
 	if s.dialect == PostgreSQL {
 		for i := range rows {
-			seqs[i] = rows[i].seq.(int64) //nolint:forcetypeassert // of number
+			seqs[i] = rows[i].seq
 		}
 		if n < len(rows) {
 			return seqs, s.keepThose(ctx, tx, seqs)
@@ -146,7 +147,7 @@ func (s *SQL) keepNew(ctx context.Context, tx *sql.Tx, rows []row, seqs []int64)
 	seen := map[int64]bool{}
 	for i, r := range rows {
 		q := s.statement("SELECT seq, began FROM aplomb_inbox WHERE variant = '' AND source = ")
-		q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+		q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
 		var batch int64
 		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seqs[i], &batch); err != nil {
 			return err
@@ -180,47 +181,61 @@ func (s *SQL) number(ctx context.Context, tx *sql.Tx, rows []row) error {
 	return nil
 }
 
-// insertStatement inserts the rows whose keys are new. Its text depends on their
-// number only.
-func (s *SQL) insertStatement(rows []row) *statement {
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, began, body, state, received, occurred, due) VALUES ")
-	for i, r := range rows {
-		if i > 0 {
-			q.WriteString(", ")
-		}
-		q.values(r, "", ready)
+// insertText is the statement that inserts n rows whose keys are new, or, as
+// variants, rows that are kept beside others.
+func (d Dialect) insertText(n int, variants bool) string {
+	columns, state := "source, event_key, type, lane, via, header, digest, began, body", ready
+	if variants {
+		columns, state = columns+", variant", conflict
 	}
-	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING")
-	return q
+	if d == PostgreSQL {
+		columns += ", seq" // which SQLite gives by itself
+	}
+	q := &statement{dialect: d}
+	q.add("INSERT INTO aplomb_inbox (" + columns + ", occurred, received, due, state) VALUES ")
+	for i := range n {
+		if i > 0 {
+			q.add(", ")
+		}
+		q.add("(")
+		for range strings.Count(columns, ",") + 1 {
+			q.add(q.arg(nil) + ", ")
+		}
+		if d == PostgreSQL {
+			q.add("COALESCE(" + q.arg(nil) + ", " + txTime + "), " + txTime + ", " + txTime + " + " + q.cast(0))
+		} else {
+			q.add(q.arg(nil) + ", " + q.arg(nil) + ", " + q.arg(nil))
+		}
+		q.addf(", %d)", state)
+	}
+	q.add(" ON CONFLICT (source, event_key, variant) DO NOTHING")
+	return q.String()
 }
 
-// values writes a row's values, with the variant where it has one.
-func (q *statement) values(r row, variant string, state int) {
-	if r.Event == nil { // it is for the text
-		r.Event = &Event{}
-	}
-	q.WriteString("(")
-	for _, v := range []any{r.seq, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.Digest, r.batch} {
-		q.WriteString(q.arg(v) + ", ")
-	}
-	if variant != "" {
-		q.WriteString(q.arg(variant) + ", ")
-	}
-	q.WriteString(q.arg(notNil(r.Body)) + fmt.Sprintf(", %d, ", state))
-	if q.dialect == PostgreSQL {
+// insertArgs are the arguments for insertText, in its order.
+func (d Dialect) insertArgs(variant string, rows ...row) []any {
+	args := make([]any, 0, 14*len(rows))
+	now := time.Now().UnixMicro()
+	for _, r := range rows {
+		args = append(args, r.Source, r.Key, r.Type, r.Order, string(r.Via), r.header, r.Digest, r.batch, notNil(r.Body))
+		if variant != "" {
+			args = append(args, variant)
+		}
 		var occurred any
 		if !r.Occurred.IsZero() {
 			occurred = r.Occurred.UnixMicro()
 		}
-		q.WriteString(txTime + ", COALESCE(" + q.arg(occurred) + ", " + txTime + "), " + txTime + " + " + q.cast(max(0, r.Hold).Microseconds()) + ")")
-		return
+		hold := max(0, r.Hold).Microseconds()
+		if d == PostgreSQL {
+			args = append(args, r.seq, occurred, hold)
+			continue
+		}
+		if occurred == nil {
+			occurred = now
+		}
+		args = append(args, occurred, now, now+hold)
 	}
-	now := time.Now().UnixMicro()
-	occurred := now
-	if !r.Occurred.IsZero() {
-		occurred = r.Occurred.UnixMicro()
-	}
-	q.WriteString(q.arg(now) + ", " + q.arg(occurred) + ", " + q.arg(now+max(0, r.Hold).Microseconds()) + ")")
+	return args
 }
 
 // txTime is when the transaction began, in PostgreSQL: one time for all of its
@@ -240,7 +255,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 	var was Record
 	var state int
 	q := s.statement("SELECT seq, via, digest, body, state, attempts, replay FROM aplomb_inbox WHERE variant = '' AND source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key))
 	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Seq, &was.Via, &was.Digest, &was.Body, &state, &was.Attempts, &was.Replay)
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("inbox: the event %q was purged while it was inserted again: try once more", r.Key)
@@ -266,7 +281,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row) error {
 // replace has the webhook's body count, unless the event was claimed meanwhile.
 func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, error) {
 	q := s.statement("UPDATE aplomb_inbox SET via = ")
-	q.WriteString(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
+	q.add(q.arg(string(r.Via)) + ", type = " + q.arg(r.Type) + ", header = " + q.arg(r.header) + ", body = " + q.arg(notNil(r.Body)) +
 		", digest = " + q.arg(r.Digest) + ", due = " + q.now() +
 		" WHERE state = 0 AND attempts = 0 AND seq = " + q.arg(seq))
 	return affected(ctx, tx, q)
@@ -275,11 +290,8 @@ func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, 
 // beside keeps an event that has the key of another.
 func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
 	variant := hex.EncodeToString(r.digest())
-	q := s.statement("INSERT INTO aplomb_inbox (seq, source, event_key, type, lane, via, header, digest, began, variant, body, state, received, occurred, due) VALUES ")
-	q.values(r, variant, conflict)
-	q.WriteString(" ON CONFLICT (source, event_key, variant) DO NOTHING RETURNING seq")
 	var seq int64
-	err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&seq)
+	err := tx.QueryRowContext(ctx, s.dialect.insertText(1, true)+" RETURNING seq", s.dialect.insertArgs(variant, r)...).Scan(&seq)
 	if err == nil {
 		*r.out = Outcome{Conflict, seq, r.Via}
 		return nil
@@ -287,8 +299,8 @@ func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
 	if !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	q = s.statement("SELECT seq, via FROM aplomb_inbox WHERE source = ")
-	q.WriteString(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
+	q := s.statement("SELECT seq, via FROM aplomb_inbox WHERE source = ")
+	q.add(q.arg(r.Source) + " AND event_key = " + q.arg(r.Key) + " AND variant = " + q.arg(variant))
 	return tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&r.out.Seq, &r.out.Via)
 }
 

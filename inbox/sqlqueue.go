@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func readRecord(scan func(...any) error) (*stored, error) {
 	}
 	r.State = states[min(max(0, state), len(states)-1)]
 	r.Occurred, r.Received = time.UnixMicro(occurred), time.UnixMicro(received)
-	if r.State == StateReady {
+	if r.State == StateReady && due < postponed/2 {
 		r.Due = time.UnixMicro(due)
 	}
 	if r.Header, err = decodeHeader(header); err == nil && history != "" {
@@ -72,15 +73,7 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 		if err := s.dialect.lock(ctx, tx); err != nil {
 			return err
 		}
-		if c.Expired > 0 {
-			claimed, err = s.due(ctx, tx, c, leased, min(c.Limit, c.Expired))
-		}
-		if more := c.Limit - len(claimed); more > 0 && err == nil {
-			var waiting []*stored
-			waiting, err = s.due(ctx, tx, c, ready, more)
-			claimed = append(claimed, waiting...)
-		}
-		if err == nil {
+		if claimed, err = s.choose(ctx, tx, c); err == nil {
 			err = s.take(ctx, tx, c, claimed)
 		}
 		if err == nil {
@@ -101,9 +94,9 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 // next is how long nothing will be due; with fromNow 0 if something may be.
 func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, error) {
 	q := s.statement("SELECT MIN(due) - ")
-	q.WriteString(q.now() + " FROM aplomb_inbox WHERE state <= 1")
+	q.add(q.now() + " FROM aplomb_inbox WHERE state <= 1")
 	if !overdue {
-		q.WriteString(" AND due > " + q.now())
+		q.add(" AND due > " + q.now())
 	}
 	var micros sql.NullInt64
 	if err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros); err != nil {
@@ -119,34 +112,146 @@ func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, 
 	return max(time.Microsecond, next), nil
 }
 
-// due finds records that are due, in one state.
-func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int) ([]*stored, error) {
-	q := s.statement("SELECT " + columns + " FROM aplomb_inbox a")
-	fmt.Fprintf(q, " WHERE state <= 1 AND state = %d AND due <= %s", state, q.now())
+// choose finds the records to be claimed: those whose leases ran out, as far as
+// they are wanted, and then what waits.
+func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error) {
+	var chosen []int64
+	if n := min(c.Limit, c.Expired); n > 0 {
+		found, err := s.due(ctx, tx, c, leased, n, true)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			chosen = append(chosen, d.seq)
+		}
+	}
+	for window := 2*c.Limit + 16; len(chosen) < c.Limit; window *= 2 {
+		found, err := s.due(ctx, tx, c, ready, window, false)
+		if err != nil {
+			return nil, err
+		}
+		var blocked []int64
+		for _, d := range found {
+			switch {
+			case d.blocked == byEarlier:
+				blocked = append(blocked, d.seq)
+			case d.blocked == byLease:
+			case len(chosen) < c.Limit && !slices.Contains(chosen, d.seq):
+				chosen = append(chosen, d.seq)
+			}
+		}
+		if err := s.postpone(ctx, tx, blocked); err != nil {
+			return nil, err
+		}
+		if len(blocked) == 0 || len(found) < window || window > mostSeen {
+			break
+		}
+	}
+	return s.locked(ctx, tx, chosen)
+}
+
+// mostSeen bounds how many records one claim looks at.
+const mostSeen = 4096
+
+// candidate is a record that is due, and what of its Order it waits for.
+type candidate struct{ seq, blocked int64 }
+
+const (
+	byEarlier = 1 // one that comes before it
+	byLease   = 2 // one that comes after it and is being handled
+)
+
+// due finds records that are due, in one state: all of them, or only those that are
+// not blocked.
+func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int, free bool) (out []candidate, err error) {
+	q := s.statement("SELECT seq, blocked FROM (SELECT due, seq, CASE WHEN lane = '' THEN 0")
+	q.addf(` WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) THEN 1
+		WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > %s) THEN 2 ELSE 0 END AS blocked
+		FROM aplomb_inbox a WHERE state <= 1 AND state = %d AND due <= %s`, q.now(), state, q.now())
 	if len(c.Sources) > 0 {
-		q.WriteString(" AND source")
+		q.add(" AND source")
 		list(q, c.Sources)
 	}
-	q.WriteString(` AND (lane = '' OR
-		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) AND
-		NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > `)
-	fmt.Fprintf(q, "%s)) ORDER BY due, seq LIMIT %d", q.now(), limit)
-	if s.dialect == PostgreSQL {
-		q.WriteString(" FOR UPDATE SKIP LOCKED")
+	if free {
+		q.add(") AS candidates WHERE blocked = 0")
+	} else {
+		q.addf(" ORDER BY due, seq LIMIT %d) AS candidates", limit)
 	}
-	return records(ctx, tx, q)
+	q.addf(" ORDER BY due, seq LIMIT %d", limit)
+	rows, err := tx.QueryContext(ctx, q.String(), q.args...)
+	err = scan(rows, err, func(scan func(...any) error) error {
+		var one candidate
+		err := scan(&one.seq, &one.blocked)
+		out = append(out, one)
+		return err
+	})
+	return out, err
+}
+
+// postponed is the due of a record that waits for another of its Order. Otherwise
+// each claim would look at all that have come since an Order is held up.
+const postponed = 1 << 62
+
+// postpone has records wait until unblock finds them.
+func (s *SQL) postpone(ctx context.Context, tx *sql.Tx, seqs []int64) error {
+	if len(seqs) == 0 {
+		return nil
+	}
+	q := s.statement("UPDATE aplomb_inbox SET due = ")
+	q.add(q.cast(postponed) + " WHERE state = 0 AND seq")
+	list(q, seqs)
+	_, err := tx.ExecContext(ctx, q.String(), q.args...)
+	return err
+}
+
+// unblock has the next records of Orders be due, of which others have just been
+// settled in tx. In PostgreSQL it takes its turn with claims: one that began before
+// would postpone what is the next now.
+func (s *SQL) unblock(ctx context.Context, tx *sql.Tx, orders map[name]bool) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	if s.dialect == PostgreSQL {
+		if err := s.dialect.lock(ctx, tx); err != nil {
+			return err
+		}
+	}
+	for order := range orders {
+		q := s.statement("UPDATE aplomb_inbox SET due = ")
+		q.add(q.now() + " WHERE state = 0 AND due > " + q.cast(postponed/2) + " AND seq = (SELECT seq FROM aplomb_inbox WHERE state <= 2 AND lane <> '' AND source = " +
+			q.arg(order.source) + " AND lane = " + q.arg(order.text) + " ORDER BY occurred, seq LIMIT 1)")
+		if _, err := tx.ExecContext(ctx, q.String(), q.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// locked reads records that nobody else is about to change.
+func (s *SQL) locked(ctx context.Context, tx *sql.Tx, seqs []int64) ([]*stored, error) {
+	if len(seqs) == 0 {
+		return nil, nil
+	}
+	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state <= 1 AND seq")
+	list(q, seqs)
+	if s.dialect == PostgreSQL {
+		q.add(" FOR UPDATE SKIP LOCKED")
+	}
+	found, err := records(ctx, tx, q)
+	slices.SortFunc(found, func(a, b *stored) int { return cmp.Compare(slices.Index(seqs, a.Seq), slices.Index(seqs, b.Seq)) })
+	return found, err
 }
 
 // list writes IN (...).
 func list[T any](q *statement, values []T) {
-	q.WriteString(" IN (")
+	q.add(" IN (")
 	for i, v := range values {
 		if i > 0 {
-			q.WriteString(", ")
+			q.add(", ")
 		}
-		q.WriteString(q.arg(v))
+		q.add(q.arg(v))
 	}
-	q.WriteString(")")
+	q.add(")")
 }
 
 // take leases the records, and notes that the lease of some ran out.
@@ -167,7 +272,7 @@ func (s *SQL) take(ctx context.Context, tx *sql.Tx, c Claim, claimed []*stored) 
 		r.Fence++
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 1, attempts = attempts + 1, fence = fence + 1, owner = ")
-	q.WriteString(q.arg(c.Owner) + ", began = " + q.now() + ", due = " + q.in(c.Lease) + " WHERE seq")
+	q.add(q.arg(c.Owner) + ", began = " + q.now() + ", due = " + q.in(c.Lease) + " WHERE seq")
 	list(q, seqs)
 	_, err := tx.ExecContext(ctx, q.String(), q.args...)
 	return err
@@ -189,7 +294,7 @@ func (s *SQL) fail(ctx context.Context, tx *sql.Tx, r *stored, why string) error
 		return err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET history = ")
-	q.WriteString(q.arg(string(text)) + " WHERE seq = " + q.arg(r.Seq))
+	q.add(q.arg(string(text)) + " WHERE seq = " + q.arg(r.Seq))
 	_, err = tx.ExecContext(ctx, q.String(), q.args...)
 	return err
 }
@@ -201,7 +306,7 @@ func (s *SQL) time(ctx context.Context, db sqler) (time.Time, error) {
 	}
 	var micros int64
 	q := s.statement("SELECT ")
-	q.WriteString(q.now())
+	q.add(q.now())
 	err := db.QueryRowContext(ctx, q.String(), q.args...).Scan(&micros)
 	return time.UnixMicro(micros), err
 }
@@ -212,9 +317,9 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 		return nil, ctx.Err()
 	}
 	q := s.statement("UPDATE aplomb_inbox SET due = ")
-	q.WriteString(q.in(d) + " WHERE state = 1 AND (seq, fence)")
+	q.add(q.in(d) + " WHERE state = 1 AND (seq, fence)")
 	q.leases(leases)
-	q.WriteString(" RETURNING seq")
+	q.add(" RETURNING seq")
 	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -236,14 +341,14 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 
 // leases writes IN (VALUES ...).
 func (q *statement) leases(leases []Lease) {
-	q.WriteString(" IN (VALUES ")
+	q.add(" IN (VALUES ")
 	for i, l := range leases {
 		if i > 0 {
-			q.WriteString(", ")
+			q.add(", ")
 		}
-		q.WriteString("(" + q.cast(l.Seq) + ", " + q.cast(l.Fence) + ")")
+		q.add("(" + q.cast(l.Seq) + ", " + q.cast(l.Fence) + ")")
 	}
-	q.WriteString(")")
+	q.add(")")
 }
 
 // Settle is [Queue.Settle]. Settlements that come at once share a commit.
@@ -310,16 +415,27 @@ func (s *SQL) settleEach(ctx context.Context, tx *sql.Tx, all []Settlement) ([]b
 
 // finish has events be done.
 func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) ([]bool, error) {
-	found := make(map[Lease]bool, len(settlements))
+	found, orders := make(map[Lease]bool, len(settlements)), map[name]bool{}
 	err := inRows(settlements, func(shape int, part []Settlement) error {
-		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, s.finishStatement(part).args...)
+		args := make([]any, 0, 2*len(part))
+		for _, one := range part {
+			args = append(args, one.Seq, one.Fence)
+		}
+		rows, err := tx.StmtContext(ctx, s.finished[shape]).QueryContext(ctx, args...) //nolint:sqlclosecheck // the transaction closes it
 		return scan(rows, err, func(scan func(...any) error) error {
 			var l Lease
-			err := scan(&l.Seq, &l.Fence)
+			var order name
+			err := scan(&l.Seq, &l.Fence, &order.source, &order.text)
 			found[l] = true
+			if order.text != "" {
+				orders[order] = true
+			}
 			return err
 		})
 	})
+	if err == nil {
+		err = s.unblock(ctx, tx, orders)
+	}
 	held := make([]bool, len(settlements))
 	for i, one := range settlements {
 		held[i] = found[one.Lease]
@@ -327,23 +443,20 @@ func (s *SQL) finish(ctx context.Context, tx *sql.Tx, settlements []Settlement) 
 	return held, err
 }
 
-// finishStatement has events be done. Its text depends on their number only.
-func (s *SQL) finishStatement(settlements []Settlement) *statement {
-	leases := make([]Lease, len(settlements))
-	for i, one := range settlements {
-		leases[i] = one.Lease
-	}
-	q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
-	q.leases(leases)
-	q.WriteString(" RETURNING seq, fence")
-	return q
+// finishText is the statement that has n events be done.
+func (d Dialect) finishText(n int) string {
+	q := &statement{dialect: d}
+	q.add("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE state = 1 AND (seq, fence)")
+	q.leases(make([]Lease, n))
+	q.add(" RETURNING seq, fence, source, lane")
+	return q.String()
 }
 
 func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 1 AND seq = ")
-	q.WriteString(q.arg(one.Seq) + " AND fence = " + q.arg(one.Fence))
+	q.add(q.arg(one.Seq) + " AND fence = " + q.arg(one.Fence))
 	if s.dialect == PostgreSQL {
-		q.WriteString(" FOR UPDATE")
+		q.add(" FOR UPDATE")
 	}
 	r, err := readRecord(tx.QueryRowContext(ctx, q.String(), q.args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -360,17 +473,20 @@ func (s *SQL) settleOne(ctx context.Context, tx *sql.Tx, one Settlement) (bool, 
 		undone = 1
 	}
 	q = s.statement("UPDATE aplomb_inbox SET ")
-	fmt.Fprintf(q, "state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
-	return affected(ctx, tx, q)
+	q.addf("state = %d, attempts = attempts - %d, due = %s WHERE seq = %s", stateNumber(one.State), undone, q.in(max(0, one.After)), q.arg(one.Seq))
+	if held, err := affected(ctx, tx, q); err != nil || !held || r.Order == "" || one.State == StateReady || one.State == StateParked {
+		return held, err
+	}
+	return true, s.unblock(ctx, tx, map[name]bool{{r.Source, r.Order}: true})
 }
 
 // Last is [Queue.Last].
 func (s *SQL) Last(ctx context.Context, source, order string) (*Record, error) {
 	q := s.statement("SELECT " + columns + " FROM aplomb_inbox WHERE state = 5 AND lane <> '' AND source = ")
-	q.WriteString(q.arg(source) + " AND lane = " + q.arg(order) + " ORDER BY occurred DESC, seq DESC LIMIT 1")
+	q.add(q.arg(source) + " AND lane = " + q.arg(order) + " ORDER BY occurred DESC, seq DESC LIMIT 1")
 	r, err := readRecord(s.db.QueryRowContext(ctx, q.String(), q.args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil //nolint:nilnil // as the interface says
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -380,27 +496,27 @@ func (s *SQL) Last(ctx context.Context, source, order string) (*Record, error) {
 
 // where writes the conditions of a query.
 func (q *statement) where(c Query) {
-	q.WriteString(" WHERE seq > " + q.cast(c.After))
+	q.add(" WHERE seq > " + q.cast(c.After))
 	for _, f := range []struct{ column, text string }{{"source", c.Source}, {"event_key", c.Key}, {"type", c.Type}, {"lane", c.Order}} {
 		if f.text != "" {
-			q.WriteString(" AND " + f.column + " = " + q.arg(f.text))
+			q.add(" AND " + f.column + " = " + q.arg(f.text))
 		}
 	}
 	if len(c.Seqs) > 0 {
-		q.WriteString(" AND seq")
+		q.add(" AND seq")
 		list(q, c.Seqs)
 	}
 	if len(c.States) > 0 {
 		var numbers []string
 		for _, state := range c.States {
-			numbers = append(numbers, fmt.Sprint(stateNumber(state)))
+			numbers = append(numbers, strconv.Itoa(stateNumber(state)))
 		}
-		q.WriteString(" AND state IN (" + strings.Join(numbers, ", ") + ")")
+		q.add(" AND state IN (" + strings.Join(numbers, ", ") + ")")
 	}
 	if !c.ReceivedFrom.IsZero() {
-		q.WriteString(" AND received >= " + q.cast(c.ReceivedFrom.UnixMicro()))
+		q.add(" AND received >= " + q.cast(c.ReceivedFrom.UnixMicro()))
 	}
 	if !c.ReceivedTo.IsZero() {
-		q.WriteString(" AND received < " + q.cast(c.ReceivedTo.UnixMicro()))
+		q.add(" AND received < " + q.cast(c.ReceivedTo.UnixMicro()))
 	}
 }

@@ -96,7 +96,8 @@ type Record struct {
 	State State
 	// Received is when it was stored.
 	Received time.Time
-	// Due is when it may be handled, if it waits.
+	// Due is when it may be handled, if it is ready; zero where it is known only that
+	// another of its Order comes first.
 	Due time.Time
 	// Attempts is how often its handler was begun, since it came or was replayed.
 	Attempts int

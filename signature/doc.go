@@ -50,5 +50,6 @@
 //
 // Keys are functions, asked at each use, so that a rotated secret is picked up;
 // several may be good at once, and [Verified.Key] says which one matched. No key
-// is ever printed.
+// is ever printed. [HMAC.Prepare] is for who verifies often: it looks at the
+// description once and allocates nothing from then on.
 package signature

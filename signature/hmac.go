@@ -9,7 +9,6 @@ import (
 	_ "crypto/sha512"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -91,8 +90,13 @@ var (
 // recipe is an HMAC that has been looked through.
 type recipe struct {
 	HMAC
-	content template
-	items   []item
+	content   template
+	items     []item
+	timestamp bool // Content has it
+	id        bool
+	path      bool     // or the target
+	names     []string // of Keys, in errors
+	mismatch  error    // of a message that no key has signed
 }
 
 // item is one of Value's, such as "v1={signature}".
@@ -142,7 +146,20 @@ func (h HMAC) recipe() (*recipe, error) {
 	if c.items, err = parseValue(c.Value, c.List); err != nil {
 		return nil, err
 	}
+	c.canonical()
 	return c, cmp.Or(c.carried("timestamp", "TimestampHeader", c.TimestampHeader), c.carried("id", "IDHeader", c.IDHeader))
+}
+
+// canonical says once what would otherwise be found out for every message.
+func (c *recipe) canonical() {
+	c.Header, c.TimestampHeader, c.IDHeader = http.CanonicalHeaderKey(c.Header), http.CanonicalHeaderKey(c.TimestampHeader), http.CanonicalHeaderKey(c.IDHeader)
+	c.timestamp, c.id = c.content.has("timestamp"), c.content.has("id")
+	c.path = c.content.has("path") || c.content.has("target")
+	c.mismatch = refusef("the signature in %s matches none of %d keys: is it the right secret, and the body byte for byte as it came?", c.Header, len(c.Keys))
+	c.names = make([]string, len(c.Keys))
+	for i := range c.Keys {
+		c.names[i] = fmt.Sprintf("HMAC.Keys[%d]", i)
+	}
 }
 
 func parseValue(value, list string) ([]item, error) {
@@ -207,40 +224,44 @@ func (h HMAC) Sign(r *http.Request, now time.Time) error {
 }
 
 func (c *recipe) sign(r *http.Request, now time.Time) error {
-	key, err := c.key(r, 0)
+	raw, err := c.Keys[0].bytes(r.Context(), c.names[0])
 	if err != nil {
 		return err
 	}
-	values := map[string]string{"timestamp": strconv.FormatInt(now.Unix(), 10)}
-	if values["id"], err = c.messageID(r); err != nil {
-		return err
-	}
-	sum, err := key.sign(func(w io.Writer) error { return c.write(w, r, values, bodyOf(r)) })
+	key, err := c.key(raw, 0)
 	if err != nil {
 		return err
 	}
-	values["signature"] = c.Encoding.encode(sum)
+	m := &envelope{r: r, stream: bodyOf(r), timestamp: strconv.FormatInt(now.Unix(), 10)}
+	if m.id, err = c.messageID(r); err != nil {
+		return err
+	}
+	sum, err := key.sign(c, m)
+	if err != nil {
+		return err
+	}
+	values := map[string]string{"timestamp": m.timestamp, "id": m.id, "signature": c.Encoding.encode(sum)}
 	var out []string
 	for _, it := range c.items {
 		prefix := it.prefix
-		if it.name == "signature" && key.prefix != "" {
-			prefix = key.prefix
+		if it.name == "signature" && key.mac == nil {
+			prefix = ed25519Prefix
 		}
 		out = append(out, prefix+values[it.name])
 	}
 	setHeader(r, c.Header, strings.Join(out, c.List))
 	if c.TimestampHeader != "" {
-		setHeader(r, c.TimestampHeader, values["timestamp"])
+		setHeader(r, c.TimestampHeader, m.timestamp)
 	}
 	if c.IDHeader != "" {
-		setHeader(r, c.IDHeader, values["id"])
+		setHeader(r, c.IDHeader, m.id)
 	}
 	return nil
 }
 
 // messageID keeps the id that the request brings, or makes one up.
 func (c *recipe) messageID(r *http.Request) (string, error) {
-	if !c.content.has("id") {
+	if !c.id {
 		return "", nil
 	}
 	if c.IDHeader != "" && len(r.Header.Values(c.IDHeader)) > 0 {
@@ -275,32 +296,3 @@ func (c *recipe) goodID(id string) error {
 }
 
 const maxID = 256
-
-// write writes the signed text.
-func (c *recipe) write(w io.Writer, r *http.Request, values map[string]string, body content) error {
-	if _, err := io.WriteString(w, c.content.head); err != nil {
-		return err
-	}
-	for _, p := range c.content.parts {
-		var err error
-		value := values[p.name]
-		switch p.name {
-		case "timestamp", "id":
-		case "body":
-			err = body(w)
-		case "digest":
-			sum := c.Hash.New()
-			err = body(sum)
-			value = c.Encoding.encode(sum.Sum(nil))
-		default:
-			value, err = requestValue(r, p)
-		}
-		if err == nil {
-			_, err = io.WriteString(w, value+p.tail)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}

@@ -285,6 +285,11 @@ func TestStandardWebhooksEd25519(t *testing.T) {
 	assert.Equal(t, v.Key, 1)
 	assert.Equal(t, v.ID, r.Header.Get("Webhook-Id"))
 
+	// What it has signed counts as v1a only.
+	r.Header.Set("Webhook-Signature", strings.Replace(value, "v1a,", "v1,", 1))
+	_, err = signature.StandardWebhooks(public).Verify(r, []byte("{}"), at)
+	assert.ErrorIs(t, err, signature.ErrSignature)
+
 	// The public key is no shared secret: v1 entries are not tried with it.
 	r.Header.Set("Webhook-Signature", "v1,"+base64.StdEncoding.EncodeToString(rawHMAC(string(private[32:]), text)))
 	_, err = signature.StandardWebhooks(public).Verify(r, []byte("{}"), at)

@@ -7,64 +7,79 @@ import (
 	"crypto/hmac"
 	"errors"
 	"fmt"
-	"net/http"
+	"hash"
 	"slices"
 	"strings"
 )
 
-// hmacKey is a key of an [HMAC] as its scheme uses it.
+// hmacKey is a key of an [HMAC] as its scheme uses it: of a MAC, or of ed25519.
 type hmacKey struct {
-	prefix  string // of its signatures, where it is not the one that Value says
-	compute func(content) ([]byte, error)
-	verify  func(text content, sums [][]byte) (bool, error)
+	raw     []byte           // as it came, to tell whether it is still the same
+	mac     func() hash.Hash // nil for ed25519
+	private ed25519.PrivateKey
+	public  ed25519.PublicKey
 }
 
-func (k *hmacKey) sign(text content) ([]byte, error) {
-	if k.compute == nil {
-		return nil, errors.New("signature: the first key is a public key, which can verify only")
-	}
-	return k.compute(text)
-}
-
-// verifyAny tries the candidates of the key's kind.
-func (k *hmacKey) verifyAny(candidates []candidate, text content) (bool, error) {
-	var sums [][]byte
-	for _, c := range candidates {
-		if c.ed25519 == (k.prefix == ed25519Prefix) {
-			sums = append(sums, c.sum)
-		}
-	}
-	return k.verify(text, sums)
-}
-
-// key asks for the i-th key.
-func (c *recipe) key(r *http.Request, i int) (*hmacKey, error) {
-	what := fmt.Sprintf("HMAC.Keys[%d]", i)
-	raw, err := c.Keys[i].bytes(r.Context(), what)
-	if err != nil {
-		return nil, err
-	}
-	if c.webhook {
-		return webhookKey(raw, what)
-	}
-	return macKey(c.Hash, raw), nil
-}
-
-func macKey(hash crypto.Hash, key []byte) *hmacKey {
-	compute := func(text content) ([]byte, error) {
-		mac := hmac.New(hash.New, key)
-		err := text(mac)
+// sign signs m's text.
+func (k *hmacKey) sign(c *recipe, m *envelope) ([]byte, error) {
+	if k.mac != nil {
+		mac := k.mac()
+		err := c.write(mac, m)
 		return mac.Sum(nil), err
 	}
-	verify := func(text content, sums [][]byte) (bool, error) {
-		want, err := compute(text)
-		good := false
-		for _, sum := range sums {
-			good = hmac.Equal(want, sum) || good
-		}
-		return err == nil && good, err
+	if k.private == nil {
+		return nil, errors.New("signature: the first key is a public key, which can verify only")
 	}
-	return &hmacKey{compute: compute, verify: verify}
+	var text bytes.Buffer
+	err := c.write(&text, m)
+	return ed25519.Sign(k.private, text.Bytes()), err
+}
+
+// verify tries m's candidates that are of the key's kind, each in the same time.
+// The key is the i-th.
+func (k *hmacKey) verify(c *recipe, m *envelope, i int) (bool, error) {
+	if k.mac == nil {
+		return k.verifyPublic(c, m)
+	}
+	mac := m.macOf(k, i)
+	if err := c.write(mac, m); err != nil {
+		return false, err
+	}
+	want, good := mac.Sum(m.sum[:0]), false
+	for _, sum := range m.candidates {
+		good = !sum.ed25519 && hmac.Equal(want, m.sums[sum.from:sum.to]) || good
+	}
+	return good, nil
+}
+
+func (k *hmacKey) verifyPublic(c *recipe, m *envelope) (bool, error) {
+	var text bytes.Buffer
+	if err := c.write(&text, m); err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(m.candidates, func(sum candidate) bool {
+		return sum.ed25519 && ed25519.Verify(k.public, text.Bytes(), m.sums[sum.from:sum.to])
+	}), nil
+}
+
+// key reads the bytes that the i-th key gave.
+func (c *recipe) key(raw []byte, i int) (*hmacKey, error) {
+	var k *hmacKey
+	if c.webhook {
+		var err error
+		if k, err = webhookKey(raw, c.names[i]); err != nil {
+			return nil, err
+		}
+	} else {
+		k = macKey(c.Hash, raw)
+	}
+	k.raw = bytes.Clone(raw)
+	return k, nil
+}
+
+func macKey(algorithm crypto.Hash, key []byte) *hmacKey {
+	key = bytes.Clone(key)
+	return &hmacKey{mac: func() hash.Hash { return hmac.New(algorithm.New, key) }}
 }
 
 // ed25519Prefix names asymmetric signatures among Standard Webhooks' own.
@@ -87,30 +102,12 @@ func webhookKey(raw []byte, what string) (*hmacKey, error) {
 	case kind == "whsec":
 		return macKey(crypto.SHA256, key), nil
 	case kind == "whpk" && len(key) == ed25519.PublicKeySize:
-		return ed25519Key(nil, key), nil
+		return &hmacKey{public: key}, nil
 	case kind == "whsk" && len(key) == ed25519.PrivateKeySize:
 		private := ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])
 		if bytes.Equal(private, key) {
-			return ed25519Key(private, key[ed25519.SeedSize:]), nil
+			return &hmacKey{private: private, public: key[ed25519.SeedSize:]}, nil
 		}
 	}
 	return nil, fmt.Errorf("signature: %s is not a key of the kind that it says, which is one of whsec_, whsk_ and whpk_", what)
-}
-
-func ed25519Key(private ed25519.PrivateKey, public ed25519.PublicKey) *hmacKey {
-	k := &hmacKey{prefix: ed25519Prefix}
-	k.verify = func(text content, sums [][]byte) (bool, error) {
-		var b bytes.Buffer
-		err := text(&b)
-		good := func(sum []byte) bool { return ed25519.Verify(public, b.Bytes(), sum) }
-		return err == nil && slices.ContainsFunc(sums, good), err
-	}
-	if private != nil {
-		k.compute = func(text content) ([]byte, error) {
-			var b bytes.Buffer
-			err := text(&b)
-			return ed25519.Sign(private, b.Bytes()), err
-		}
-	}
-	return k
 }

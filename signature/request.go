@@ -136,7 +136,10 @@ func setHeader(r *http.Request, name, value string) {
 
 // oneHeader returns the only value of a header: of two, one is not what was signed.
 func oneHeader(h http.Header, name string) (string, error) {
-	values := h.Values(name)
+	return onlyValue(h.Values(name), name)
+}
+
+func onlyValue(values []string, name string) (string, error) {
 	switch {
 	case len(values) == 0 || values[0] == "":
 		return "", refusef("the header %s is missing", name)

@@ -79,14 +79,16 @@ func expiredf(format string, args ...any) error {
 
 // Key hands out a secret's bytes whenever one is needed, so that a rotated one
 // is picked up without a restart; let it cache. A Key that gives nothing is an
-// error and never a key: with an empty one anybody can sign.
+// error and never a key: with an empty one anybody can sign. Nobody changes the
+// bytes.
 //
 // aplomb.Reveal makes one of every source of secrets that aplomb knows.
 type Key func(ctx context.Context) ([]byte, error)
 
 // StaticKey is a Key given in the program, most often in a test.
 func StaticKey(secret string) Key {
-	return func(context.Context) ([]byte, error) { return []byte(secret), nil }
+	key := []byte(secret)
+	return func(context.Context) ([]byte, error) { return key, nil }
 }
 
 // bytes asks the key, which is called what in errors.

@@ -50,7 +50,15 @@ func (t template) has(name string) bool {
 // can be taken apart in one way only. If it cannot, a byte may move from one
 // value to the next and the same signature is good for another message.
 func (p part) splits(value string) bool {
-	return strings.Index(value+p.tail, p.tail) == len(value)
+	if strings.Contains(value, p.tail) {
+		return p.tail == "" && value == ""
+	}
+	for n := 1; n < len(p.tail); n++ { // a tail that begins in the value and ends in itself
+		if strings.HasSuffix(value, p.tail[:n]) && strings.HasPrefix(p.tail, p.tail[n:]) {
+			return false
+		}
+	}
+	return true
 }
 
 // requestValue is what a placeholder stands for that only the request decides.

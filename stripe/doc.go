@@ -55,7 +55,7 @@
 //
 // # Webhooks
 //
-// [ParseEvent] reads a delivery whose signature signature.Stripe has verified, and
+// [ParseEvent] reads a delivery that package webhook has verified and stored, and
 // [Handlers] hand it to a function of its type.
 //
 // # Under an SDK

@@ -85,26 +85,22 @@ func (e Event) String() string { return "event " + shown(e.ID) + " " + shown(e.T
 func (e Event) LogValue() slog.Value { return slog.StringValue(e.String()) }
 
 // ParseEvent reads an event from the body of a webhook's request, of either
-// kind: with its object, or thin. It checks no signature: that comes first.
+// kind: with its object, or thin. It checks no signature: package webhook does that
+// first, and answers Stripe.
 //
-//	scheme := signature.Stripe(aplomb.Reveal(aplomb.Env("STRIPE_WEBHOOK_SECRET")))
-//	http.HandleFunc("POST /stripe", func(w http.ResponseWriter, r *http.Request) {
-//		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-//		if err == nil {
-//			err = scheme.Verify(r, body, time.Now())
-//		}
-//		if err != nil {
-//			http.Error(w, "not from Stripe", http.StatusBadRequest)
-//			return
-//		}
-//		event, err := stripe.ParseEvent(body)
-//		if err == nil {
-//			err = handlers.Handle(r.Context(), event)
-//		}
-//		if err != nil {
-//			http.Error(w, "try again", http.StatusInternalServerError) // Stripe does, for three days
-//		}
+//	http.Handle("/stripe", &webhook.Handler{
+//		Source: "stripe",
+//		Scheme: webhook.Stripe(webhook.Secret{Key: aplomb.Reveal(aplomb.Env("STRIPE_WEBHOOK_SECRET"))}),
+//		Sink:   in, // an inbox, which hands its events on, once they are durable
 //	})
+//	...
+//	func handle(ctx context.Context, body []byte) error { // of an event of the inbox
+//		event, err := stripe.ParseEvent(body)
+//		if err != nil {
+//			return err
+//		}
+//		return handlers.Handle(ctx, event)
+//	}
 //
 // An event of any API version is read; what its object then lacks or has besides
 // is up to who reads it.

@@ -136,7 +136,7 @@ func (s *Server) Kill() {
 	for _, pid := range s.processes() {
 		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended by itself
 	}
-	_ = s.cmd.Wait()                                      // reports the kill
+	_ = s.cmd.Wait() // reports the kill
 	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid"))
 }
 
@@ -181,7 +181,7 @@ func (s *Server) Open(driver, database string) *sql.DB {
 	if err != nil {
 		s.tb.Fatal(err)
 	}
-	defer admin.Close() //nolint:errcheck // it has done its work
+	defer admin.Close()
 	if _, err := admin.ExecContext(context.Background(), "CREATE DATABASE "+database); err != nil {
 		s.tb.Fatal(err)
 	}

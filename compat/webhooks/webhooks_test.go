@@ -1,5 +1,5 @@
-// Package webhooks_test holds signature.StandardWebhooks against the library of
-// the scheme's own authors, both ways.
+// Package webhooks_test holds signature and webhook against the libraries of the
+// schemes' own authors, both ways, and shows what those let pass.
 package webhooks_test
 
 import (

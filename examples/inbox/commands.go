@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -68,7 +70,7 @@ func show(ctx context.Context, in *invocation) error {
 		in.show(&records[i])
 	}
 	if len(records) == 0 {
-		return fmt.Errorf("there is no such record")
+		return errors.New("there is no such record")
 	}
 	return nil
 }
@@ -77,7 +79,7 @@ func (in *invocation) show(r *inbox.Record) {
 	fmt.Fprintf(in.out, "record %d, %s\n", r.Seq, r.State)
 	for _, line := range []struct{ name, value string }{
 		{"source", r.Source}, {"key", r.Key}, {"type", r.Type}, {"order", r.Order}, {"via", string(r.Via)},
-		{"occurred", moment(r.Occurred)}, {"received", moment(r.Received)}, {"attempts", fmt.Sprint(r.Attempts)}, {"replay", r.Replay},
+		{"occurred", moment(r.Occurred)}, {"received", moment(r.Received)}, {"attempts", strconv.Itoa(r.Attempts)}, {"replay", r.Replay},
 	} {
 		if line.value != "" {
 			fmt.Fprintf(in.out, "  %-9s %s\n", line.name, line.value)

@@ -48,7 +48,7 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 		return nil, err
 	}
 	if *state != "" {
-		for _, s := range strings.Split(*state, ",") {
+		for s := range strings.SplitSeq(*state, ",") {
 			in.query.States = append(in.query.States, inbox.State(strings.TrimSpace(s)))
 		}
 	}
@@ -62,7 +62,10 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 		}
 		in.query.Seqs = append(in.query.Seqs, seq)
 	}
-	return in, in.check()
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 func (in *invocation) check() error {

@@ -1,0 +1,45 @@
+package webhook_test
+
+import (
+	"testing"
+
+	"github.com/aplomb-go/aplomb/bench/internal/beside"
+)
+
+func BenchmarkVerify(b *testing.B) {
+	for _, w := range verifies(b, 1<<10) {
+		b.Run(w.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := w.Run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1 << 10, 64 << 10} {
+		if got := len(payload(n)); got != n {
+			t.Errorf("a body has %d bytes, want %d", got, n)
+		}
+	}
+}
+
+// mostTime is what verifying 1 KiB may take of what stripe-go takes. Of larger
+// bodies the hash is nearly all.
+const mostTime = 0.65
+
+// TestBudgets holds what verifying may cost. Allocations are counted, and the same
+// everywhere; time is compared with stripe-go's in the same run.
+func TestBudgets(t *testing.T) {
+	for _, w := range append(schemes(t), verifies(t, 1<<10)[2]) {
+		if got := beside.Allocs(t, w); got > 0 {
+			t.Errorf("%s: %v allocations, want none", w.Name, got)
+		}
+	}
+	ways := verifies(t, 1<<10)
+	beside.Within(t, mostTime, ways[0], ways[1], 2000)
+}
