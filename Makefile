@@ -3,7 +3,7 @@
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
 MODULES := . examples redis graphqlws
-OUTSIDE := compat bench
+OUTSIDE := compat bench river
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
@@ -63,8 +63,9 @@ cover: ## coverage of the root module, in coverage.html too
 	go tool cover -func=coverage.out | tail -1
 	go tool cover -html=coverage.out -o coverage.html
 
-compat: ## the tests against real peers: stripe-mock, an authorization server, a GraphQL server, official SDKs
+compat: ## the tests against real peers: stripe-mock, an authorization server, a GraphQL server, official SDKs, River
 	cd compat && GOWORK=off go test -count=1 ./...
+	cd river && GOWORK=off go test -count=1 ./...
 
 budgets: ## what we may cost beside our peers: allocations, time, binary size
 	cd bench && GOWORK=off go test -p 1 -count=1 ./... # one at a time: they take each other's time

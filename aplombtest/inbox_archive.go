@@ -49,6 +49,9 @@ func (t *inboxTest) lists() {
 		{inbox.Query{Source: t.source}, []int{0, 1, 2, 4}},
 		{inbox.Query{Source: two}, []int{3}},
 		{inbox.Query{Source: t.source, Key: "a"}, []int{0, 4}},
+		{inbox.Query{Source: t.source, Key: "a", After: seqs[0]}, []int{4}},
+		{inbox.Query{Source: t.source, Key: "a", Limit: 1}, []int{0}},
+		{inbox.Query{Source: t.source, Key: "a", Seqs: seqs[1:]}, []int{4}},
 		{inbox.Query{Source: t.source, Type: "t1"}, []int{0, 2, 4}},
 		{inbox.Query{Source: t.source, Order: "y"}, []int{1}},
 		{inbox.Query{Source: t.source, States: []inbox.State{inbox.StateReady}}, []int{2}},
@@ -72,6 +75,11 @@ func (t *inboxTest) lists() {
 		if got := both(c.q); !slices.Equal(got, want) {
 			t.failf("List(%+v) returned %v, want %v", c.q, got, want)
 		}
+	}
+	t.settle(r[0], asDone)
+	some := []inbox.State{inbox.StateDone, inbox.StateReady}
+	if got := both(inbox.Query{Source: t.source, States: some}); !slices.Equal(got, []int64{seqs[0], seqs[2]}) {
+		t.failf("List of what is done or ready returned %v, want %d and %d", got, seqs[0], seqs[2])
 	}
 	t.listByTime()
 }

@@ -46,16 +46,26 @@ func (t *inboxTest) claims() {
 	two, three := t.source+"2", t.source+"3"
 	t.put(t.event("x", from(two)), t.event("y", from(three)), t.event("z", from(two)))
 	t.take("another source's events are not claimed")
-	r, _ = t.claim(inbox.Claim{Limit: 9, Sources: []string{three, two + "?", two}})
-	if got := keysOf(r); !slices.Equal(got, []string{"x", "y", "z"}) {
-		t.failf("Claim of two sources returned %q, want x, y and z", got)
+	of := []string{three, two + "?", two}
+	for _, want := range [][]string{{"x"}, {"y", "z"}} {
+		r, _ = t.claim(inbox.Claim{Limit: len(want), Sources: of})
+		if got := keysOf(r); !slices.Equal(got, want) {
+			t.failf("Claim of %d of two sources returned %q, want %q", len(want), got, want)
+		}
 	}
-	t.put(t.event("x", from(three)), t.event("d"))
-	all, _, err := t.store.Claim(context.Background(), inbox.Claim{Owner: "o", Limit: 1 << 20, Lease: inboxLease})
-	t.must(err, "Claim of all sources")
-	mine := slices.DeleteFunc(pointersTo(all), func(r *inbox.Record) bool { return !strings.HasPrefix(r.Source, t.source) })
-	if got := keysOf(mine); !slices.Equal(got, []string{"x", "d"}) {
-		t.failf("Claim of all sources returned %q of them, want x and d", got)
+	t.put(t.event("x", from(three)), t.event("d"), t.event("held", from(t.source+"4"), held(2*time.Hour)))
+	all := func(want ...string) {
+		t.Helper()
+		records, _, err := t.store.Claim(context.Background(), inbox.Claim{Owner: "o", Limit: 1 << 20, Lease: inboxLease})
+		t.must(err, "Claim of all sources")
+		mine := slices.DeleteFunc(pointersTo(records), func(r *inbox.Record) bool { return !strings.HasPrefix(r.Source, t.source) })
+		if got := keysOf(mine); !slices.Equal(got, want) {
+			t.failf("Claim of all sources returned %q of them, want %q", got, want)
+		}
+	}
+	all("x", "d")
+	if t.pass(2*time.Hour + inboxSlack) {
+		all("held")
 	}
 }
 
@@ -263,10 +273,10 @@ func (t *inboxTest) runsOut() {
 
 // expired: at most so many of those that may have killed their process.
 func (t *inboxTest) expired() {
-	for _, key := range []string{"a", "b", "c"} {
+	for _, key := range []string{"z", "a", "b", "c"} {
 		t.put(t.event(key, about("order of "+key, 0)))
 	}
-	t.take("new events", "a", "b", "c")
+	t.take("new events", "z", "a", "b", "c")
 	if !t.pass(2 * inboxLease) {
 		return
 	}
@@ -275,6 +285,7 @@ func (t *inboxTest) expired() {
 		claim inbox.Claim
 		want  []string
 	}{
+		{inbox.Claim{Limit: 1, Expired: 9}, []string{"z"}},
 		{inbox.Claim{Limit: 9}, []string{"d"}}, // what b's Order still has to handle holds up e
 		{inbox.Claim{Limit: 9}, []string{}},
 		{inbox.Claim{Limit: 9, Expired: 1}, []string{"a"}},

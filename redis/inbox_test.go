@@ -115,7 +115,8 @@ func TestInboxHeaders(t *testing.T) {
 // at a time.
 func TestInboxFindsInSteps(t *testing.T) {
 	t.Parallel()
-	s := &aplombredis.Inbox{Client: startDurable(t).client()}
+	c := startDurable(t).client()
+	s := &aplombredis.Inbox{Client: c}
 	const n = 3100
 	for from := 0; from < n; from += 1000 {
 		var events []inbox.Event
@@ -143,7 +144,13 @@ func TestInboxFindsInSteps(t *testing.T) {
 	if got := keys(mustList(t, s, inbox.Query{After: 2000, Limit: 1001, States: []inbox.State{inbox.StateReady, inbox.StateReady, "x"}})); len(got) != 1001 || got[0] != "2000" || got[1000] != "3000" {
 		t.Errorf("List of 1001 that are ready returned %d from %q", len(got), got[:1])
 	}
-	for _, want := range []int{n - 100, 100} {
+	other := event("0000")
+	other.Body, other.Type = []byte("another"), "rare"
+	mustInsert(t, s, other)
+	if got := keys(mustList(t, s, inbox.Query{Type: "rare", States: []inbox.State{inbox.StateConflict, inbox.StateReady}})); !slices.Equal(got, []string{"1499", "2999", "0000"}) {
+		t.Errorf("List of what is rare, and ready or in conflict, returned %q", got)
+	}
+	for _, want := range []int{n - 100, 101} {
 		if got, err := s.Discard(t.Context(), inbox.Query{Limit: n - 100}, "x"); got != want || err != nil {
 			t.Errorf("Discard: %d, %v; want %d", got, err, want)
 		}
@@ -155,8 +162,14 @@ func TestInboxFindsInSteps(t *testing.T) {
 		large.Key = fmt.Sprint("large ", i)
 		mustInsert(t, s, large)
 	}
+	if err := c.ConfigResetStat(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
 	if got := mustList(t, s, inbox.Query{States: []inbox.State{inbox.StateReady}}); len(got) != 7 || len(got[6].Body) != 3<<20 {
 		t.Errorf("List of 7 large records returned %d", len(got))
+	}
+	if ran := c.Info(t.Context(), "commandstats").Val(); !strings.Contains(ran, "cmdstat_evalsha:calls=3,") {
+		t.Errorf("List of 7 records of 3 MiB took other than 3 steps of 8 MiB:\n%s", ran)
 	}
 }
 
@@ -177,7 +190,12 @@ func TestInboxPurgesEverything(t *testing.T) {
 		if len(records) == 0 {
 			break
 		}
-		settleAll(t, s, records, inbox.StateDone)
+		for i := range records {
+			held, err := s.Settle(t.Context(), inbox.Settlement{Lease: records[i].Lease(), State: inbox.StateDone, Error: "x"})
+			if err != nil || !held[0] {
+				t.Fatal(held, err)
+			}
+		}
 	}
 	for _, want := range []inbox.Purged{{Bodies: 1200}, {}, {Records: 1200}} {
 		inboxPasser(t, c)(80 * time.Minute)
