@@ -298,6 +298,17 @@ func (t *inboxTest) expired() {
 			t.failf("Claim of %d, %d of them expired: got %q, want %q", c.claim.Limit, c.claim.Expired, got, c.want)
 		}
 	}
+
+	two := t.source + "2"
+	t.put(t.event("x", from(two)))
+	t.claim(inbox.Claim{Limit: 1, Sources: []string{two}})
+	t.pass(2 * inboxLease)
+	for _, want := range []int{1, 2, 0} { // of x, a, b and c, with or without b's e
+		r, _ := t.claim(inbox.Claim{Limit: 2, Expired: want, Sources: []string{t.source, two}})
+		if len(r) != want {
+			t.failf("Claim of two sources, %d of them expired: got %q", want, keysOf(r))
+		}
+	}
 }
 
 func (t *inboxTest) extend() {

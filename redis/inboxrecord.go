@@ -22,11 +22,7 @@ func appendEvent(args []any, e *inbox.Event) []any {
 		sum := sha256.Sum256(e.Body)
 		digest = sum[:]
 	}
-	body := e.Body
-	if body == nil {
-		body = []byte{}
-	}
-	return append(args, e.Source, e.Key, e.Type, e.Order, string(e.Via), moment(e.Occurred), micros(e.Hold), packed(e.Header), body, digest)
+	return append(args, e.Source, e.Key, e.Type, e.Order, string(e.Via), moment(e.Occurred), micros(e.Hold), packed(e.Header), e.Body, digest)
 }
 
 // micros is d in whole microseconds, rounded up, not negative, and no more than a
