@@ -229,10 +229,6 @@ func (t *inboxTest) oddErrors() {
 	}
 }
 
-// ranOut is what a history says of an attempt whose lease ran out; [inbox.Inbox]
-// knows by it an event that may have killed its process.
-const ranOut = "its lease ran out: the process ended, or hung, while it was handled"
-
 func (t *inboxTest) runsOut() {
 	seq := t.put(t.event("a"))[0]
 	first, _ := t.claim(inbox.Claim{Limit: 1, Owner: "the first", Lease: 2 * time.Hour})
@@ -250,14 +246,14 @@ func (t *inboxTest) runsOut() {
 	if r.Attempts != 2 || r.Fence <= first[0].Fence || len(r.History) != 1 {
 		t.Fatalf("%s: after the lease ran out the record is %v with fence %d and a history of %d; want attempt 2, a fence above %d and 1", t.name, r, r.Fence, len(r.History), first[0].Fence)
 	}
-	if a := r.History[0]; a.Number != 1 || a.Owner != "the first" || a.Error != ranOut || a.Began.Before(r.Received) || a.Ended.Before(a.Began) {
-		t.failf("the attempt whose lease ran out is kept as %+v; want its error to be %q", a, ranOut)
+	if a := r.History[0]; a.Number != 1 || a.Owner != "the first" || a.Error != inbox.RanOut || a.Began.Before(r.Received) || a.Ended.Before(a.Began) {
+		t.failf("the attempt whose lease ran out is kept as %+v; want its error to be %q", a, inbox.RanOut)
 	}
 	if t.settled(inbox.Settlement{Lease: first[0].Lease(), State: inbox.StateDone}) {
 		t.failf("a lease that ran out was held although another owner has the event")
 	}
 	t.settle(r, inbox.Settlement{State: inbox.StateReady, Error: "failed"})
-	if got := t.get(seq); len(got.History) != 2 || got.History[0].Error != ranOut || got.History[1].Error != "failed" || got.History[1].Owner != "the second" || got.History[1].Number != 2 {
+	if got := t.get(seq); len(got.History) != 2 || got.History[0].Error != inbox.RanOut || got.History[1].Error != "failed" || got.History[1].Owner != "the second" || got.History[1].Number != 2 {
 		t.failf("the history is %+v, want both attempts", got.History)
 	}
 

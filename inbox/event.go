@@ -75,8 +75,9 @@ func (e *Event) Check() error {
 	return nil
 }
 
-// digest is what two events with one key are compared by.
-func (e *Event) digest() []byte {
+// Fingerprint is what two events with one key are compared by: Digest, or else the
+// SHA-256 of Body.
+func (e *Event) Fingerprint() []byte {
 	if len(e.Digest) > 0 {
 		return e.Digest
 	}

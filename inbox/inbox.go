@@ -87,7 +87,7 @@ func New(store Store, handler Handler, s Settings) (*Inbox, error) {
 		}
 	}
 	s = s.withDefaults()
-	if err := s.Retention.check(); err != nil {
+	if err := s.Retention.Check(); err != nil {
 		return nil, err
 	}
 	if len(s.Owner) > MaxKey {

@@ -82,7 +82,7 @@ func (m *Memory) insert(events []Event) []Outcome {
 }
 
 func (m *Memory) insertOne(e *Event, now time.Time) Outcome {
-	key, digest := name{e.Source, e.Key}, e.digest()
+	key, digest := name{e.Source, e.Key}, e.Fingerprint()
 	was, there := m.first[key]
 	switch {
 	case !there:
@@ -203,7 +203,7 @@ func remember(history []Attempt, a Attempt) []Attempt {
 		a.Error = a.Error[:n]
 	}
 	history = append(history, a)
-	return history[max(0, len(history)-maxHistory):]
+	return history[max(0, len(history)-MaxHistory):]
 }
 
 // List is [Archive.List].
@@ -278,7 +278,7 @@ func (m *Memory) Discard(ctx context.Context, q Query, why string) (int, error) 
 			continue
 		}
 		n++
-		r.failed(discarded(why), time.Now())
+		r.failed(Discarded(why), time.Now())
 		r.State = StateDone
 		m.leave(r, false)
 	}
@@ -287,7 +287,7 @@ func (m *Memory) Discard(ctx context.Context, q Query, why string) (int, error) 
 
 // Purge is [Archive.Purge].
 func (m *Memory) Purge(ctx context.Context, keep Retention) (Purged, error) {
-	if err := cmp.Or(keep.check(), ctx.Err()); err != nil {
+	if err := cmp.Or(keep.Check(), ctx.Err()); err != nil {
 		return Purged{}, err
 	}
 	m.mu.Lock()

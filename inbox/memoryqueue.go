@@ -9,7 +9,7 @@ import (
 
 // Claim is [Queue.Claim].
 func (m *Memory) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, error) {
-	if err := cmp.Or(c.check(), ctx.Err()); err != nil {
+	if err := cmp.Or(c.Check(), ctx.Err()); err != nil {
 		return nil, 0, err
 	}
 	m.mu.Lock()
@@ -32,7 +32,7 @@ func (m *Memory) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, e
 		}
 		due = append(due, r)
 		if r.State == StateLeased {
-			r.failed(ranOut, now)
+			r.failed(RanOut, now)
 		}
 		r.State = StateLeased // so that isNext sees it
 		r.due = now.Add(c.Lease)

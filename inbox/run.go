@@ -112,7 +112,7 @@ func (r *run) capacity() (limit, expired int) {
 }
 
 func (r *run) begin(e *Record) *work {
-	w := &work{record: e, began: time.Now(), suspect: len(e.History) > 0 && e.History[len(e.History)-1].Error == ranOut}
+	w := &work{record: e, began: time.Now(), suspect: len(e.History) > 0 && e.History[len(e.History)-1].Error == RanOut}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.atWork[e.Seq] = w

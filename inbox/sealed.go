@@ -50,7 +50,7 @@ func (s *sealed) seal(events []Event) ([]Event, error) {
 		if err := e.Check(); err != nil {
 			return nil, err
 		}
-		e.Digest = e.digest()
+		e.Digest = e.Fingerprint()
 		plain, err := json.Marshal(content{e.Header, e.Body})
 		if err != nil {
 			return nil, err

@@ -63,7 +63,7 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 		found, err := records(ctx, tx, q)
 		for _, r := range found {
 			if err == nil {
-				err = s.fail(ctx, tx, r, discarded(why))
+				err = s.fail(ctx, tx, r, Discarded(why))
 			}
 			if err != nil {
 				return err
@@ -94,7 +94,7 @@ const purgeAtOnce = 500
 
 // Purge is [Archive.Purge].
 func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
-	if err := keep.check(); err != nil {
+	if err := keep.Check(); err != nil {
 		return Purged{}, err
 	}
 	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Records += n {
@@ -132,7 +132,7 @@ func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 		var seq int64
 		var e Event
 		err := scan(&seq, &e.Body, &e.Digest)
-		digests[seq] = e.digest()
+		digests[seq] = e.Fingerprint()
 		return err
 	})
 	if err != nil || len(digests) == 0 {

@@ -243,7 +243,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row, was *stored) error {
 			return err
 		}
 		if replaced {
-			was.Via, was.Digest = r.Via, r.digest()
+			was.Via, was.Digest = r.Via, r.Fingerprint()
 			*r.out = Outcome{Replaced, was.Seq, r.Via}
 			return nil
 		}
@@ -258,9 +258,9 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row, was *stored) error {
 		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Body); err != nil {
 			return err
 		}
-		was.Digest = was.digest()
+		was.Digest = was.Fingerprint()
 	}
-	if bytes.Equal(was.Digest, r.digest()) {
+	if bytes.Equal(was.Digest, r.Fingerprint()) {
 		return nil
 	}
 	return s.beside(ctx, tx, r)
@@ -277,7 +277,7 @@ func (s *SQL) replace(ctx context.Context, tx *sql.Tx, seq int64, r row) (bool, 
 
 // beside keeps an event that has the key of another.
 func (s *SQL) beside(ctx context.Context, tx *sql.Tx, r row) error {
-	variant := hex.EncodeToString(r.digest())
+	variant := hex.EncodeToString(r.Fingerprint())
 	var seq int64
 	err := tx.QueryRowContext(ctx, s.dialect.insertText(1, true)+" RETURNING seq", s.dialect.insertArgs(variant, r)...).Scan(&seq)
 	if err == nil {

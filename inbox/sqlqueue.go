@@ -61,7 +61,7 @@ func records(ctx context.Context, db sqler, q *statement) (out []*stored, err er
 // Claim is [Queue.Claim]. One claim at a time looks, so that no two see the same
 // event of an Order as its next.
 func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, error) {
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, 0, err
 	}
 	if next, err := s.next(ctx, s.db, true); err != nil || next > 0 {
@@ -263,7 +263,7 @@ func (s *SQL) take(ctx context.Context, tx *sql.Tx, c Claim, claimed []*stored) 
 	for i, r := range claimed {
 		seqs[i] = r.Seq
 		if r.State == StateLeased {
-			if err := s.fail(ctx, tx, r, ranOut); err != nil {
+			if err := s.fail(ctx, tx, r, RanOut); err != nil {
 				return err
 			}
 		}

@@ -85,8 +85,8 @@ type Settlement struct {
 // MaxError is how many bytes of an attempt's error are kept.
 const MaxError = 2 << 10
 
-// maxHistory is how many attempts a record shows, the last ones.
-const maxHistory = 32
+// MaxHistory is how many attempts a record's history holds, the last ones.
+const MaxHistory = 32
 
 // Record is an event in a store.
 type Record struct {
@@ -105,7 +105,7 @@ type Record struct {
 	Fence int64
 	// Replay is the name of the replay that has it handled again; else empty.
 	Replay string
-	// History are the attempts that failed, the latest last, 32 at most.
+	// History are the attempts that failed, the latest last: [MaxHistory] at most.
 	History []Attempt
 }
 
@@ -217,23 +217,28 @@ type Stats struct {
 // Pending is how many events are to be handled.
 func (s Stats) Pending() int { return s.Ready + s.Leased }
 
-// The checks that every store makes.
-
-func (c *Claim) check() error {
+// Check reports what no store can do.
+func (c *Claim) Check() error {
 	if c.Limit <= 0 || c.Lease <= 0 {
 		return errors.New("inbox: Claim needs a Limit and a Lease above zero")
 	}
 	return nil
 }
 
+// Check reports what no store can do.
+func (s *Settlement) Check() error {
+	switch s.State {
+	case StateDone, StateDead, StateParked, StateReady:
+		return nil
+	case StateLeased, StateConflict:
+	}
+	return fmt.Errorf("inbox: an event cannot be settled as %q: it may be done, dead, parked or ready", s.State)
+}
+
 func checkSettlements(settlements []Settlement) error {
-	for _, s := range settlements {
-		switch s.State {
-		case StateDone, StateDead, StateParked, StateReady:
-		case StateLeased, StateConflict:
-			fallthrough
-		default:
-			return fmt.Errorf("inbox: an event cannot be settled as %q: it may be done, dead, parked or ready", s.State)
+	for i := range settlements {
+		if err := settlements[i].Check(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -253,14 +258,17 @@ func checkReplay(ctx context.Context, name string) error {
 	return ctx.Err()
 }
 
-func (r *Retention) check() error {
+// Check reports what makes no sense.
+func (r *Retention) Check() error {
 	if r.Bodies <= 0 || r.Keys < r.Bodies {
 		return errors.New("inbox: Retention needs Bodies above zero and Keys not below it")
 	}
 	return nil
 }
 
-// What a history says of attempts that did not end by themselves.
-const ranOut = "its lease ran out: the process ended, or hung, while it was handled"
+// RanOut is the error of an attempt whose lease ran out. Whoever claims the event
+// knows by it that the event may have ended its process: see [Claim.Expired].
+const RanOut = "its lease ran out: the process ended, or hung, while it was handled"
 
-func discarded(why string) string { return "discarded: " + why }
+// Discarded is the error in the history of an event that was given up.
+func Discarded(why string) string { return "discarded: " + why }

@@ -3,7 +3,6 @@ package redis
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -44,7 +43,7 @@ func (b *Inbox) Replay(ctx context.Context, q inbox.Query, name string) (int, er
 
 // Discard is [inbox.Archive.Discard].
 func (b *Inbox) Discard(ctx context.Context, q inbox.Query, why string) (int, error) {
-	return b.find(ctx, "discard", shortened("discarded: "+why), q, nil)
+	return b.find(ctx, "discard", shortened(inbox.Discarded(why)), q, nil)
 }
 
 // find goes through what q names, step by step, and returns how many were found.
@@ -122,8 +121,8 @@ func bound(t time.Time) string {
 // Purge is [inbox.Archive.Purge].
 func (b *Inbox) Purge(ctx context.Context, keep inbox.Retention) (inbox.Purged, error) {
 	var p inbox.Purged
-	if keep.Bodies <= 0 || keep.Keys < keep.Bodies {
-		return p, errors.New("redis: Retention needs Bodies above zero and Keys not below it")
+	if err := keep.Check(); err != nil {
+		return p, err
 	}
 	for {
 		answer, err := b.run(ctx, scripts.purge, micros(keep.Keys), micros(keep.Bodies), stepFinds)

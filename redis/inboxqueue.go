@@ -2,8 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aplomb-go/aplomb/inbox"
@@ -11,10 +9,10 @@ import (
 
 // Claim is [inbox.Queue.Claim].
 func (b *Inbox) Claim(ctx context.Context, c inbox.Claim) ([]inbox.Record, time.Duration, error) {
-	if c.Limit <= 0 || c.Lease <= 0 {
-		return nil, 0, errors.New("redis: Claim needs a Limit and a Lease above zero")
+	if err := c.Check(); err != nil {
+		return nil, 0, err
 	}
-	args := []any{c.Owner, c.Limit, micros(c.Lease), c.Expired, ranOut}
+	args := []any{c.Owner, c.Limit, micros(c.Lease), c.Expired, inbox.RanOut}
 	for _, s := range compact(c.Sources) {
 		args = append(args, s)
 	}
@@ -30,10 +28,6 @@ func (b *Inbox) Claim(ctx context.Context, c inbox.Claim) ([]inbox.Record, time.
 	return records, time.Duration(number(answer[0])) * time.Microsecond, err
 }
 
-// ranOut is what the history says of an attempt whose lease ran out. It is the
-// text of the package inbox, which knows by it what may have ended a process.
-const ranOut = "its lease ran out: the process ended, or hung, while it was handled"
-
 // Extend is [inbox.Queue.Extend].
 func (b *Inbox) Extend(ctx context.Context, d time.Duration, leases ...inbox.Lease) ([]bool, error) {
 	args := []any{micros(d)}
@@ -48,12 +42,8 @@ func (b *Inbox) Settle(ctx context.Context, settlements ...inbox.Settlement) ([]
 	var args []any
 	for i := range settlements {
 		s := &settlements[i]
-		switch s.State {
-		case inbox.StateDone, inbox.StateDead, inbox.StateParked, inbox.StateReady:
-		case inbox.StateLeased, inbox.StateConflict:
-			fallthrough
-		default:
-			return nil, fmt.Errorf("redis: an event cannot be settled as %q: it may be done, dead, parked or ready", s.State)
+		if err := s.Check(); err != nil {
+			return nil, err
 		}
 		args = append(args, s.Seq, s.Fence, string(s.State), micros(s.After), shortened(s.Error), bit(s.Undo))
 	}

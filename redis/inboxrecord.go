@@ -2,7 +2,6 @@ package redis
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -17,12 +16,7 @@ import (
 
 // appendEvent adds what insert.lua wants to know of an event.
 func appendEvent(args []any, e *inbox.Event) []any {
-	digest := e.Digest
-	if len(digest) == 0 {
-		sum := sha256.Sum256(e.Body)
-		digest = sum[:]
-	}
-	return append(args, e.Source, e.Key, e.Type, e.Order, string(e.Via), moment(e.Occurred), micros(e.Hold), packed(e.Header), e.Body, digest)
+	return append(args, e.Source, e.Key, e.Type, e.Order, string(e.Via), moment(e.Occurred), micros(e.Hold), packed(e.Header), e.Body, e.Fingerprint())
 }
 
 // micros is d in whole microseconds, rounded up, not negative, and no more than a

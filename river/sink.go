@@ -3,7 +3,6 @@ package river
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	_ "embed" // the tables
 	"errors"
 	"slices"
@@ -85,7 +84,7 @@ func (s *Sink) Insert(ctx context.Context, events ...inbox.Event) ([]inbox.Outco
 	out := make([]inbox.Outcome, len(events))
 	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		for _, i := range order {
-			if out[i], err = (&insertion{s, tx, &events[i], digest(&events[i])}).run(ctx); err != nil {
+			if out[i], err = (&insertion{s, tx, &events[i], events[i].Fingerprint()}).run(ctx); err != nil {
 				return err
 			}
 		}
@@ -109,14 +108,6 @@ func (s *Sink) inTx(ctx context.Context, f func(pgx.Tx) error) error {
 		}
 		return f(tx)
 	})
-}
-
-func digest(e *inbox.Event) []byte {
-	if len(e.Digest) > 0 {
-		return e.Digest
-	}
-	sum := sha256.Sum256(e.Body)
-	return sum[:]
 }
 
 // insertion is that of one event.
