@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,22 +30,18 @@ import (
 // event takes effect exactly once if that is in the inbox's transaction, and at
 // least once otherwise.
 func TestKilled(t *testing.T) {
-	sqlite := func(t *testing.T) (string, string, *sql.DB) {
-		dir := t.TempDir()
-		return "sqlite", "file:" + filepath.Join(dir, "inbox.db") + pragmas, openSQLite(t, "sqlite", dir)
-	}
 	for _, tt := range []struct {
 		name          string
 		events, kills int
 		outside       bool
 		database      func(t *testing.T) (driver, dsn string, db *sql.DB)
 	}{
-		{"SQLite", 10_000, 50, false, sqlite},
+		{"SQLite", 10_000, 50, false, sqliteFile},
 		{"PostgreSQL", 10_000, 50, false, func(t *testing.T) (string, string, *sql.DB) {
 			server := postgres.Start(t)
 			return "pgx", server.DSN("killed"), server.Open("pgx", "killed")
 		}},
-		{"at least once", 2_000, 15, true, sqlite},
+		{"at least once", 2_000, 15, true, sqliteFile},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -70,6 +67,13 @@ func TestKilled(t *testing.T) {
 			t.Log(w.summary(db, tt.kills))
 		})
 	}
+}
+
+// sqliteFile is a new database, and how a process opens it, too.
+func sqliteFile(t *testing.T) (driver, dsn string, db *sql.DB) {
+	t.Helper()
+	dir := t.TempDir()
+	return "sqlite", "file:" + filepath.Join(dir, "inbox.db") + pragmas, openSQLite(t, "sqlite", dir)
 }
 
 // world is where the events happen.
@@ -230,6 +234,13 @@ func (r *receiver) start() {
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// ended reports whether the process has ended by itself.
+func (r *receiver) ended() bool {
+	var status syscall.WaitStatus
+	pid, err := syscall.Wait4(r.cmd.Process.Pid, &status, syscall.WNOHANG, nil)
+	return err != nil || pid != 0
 }
 
 func (r *receiver) kill() {

@@ -3,16 +3,19 @@ package inbox_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aplomb-go/aplomb/compat/postgres"
 	"github.com/aplomb-go/aplomb/inbox"
+	"github.com/aplomb-go/aplomb/webhook"
 )
 
-// TestPostgreSQLOutage: while the server is frozen, or gone, an insert fails within
-// its deadline, and what was told to be durable is there afterwards; then all goes
+// TestPostgreSQLOutage: while the server is frozen, or gone, webhooks are answered 503
+// within their deadline, and what was acknowledged is there afterwards; then all goes
 // on by itself.
 func TestPostgreSQLOutage(t *testing.T) {
 	t.Parallel()
@@ -39,27 +42,34 @@ func TestPostgreSQLOutage(t *testing.T) {
 	})
 	t.Cleanup(func() { stop(); running.Wait() })
 
+	scheme := webhook.Stripe(webhook.Static(hookSecret))
+	hook := &webhook.Handler{Source: "stripe", Scheme: scheme, Sink: box, Deadline: 300 * time.Millisecond}
 	var told []string // that they are durable
 	n := 0
 	insert := func() bool {
 		n++
 		key := fmt.Sprint("evt_", n)
-		short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		began := time.Now()
-		_, err := box.Insert(short, inbox.Event{Source: "s", Key: key, Via: inbox.Webhook, Body: []byte("{}")})
-		if err == nil {
-			told = append(told, key)
-		} else if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("a failing insert took %v, and 300 ms are allowed", took)
+		r := httptest.NewRequest(http.MethodPost, "/stripe", nil)
+		if err := scheme.Sign(r, fmt.Appendf(nil, `{"id":%q,"type":"invoice.paid"}`, key), time.Now()); err != nil {
+			t.Fatal(err)
 		}
-		return err == nil
+		began, w := time.Now(), httptest.NewRecorder()
+		hook.ServeHTTP(w, r)
+		switch {
+		case w.Code == http.StatusOK:
+			told = append(told, key)
+		case w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "":
+			t.Errorf("while the store is away the answer is %d, Retry-After %q; want 503 with one", w.Code, w.Header().Get("Retry-After"))
+		case time.Since(began) > 5*time.Second:
+			t.Errorf("a refusal took %v, and 300 ms are allowed", time.Since(began))
+		}
+		return w.Code == http.StatusOK
 	}
 	until := func(want bool) {
 		t.Helper()
 		for deadline := time.Now().Add(30 * time.Second); insert() != want; {
 			if time.Now().After(deadline) {
-				t.Fatalf("inserts did not become %v in 30 s", want)
+				t.Fatalf("webhooks were not acknowledged: %v in 30 s", want)
 			}
 		}
 	}
@@ -84,12 +94,12 @@ func TestPostgreSQLOutage(t *testing.T) {
 		defer mu.Unlock()
 		for _, key := range told {
 			if handled[key] == 0 {
-				return fmt.Errorf("%s was told to be durable, and is not handled", key)
+				return fmt.Errorf("%s was acknowledged, and is not handled", key)
 			}
 		}
 		return nil
 	})
-	t.Logf("%d of %d inserts were told to be durable; all of them were handled", len(told), n)
+	t.Logf("%d of %d webhooks were acknowledged; all of them were handled", len(told), n)
 }
 
 // eventually waits for a condition of a real server, a minute at most.

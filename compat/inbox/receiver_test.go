@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,9 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+// poisonAttempts is how often an event may end the receiver.
+const poisonAttempts = 4
+
 // listed is an event as the API lists it.
 type listed struct {
 	ID      string `json:"id"`
@@ -69,11 +73,16 @@ func receive(ctx context.Context) error {
 		_, err := db.ExecContext(ctx, "INSERT INTO effects (event, via) VALUES ('"+e.Key+"', '"+string(e.Via)+"')")
 		return err
 	}
-	handler := store.Tx(func(ctx context.Context, tx *sql.Tx, e *inbox.Record) error { return effect(ctx, tx, e) })
+	handler := store.Tx(func(ctx context.Context, tx *sql.Tx, e *inbox.Record) error {
+		if e.Type == "poison" {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL) // it does not return
+		}
+		return effect(ctx, tx, e)
+	})
 	if os.Getenv(envOutside) != "" {
 		handler = func(ctx context.Context, e *inbox.Record) error { return effect(ctx, db, e) }
 	}
-	box, err := inbox.New(store, handler, inbox.Settings{Lease: time.Second, Every: 50 * time.Millisecond})
+	box, err := inbox.New(store, handler, inbox.Settings{Lease: time.Second, Every: 50 * time.Millisecond, Attempts: poisonAttempts})
 	if err != nil {
 		return err
 	}
