@@ -108,6 +108,6 @@ func receive(ctx context.Context) error {
 	var all sync.WaitGroup
 	all.Go(func() { failed <- box.Run(ctx) })
 	all.Go(func() { failed <- feed.Run(ctx) })
-	all.Go(func() { failed <- http.Serve(listener, hook) }) //nolint:gosec // it is killed, and has no time for timeouts
+	all.Go(func() { failed <- http.Serve(listener, hook) })
 	return errors.Join(<-failed, errors.New("the receiver ended"))
 }
