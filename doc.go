@@ -82,6 +82,11 @@
 // is an answer that is not what was asked for. Each prints as one line that
 // holds no secret and ends with what to try next.
 //
+// # Events
+//
+// Package webhook takes in what APIs deliver, package poll reads what they list, and
+// package inbox keeps what either brings until it was handled, each event once.
+//
 // # Laws
 //
 // Each has tests named after its number.
