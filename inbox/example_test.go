@@ -2,7 +2,6 @@ package inbox_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -52,28 +51,6 @@ func Example() {
 	// handled evt_1
 	// evt_1 is done
 	// evt_2 is dead
-}
-
-// The order is marked as paid, and the event as done, in one transaction: after a
-// crash either both have happened or none.
-func ExampleSQL_Tx() {
-	run := func(ctx context.Context, db *sql.DB) error {
-		db.SetMaxIdleConns(20) // as many as there are workers, and some
-		store, err := inbox.OpenSQL(ctx, db, inbox.PostgreSQL)
-		if err != nil {
-			return err
-		}
-		pay := func(ctx context.Context, tx *sql.Tx, e *inbox.Record) error {
-			_, err := tx.ExecContext(ctx, "UPDATE orders SET paid = true WHERE id = $1", e.Order)
-			return err
-		}
-		box, err := inbox.New(store, store.Tx(pay), inbox.Settings{})
-		if err != nil {
-			return err
-		}
-		return box.Run(ctx) // until ctx ends
-	}
-	_ = run
 }
 
 func ExampleRetryAfter() {
