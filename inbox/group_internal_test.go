@@ -51,6 +51,7 @@ func TestGroup(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		var sizes []int
 		for _, b := range *batches {
 			sizes = append(sizes, len(b))
@@ -71,6 +72,7 @@ func TestGroupByWeight(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		var sizes [][]int
 		for _, b := range *batches {
 			var of []int
@@ -102,6 +104,7 @@ func TestGroupFailure(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		assert.Equal(t, results, []error{nil, broken, nil})
 		assert.Equal(t, *batches, [][]string{{"first"}, {"good", "bad", "fine"}, {"good"}, {"bad"}, {"fine"}})
 	})
