@@ -239,6 +239,8 @@ func (t *inboxTest) discard() {
 			}
 		case len(r.History) == 0 || !strings.Contains(r.History[len(r.History)-1].Error, "nobody's é"):
 			t.failf("what was discarded has the history %+v: it must say why", r.History)
+		case r.History[len(r.History)-1].Number != 0 || r.History[len(r.History)-1].Owner != "":
+			t.failf("that it was discarded is kept as %+v: it is nobody's attempt", r.History[len(r.History)-1])
 		}
 	}
 	t.outcome(conflict, inbox.Outcome{Status: inbox.Duplicate, Seq: other, Via: inbox.Webhook}, "a discarded conflict again")

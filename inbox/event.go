@@ -22,8 +22,8 @@ type Event struct {
 	// Type is what happened, such as "invoice.paid"; it may be empty.
 	Type string
 	// Order names what the event is about, such as a customer: the events of one
-	// Order are handled one after another, by Occurred and then as they came. Empty
-	// means that it waits for none.
+	// Source and Order are handled one after another, by Occurred and then as they
+	// came. Empty means that it waits for none.
 	Order string
 	// Occurred is when it happened by the sender's clock; zero stands for when it
 	// was received.
@@ -115,7 +115,8 @@ const (
 	// Duplicate: it was there already, and nothing changed.
 	Duplicate Status = "duplicate"
 	// Replaced: a poll had brought it, it had not been handled, and the webhook's
-	// body counts now.
+	// Type, Header and Body count now. Its place in the Order stays what it was: a
+	// feed gives Order and Occurred as the webhook does.
 	Replaced Status = "replaced"
 	// Conflict: another event with this key, and with another digest, came the same
 	// way before. This one is kept beside it, in [StateConflict]; it is handled if

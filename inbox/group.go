@@ -51,7 +51,7 @@ func (g *group[J, R]) add(ctx context.Context, job J) (R, error) {
 		return w.result, w.err
 	case <-ctx.Done():
 		var none R
-		return none, context.Cause(ctx)
+		return none, fmt.Errorf("inbox: waiting for the database to commit: %w", context.Cause(ctx))
 	}
 }
 

@@ -72,7 +72,7 @@ func (r *run) attempt(ctx context.Context, e *Record) (Result, Settlement, error
 	case errors.As(err, &v) && v.permanent, e.Attempts >= r.set.Attempts:
 		return r.bury(s, err)
 	}
-	s.State, s.Error = StateReady, err.Error()
+	s.State, s.Error = StateReady, said(err)
 	if s.After = r.backoff(e.Attempts); v != nil {
 		s.After = v.after
 	}
@@ -98,7 +98,7 @@ var errStale = errors.New("inbox: stale")
 
 // bury makes a dead letter.
 func (r *run) bury(s Settlement, err error) (Result, Settlement, error) {
-	s.State, s.Error = StateDead, err.Error()
+	s.State, s.Error = StateDead, said(err)
 	if r.set.Park {
 		s.State = StateParked
 	}

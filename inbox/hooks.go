@@ -9,7 +9,7 @@ import (
 // be nil. They are called from several goroutines at once and should be quick. No
 // event holds a body or a header.
 type Hooks struct {
-	// Inserted reports each event that [Inbox.Insert] was given.
+	// Inserted reports each event that [Inbox.Insert] or [Inbox.Commit] was given.
 	Inserted func(context.Context, InsertEvent)
 	// Handled reports each attempt.
 	Handled func(context.Context, HandleEvent)

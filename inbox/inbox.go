@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Inbox takes events in and has them handled. [New] makes it.
+// Inbox takes events in and has them handled. [New] makes it. It is a [Sink] for
+// webhooks and has the [Cursors] of feeds.
 type Inbox struct {
 	store   Store
 	handler Handler
@@ -62,7 +63,8 @@ type Settings struct {
 	// Drain is what the handlers that are at work may take when Run is to end: 10 s
 	// if zero. Then their contexts end.
 	Drain time.Duration
-	// Retention is 7 days for both if it is zero.
+	// Retention is 7 days for Keys if that is zero, and as long for Bodies, but not
+	// longer than Keys.
 	Retention Retention
 	// Hooks are told what happens.
 	Hooks Hooks
@@ -80,7 +82,7 @@ func New(store Store, handler Handler, s Settings) (*Inbox, error) {
 		value int64
 	}{
 		{"Workers", int64(s.Workers)}, {"Attempts", int64(s.Attempts)}, {"Timeout", int64(s.Timeout)}, {"Backoff", int64(s.Backoff)},
-		{"MaxBackoff", int64(s.MaxBackoff)}, {"Lease", int64(s.Lease)}, {"Every", int64(s.Every)}, {"MaxPending", int64(s.MaxPending)}, {"Drain", int64(s.Drain)},
+		{"MaxBackoff", int64(s.MaxBackoff)}, {"Retention.Bodies", int64(s.Retention.Bodies)}, {"Retention.Keys", int64(s.Retention.Keys)}, {"Lease", int64(s.Lease)}, {"Every", int64(s.Every)}, {"MaxPending", int64(s.MaxPending)}, {"Drain", int64(s.Drain)},
 	} {
 		if f.value < 0 {
 			return nil, fmt.Errorf("inbox: Settings.%s is negative: leave it zero for the default", f.name)
@@ -102,9 +104,8 @@ func (s Settings) withDefaults() Settings {
 		host, _ := os.Hostname() // the rest tells processes apart
 		s.Owner = fmt.Sprintf("%s:%d:%s", host[:min(len(host), 64)], os.Getpid(), rand.Text()[:8])
 	}
-	if s.Retention == (Retention{}) {
-		s.Retention = Retention{Bodies: week, Keys: week}
-	}
+	or(&s.Retention.Keys, week)
+	or(&s.Retention.Bodies, min(week, s.Retention.Keys))
 	or(&s.Workers, 16)
 	or(&s.Attempts, 12)
 	or(&s.Timeout, 30*time.Second)
@@ -126,16 +127,38 @@ func or[T int | time.Duration](p *T, value T) {
 
 // Insert is [Sink.Insert]. It fails with [ErrFull] while too much is pending.
 func (b *Inbox) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
+	return b.take(ctx, events, func() ([]Outcome, error) { return b.store.Insert(ctx, events...) })
+}
+
+// take takes events in, by what a store does.
+func (b *Inbox) take(ctx context.Context, events []Event, insert func() ([]Outcome, error)) ([]Outcome, error) {
 	if err := b.hasRoom(ctx, len(events)); err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	out, err := b.store.Insert(ctx, events...)
-	if err == nil {
+	out, err := insert()
+	if err == nil && len(events) > 0 {
 		b.Wake()
 	}
 	b.set.Hooks.inserted(ctx, events, out, time.Since(began), err)
 	return out, err
+}
+
+// Hold is [Cursors.Hold].
+func (b *Inbox) Hold(ctx context.Context, name, owner string, d time.Duration) (Cursor, bool, error) {
+	return b.store.Hold(ctx, name, owner, d)
+}
+
+// Commit is [Cursors.Commit]. It has the events handled at once, tells Hooks.Inserted
+// of them, and fails with [ErrFull], as Insert does: so a feed is given the inbox and
+// not its store.
+func (b *Inbox) Commit(ctx context.Context, name string, fence int64, value string, events ...Event) ([]Outcome, error) {
+	return b.take(ctx, events, func() ([]Outcome, error) { return b.store.Commit(ctx, name, fence, value, events...) })
+}
+
+// Release is [Cursors.Release].
+func (b *Inbox) Release(ctx context.Context, name string, fence int64) error {
+	return b.store.Release(ctx, name, fence)
 }
 
 // roomEvery is how often Insert has what is pending counted.

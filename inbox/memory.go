@@ -278,7 +278,8 @@ func (m *Memory) Discard(ctx context.Context, q Query, why string) (int, error) 
 			continue
 		}
 		n++
-		r.failed(Discarded(why), time.Now())
+		now := time.Now()
+		r.History = remember(r.History, Attempt{Began: now, Ended: now, Error: Discarded(why), Replay: r.Replay})
 		r.State = StateDone
 		m.leave(r, false)
 	}

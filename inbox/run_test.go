@@ -111,7 +111,7 @@ func TestVerdicts(t *testing.T) {
 		for _, key := range []string{"skip", "later", "panic", "exit", "nil"} {
 			assert.Equal(t, r.record(key).State, inbox.StateDone, key)
 		}
-		assert.Equal(t, r.record("panic").History[0].Error, "the handler panicked: so there")
+		assert.True(t, strings.HasPrefix(r.record("panic").History[0].Error, "the handler panicked: so there\ngithub.com/aplomb-go/aplomb/inbox_test.TestVerdicts."))
 		assert.Contains(t, r.record("exit").History[0].Error, "its lease ran out")
 		later := r.record("later")
 		assert.Equal(t, later.History[0].Error, "broken")
@@ -435,7 +435,7 @@ func TestSettingsAreChecked(t *testing.T) {
 	for want, s := range map[string]inbox.Settings{
 		"Workers is negative":   {Workers: -1},
 		"Drain is negative":     {Drain: -1},
-		"needs Bodies above":    {Retention: inbox.Retention{Keys: time.Hour}},
+		"Retention.Keys is neg": {Retention: inbox.Retention{Keys: -1}},
 		"Keys not below":        {Retention: inbox.Retention{Bodies: 2 * time.Hour, Keys: time.Hour}},
 		"Owner is longer than ": {Owner: strings.Repeat("x", 600)},
 	} {

@@ -34,7 +34,9 @@ type SQL struct {
 //
 // For PostgreSQL have the pool keep as many connections as there are workers, with
 // [sql.DB.SetMaxIdleConns]: it keeps two by itself, and opening one takes longer than
-// handling an event.
+// handling an event. With [sql.DB.SetMaxOpenConns] leave some beside those. Who uses the
+// tables, but did not create them, needs SELECT, INSERT, UPDATE and DELETE on both,
+// and USAGE on the sequence aplomb_inbox_seq_seq.
 func OpenSQL(ctx context.Context, db *sql.DB, d Dialect) (*SQL, error) {
 	if db == nil || d != SQLite && d != PostgreSQL {
 		return nil, errors.New("inbox: OpenSQL needs a database and its dialect: SQLite or PostgreSQL")
@@ -100,11 +102,14 @@ func (s *SQL) create(ctx context.Context) error {
 }
 
 // Tx returns a handler that does its work in a transaction of the store's database,
-// which also says that the event is done: the effect takes place exactly once. An
-// error rolls back.
+// which also says that the event is done: the effect takes place exactly once, unless
+// somebody replays the event. An error rolls back. The handler is for an inbox on
+// this store, or on one that is [Sealed] around it.
 //
-// The transaction should be short and wait for nothing but the database: in
-// SQLite nobody else can write meanwhile, not even to take an event in.
+// What is done by anything but tx is done outside of the transaction: in SQLite it
+// waits for the handler to end, in vain. The transaction should be short and wait for
+// nothing but the database: in SQLite nobody else can write meanwhile, not even to
+// take an event in.
 func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) Handler {
 	return func(ctx context.Context, e *Record) error {
 		err := s.inTx(ctx, func(tx *sql.Tx) error {
@@ -155,7 +160,7 @@ func (s *SQL) begin(ctx context.Context) error {
 	case s.writer <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("inbox: waiting to write to SQLite, which has one writer at a time: %w", context.Cause(ctx))
 	}
 }
 

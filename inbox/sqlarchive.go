@@ -61,10 +61,15 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 		q.add(" AND state IN (0, 2, 3, 4) ORDER BY seq")
 		q.limit(query.Limit)
 		found, err := records(ctx, tx, q)
+		if err != nil {
+			return err
+		}
+		now, err := s.time(ctx, tx)
+		if err != nil {
+			return err
+		}
 		for _, r := range found {
-			if err == nil {
-				err = s.fail(ctx, tx, r, Discarded(why))
-			}
+			err := s.remember(ctx, tx, r, Attempt{Began: now, Ended: now, Error: Discarded(why), Replay: r.Replay})
 			if err != nil {
 				return err
 			}

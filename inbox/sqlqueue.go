@@ -284,10 +284,10 @@ func (s *SQL) fail(ctx context.Context, tx *sql.Tx, r *stored, why string) error
 	if err != nil {
 		return err
 	}
-	a := Attempt{Number: r.Attempts, Owner: r.owner, Ended: now, Error: why, Replay: r.Replay}
-	if r.began > 0 {
-		a.Began = time.UnixMicro(r.began)
-	}
+	return s.remember(ctx, tx, r, Attempt{Number: r.Attempts, Owner: r.owner, Began: time.UnixMicro(r.began), Ended: now, Error: why, Replay: r.Replay})
+}
+
+func (s *SQL) remember(ctx context.Context, tx *sql.Tx, r *stored, a Attempt) error {
 	r.History = remember(r.History, a)
 	text, err := json.Marshal(r.History)
 	if err != nil {

@@ -112,7 +112,8 @@ type Record struct {
 // Lease is the lease of a record that [Queue.Claim] returned.
 func (r *Record) Lease() Lease { return Lease{r.Seq, r.Fence} }
 
-// Attempt is an attempt that failed.
+// Attempt is an attempt that failed, or, with the Number 0, that somebody gave the
+// event up: see [Archive.Discard].
 type Attempt struct {
 	Number int       `json:"number"`
 	Owner  string    `json:"owner"`
@@ -162,8 +163,9 @@ type Cursor struct {
 type Archive interface {
 	// List returns the records that the query names, in the order of Seq.
 	List(ctx context.Context, q Query) ([]Record, error)
-	// Replay has the records that the query names, and that are neither waiting nor
-	// leased, handled again under the given name: they are ready, with no attempts
+	// Replay has the records that the query names, and that are neither ready nor
+	// leased, handled again under the given name; those that are done, too, whose
+	// effects take place again then, unless the query's States leave them out: they are ready, with no attempts
 	// made. Their ids, times and histories stay. It returns how many there are; a
 	// record without a body is not among them.
 	Replay(ctx context.Context, q Query, name string) (int, error)

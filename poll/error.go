@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -83,6 +84,9 @@ func formatLine(f fmt.State, verb rune, line string) {
 // or a setting does not pass by itself.
 func passing(err error) (bool, time.Duration) {
 	if e, ok := errors.AsType[*aplomb.APIError](err); ok {
+		if e.StatusCode == http.StatusForbidden && strings.Contains(strings.ToLower(e.Message), "rate limit") {
+			return true, max(e.RetryAfter, time.Minute) // as GitHub asks for where it says no more
+		}
 		return passingStatus(e), e.RetryAfter
 	}
 	if e, ok := errors.AsType[*aplomb.CallError](err); ok {

@@ -65,7 +65,8 @@ type Feed[T any] struct {
 	// Resume is an [Event.Resume] of another day, for Events.
 	Resume string
 
-	// Store keeps the cursor and takes the events, for Run.
+	// Store keeps the cursor and takes the events, for Run: an [inbox.Inbox], which has
+	// them handled at once, or the store of one in another process.
 	Store inbox.Cursors
 	// Source is [inbox.Event].Source; needed for Run. A webhook that brings the same
 	// events shares it.
@@ -79,12 +80,15 @@ type Feed[T any] struct {
 	// Default 30 s.
 	Lease time.Duration
 
-	// Webhook says that a webhook puts the same events into the store. While it does,
-	// the pace of the feed slows down to Pace.Max, and an event that the feed finds
-	// first is held for Grace so that the webhook's body, which may say more, counts.
-	// An event that the webhook has not brought within Grace is missed: that is
-	// told to Hooks.Missed, and the pace is Pace.Every until the webhook delivers
-	// again.
+	// Webhook says that a webhook puts the same events into the store. Give Key, Type,
+	// Order and Occurred as its events have them: an event that the webhook missed is
+	// handled by these. Bodies may differ: [inbox.Event.Via] tells them apart.
+	//
+	// While the webhook delivers, the pace of the feed slows down to Pace.Max, and an
+	// event that the feed finds first is held for Grace so that the webhook's body,
+	// which may say more, counts. An event that the webhook has not brought within
+	// Grace is missed: that is told to Hooks.Missed, and the pace is Pace.Every until
+	// the webhook delivers again.
 	Webhook bool
 	// Grace is how much later than the poll a webhook may be. Default 30 s.
 	Grace time.Duration

@@ -411,14 +411,19 @@ func TestFailures(t *testing.T) {
 		fail  func(http.ResponseWriter, *http.Request) bool
 		stops bool
 	}{
-		"a credential":         {answer(401), true},
-		"a right":              {answer(403), true},
-		"an address":           {answer(404), true},
-		"a request":            {answer(422), true},
-		"what is not there":    {answer(501), true},
-		"a server":             {answer(500), false},
-		"a quota":              {answer(429), false},
-		"a quota by 403":       {answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000"), false},
+		"a credential":      {answer(401), true},
+		"a right":           {answer(403), true},
+		"an address":        {answer(404), true},
+		"a request":         {answer(422), true},
+		"what is not there": {answer(501), true},
+		"a server":          {answer(500), false},
+		"a quota":           {answer(429), false},
+		"a quota by 403":    {answer(403, "X-RateLimit-Remaining", "0", "X-RateLimit-Limit", "5000"), false},
+		"a quota by its name": {func(w http.ResponseWriter, _ *http.Request) bool {
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = w.Write([]byte(`{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}`))
+			return true
+		}, false},
 		"a second quota":       {answer(403, "Retry-After", "7"), false},
 		"a page that is none":  {func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte("<html>")); return true }, false},
 		"half a page":          {func(w http.ResponseWriter, _ *http.Request) bool { _, _ = w.Write([]byte(`[{"id":`)); return true }, false},

@@ -70,7 +70,8 @@ type Operation struct {
 	Tolerate int
 	// Pace is how often to ask.
 	Pace Pace
-	// Progress is called after each answer.
+	// Progress is called before the first request, when nothing is known but the
+	// Token, and after each answer.
 	Progress func(context.Context, Status)
 }
 

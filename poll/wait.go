@@ -41,6 +41,7 @@ func Wait[T any](ctx context.Context, c *aplomb.Client, op Operation) (T, error)
 	}
 	w.schedule = newSchedule(op.Pace.or(2*time.Second, 30*time.Second))
 	w.last.Token = w.at.String()
+	w.tell(ctx)
 	if err := w.untilDone(ctx); err != nil {
 		return result, err
 	}
@@ -91,9 +92,7 @@ func (w *waiting) untilDone(ctx context.Context) error {
 			continue
 		}
 		w.failures = 0
-		if w.op.Progress != nil {
-			w.op.Progress(ctx, w.last)
-		}
+		w.tell(ctx)
 		switch w.last.State {
 		case StateDone:
 			return nil
@@ -107,6 +106,12 @@ func (w *waiting) untilDone(ctx context.Context) error {
 			w.schedule.changed()
 		}
 		delay, _, _ = w.schedule.next(hintOf(w.last.Response), false)
+	}
+}
+
+func (w *waiting) tell(ctx context.Context) {
+	if w.op.Progress != nil {
+		w.op.Progress(ctx, w.last)
 	}
 }
 

@@ -21,7 +21,12 @@ import (
 // Source of its own; where two share one, the first counts, and the other is kept
 // as a conflict.
 //
-// Type is the event and, after a dot, its action, such as "pull_request.opened".
+// What GitHub's API lists has other ids, and other bodies: beside a feed both sides
+// need a key of what the event says, such as the resource, its updated_at and the
+// action, here by [Handler.Key].
+//
+// Type is the event and, after a dot, its action, such as "pull_request.opened"; the
+// ping of a new webhook is an event like others.
 // A webhook of the content type application/x-www-form-urlencoded is understood
 // too: the event's Body is the JSON in its field payload.
 func GitHub(secrets ...Secret) Scheme {

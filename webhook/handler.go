@@ -63,6 +63,10 @@ type Handler struct {
 	// MaxPending is how many deliveries may be under way from here on: 1024 if zero.
 	// It bounds what a Sink that hangs can hold on to.
 	MaxPending int
+	// Key, if set, gives an event another Key than the scheme does, where a feed lists
+	// the same events under ids of its own: see package poll. It must not change the
+	// event.
+	Key func(*inbox.Event) string
 	// Order, if set, gives an event its Order. It must not change it.
 	Order func(*inbox.Event) string
 	// KeepHeaders are headers that an event keeps besides Content-Type,
@@ -145,8 +149,9 @@ func (h *Handler) settings() *settings {
 }
 
 // Close has every request from now on refused with 503, so that its sender comes
-// back later. Those under way go on: [http.Server.Shutdown] waits for them. It
-// returns nil, and may be called again.
+// back later. Those under way go on: [http.Server.Shutdown] waits for them. Close is
+// for a handler that ends while its server goes on; where the server ends, Shutdown
+// is enough. It returns nil, and may be called again.
 func (h *Handler) Close() error {
 	h.closed.Store(true)
 	return nil
@@ -281,12 +286,14 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 		if err := e.Check(); err != nil {
 			return nil, malformedf("%v", err)
 		}
-		if h.Order == nil {
-			continue
+		if h.Key != nil {
+			e.Key = h.Key(e)
 		}
-		e.Order = h.Order(e)
+		if h.Order != nil {
+			e.Order = h.Order(e)
+		}
 		if err := e.Check(); err != nil {
-			return nil, fmt.Errorf("webhook: Handler.Order: %w", err)
+			return nil, fmt.Errorf("webhook: Handler.Key or Handler.Order: %w", err)
 		}
 	}
 	return events, nil
@@ -337,7 +344,7 @@ func unstored(ctx context.Context, err error) answer {
 // tell reports what happened, before the sender hears of it.
 func (h *Handler) tell(ctx context.Context, a answer) {
 	switch {
-	case a.status >= http.StatusInternalServerError:
+	case a.status >= http.StatusInternalServerError && a.reason != ReasonClosed: // which is as it should be
 		h.log(ctx, "webhook not acknowledged", a)
 	case a.verified.Faulty != nil:
 		h.log(ctx, "webhook acknowledged, but another secret is at fault", answer{status: a.status, reason: ReasonSecret, err: a.verified.Faulty})

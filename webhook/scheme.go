@@ -241,7 +241,7 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 		case errors.Is(err, signature.ErrSignature) || errors.Is(err, signature.ErrExpired):
 			refused = cmp.Or(refused, err)
 		default:
-			faulty = cmp.Or(faulty, err)
+			faulty = cmp.Or(faulty, fmt.Errorf("webhook: %s: the secret %q: %w", s.Name, cmp.Or(p.name, strconv.Itoa(i+1)), err))
 		}
 	}
 	switch {
@@ -253,7 +253,7 @@ func (s Scheme) Verify(r *http.Request, body []byte, now time.Time) (Verified, e
 	case tried == 0:
 		return Verified{}, settingsf("%s: none of %d secrets is in its time", s.Name, len(s.secrets))
 	case tried > 1:
-		return Verified{}, &fault{signature.ErrSignature, fmt.Sprintf("webhook: %s: none of %d secrets: %v", s.Name, tried, refused)}
+		return Verified{}, &fault{signature.ErrSignature, fmt.Sprintf("webhook: %s: not signed with any of %d secrets; with the first: %v", s.Name, tried, refused)}
 	}
 	return Verified{}, refused
 }

@@ -98,7 +98,7 @@ func receive(ctx context.Context) error {
 		Occurred: func(e listed) time.Time { return time.Unix(e.Created, 0) },
 		Pace:     poll.Pace{Every: 200 * time.Millisecond, Max: time.Second, Floor: 50 * time.Millisecond},
 		LookBack: 3 * time.Second, MaxPages: 100, Lease: time.Second,
-		Store: store, Source: "stripe", Webhook: true, Grace: time.Second,
+		Store: box, Source: "stripe", Webhook: true, Grace: time.Second,
 	}
 	listener, err := net.Listen("unix", os.Getenv(envSocket))
 	if err != nil {

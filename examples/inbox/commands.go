@@ -89,7 +89,15 @@ func (in *invocation) show(r *inbox.Record) {
 		fmt.Fprintf(in.out, "  %-9s %s\n", "due", moment(r.Due))
 	}
 	for _, a := range r.History {
-		fmt.Fprintf(in.out, "  attempt %d by %s, %s for %v: %q\n", a.Number, a.Owner, moment(a.Began), a.Ended.Sub(a.Began).Round(time.Millisecond), a.Error)
+		if a.Number == 0 {
+			fmt.Fprintf(in.out, "  %s: %q\n", moment(a.Ended), a.Error)
+			continue
+		}
+		again := ""
+		if a.Replay != "" {
+			again = fmt.Sprintf(" of replay %q", a.Replay)
+		}
+		fmt.Fprintf(in.out, "  attempt %d%s by %s, %s for %v: %q\n", a.Number, again, a.Owner, moment(a.Began), a.Ended.Sub(a.Began).Round(time.Millisecond), a.Error)
 	}
 	switch {
 	case r.Body == nil:
@@ -107,8 +115,11 @@ func replay(ctx context.Context, in *invocation) error {
 	}
 	name := cmp.Or(in.why, "by hand at "+time.Now().UTC().Format(time.RFC3339))
 	n, err := in.store.Replay(ctx, in.query, name)
+	if err == nil && n == 0 {
+		return errors.New("nothing to replay: no record is named that is neither ready nor leased, and has its body")
+	}
 	if err == nil {
-		fmt.Fprintf(in.out, "%d records are handled again\n", n)
+		fmt.Fprintf(in.out, "%d to be handled again\n", n)
 	}
 	return err
 }
@@ -118,8 +129,11 @@ func discard(ctx context.Context, in *invocation) error {
 		return list(ctx, in)
 	}
 	n, err := in.store.Discard(ctx, in.query, cmp.Or(in.why, "by hand"))
+	if err == nil && n == 0 {
+		return errors.New("nothing to discard: no record is named that is neither leased nor done")
+	}
 	if err == nil {
-		fmt.Fprintf(in.out, "%d records are given up\n", n)
+		fmt.Fprintf(in.out, "%d given up\n", n)
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -41,11 +42,16 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 		flags.BoolVar(&in.body, "body", false, "print bodies, too: they may hold what is nobody's business")
 	case "replay", "discard":
 		flags.BoolVar(&in.dry, "n", false, "change nothing, and list what would be changed")
-		flags.BoolVar(&in.all, "all", false, "all records, if nothing else narrows them")
+		if command == "discard" {
+			flags.BoolVar(&in.all, "all", false, "all records, if nothing else narrows them")
+		}
 		flags.StringVar(&in.why, "why", "", "the reason, for the history")
 	}
 	if err := flags.Parse(args); err != nil {
 		return nil, err
+	}
+	if command == "replay" && *state == "" && flags.NArg() == 0 { // what is done would take effect again
+		in.query.States = []inbox.State{inbox.StateDead, inbox.StateParked}
 	}
 	if *state != "" {
 		for s := range strings.SplitSeq(*state, ",") {
@@ -78,8 +84,8 @@ func (in *invocation) check() error {
 	}
 	q := in.query
 	narrow := len(q.Seqs) > 0 || len(q.States) > 0 || q.Source != "" || q.Key != "" || q.Type != "" || q.Order != "" || !q.ReceivedFrom.IsZero()
-	if (in.command == "replay" || in.command == "discard") && !narrow && !in.all {
-		return fmt.Errorf("%s what? Give numbers or flags such as -state dead, or -all", in.command)
+	if in.command == "discard" && !narrow && !in.all {
+		return errors.New("discard what? Give numbers or flags such as -state dead, or -all")
 	}
 	return nil
 }

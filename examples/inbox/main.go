@@ -6,7 +6,8 @@
 //	list      records, a line each, narrowed by flags
 //	dead      the dead letters among them
 //	show      records whole, with their histories; their bodies with -body
-//	replay    have records handled again; with -n only list them
+//	replay    have dead letters handled again, or the records with the numbers or
+//	          states given, also those that are done; with -n only list them
 //	discard   give records up, so that what they hold up goes on
 //
 // The process that handles the events may run meanwhile. Copy the folder into your
@@ -33,10 +34,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Stdout, os.Stderr, os.Args[1:])
 	stop()
-	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) { // which was printed
-			fmt.Fprintln(os.Stderr, "inbox:", err)
-		}
+	if err != nil && !errors.Is(err, flag.ErrHelp) { // which was printed
+		fmt.Fprintln(os.Stderr, "inbox:", err)
 		os.Exit(1)
 	}
 }

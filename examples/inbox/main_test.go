@@ -89,9 +89,9 @@ func TestCommands(t *testing.T) {
 		{[]string{"show", "2"}, "record 2, dead\n  source    acme\n  key       evt_2\n  type      order.broken\n  via       webhook\n  occurred  TIME\n  received  TIME\n" +
 			"  attempts  1\n  attempt 1 by me, TIME for 0s: \"no such\\norder\"\n  2 bytes of body: -body prints them\n"},
 		{[]string{"replay", "-n", "-state", "dead, conflict"}, ""},
-		{[]string{"replay", "-state", "dead", "-why", "mended"}, "1 records are handled again\n"},
+		{[]string{"replay", "-state", "dead", "-why", "mended"}, "1 to be handled again\n"},
 		{[]string{"stats"}, "1 ready, 0 leased, 0 dead, 0 parked, 1 in conflict\n"},
-		{[]string{"discard", "-state", "conflict,ready", "-why", "no longer"}, "2 records are given up\n"},
+		{[]string{"discard", "-state", "conflict,ready", "-why", "no longer"}, "2 given up\n"},
 		{[]string{"stats"}, "0 ready, 0 leased, 0 dead, 0 parked, 0 in conflict\n"},
 	} {
 		got := inboxCommand(t, path, step.args...)
@@ -121,7 +121,8 @@ func TestBadInput(t *testing.T) {
 		"no inbox at":                  {"-db", path + "x", "stats"},
 		`"one" is not a record's numb`: {"-db", path, "show", "one"},
 		`there is no state "deed"`:     {"-db", path, "list", "-state", "deed"},
-		"replay what?":                 {"-db", path, "replay"},
+		"nothing to replay: no record": {"-db", path, "replay", "-source", "nobody"},
+		"nothing to discard: no recor": {"-db", path, "discard", "1"},
 		"discard what?":                {"-db", path, "discard", "-n"},
 		"there is no such record":      {"-db", path, "show", "99"},
 		"flag provided but not":        {"-db", path, "list", "-body"},

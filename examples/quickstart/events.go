@@ -101,7 +101,7 @@ func (r *receiver) run(ctx context.Context, api *aplomb.Client) error {
 		Client: api, Path: "/v1/events", By: aplomb.ByCursor{Items: "data", Param: "starting_after", Last: "id", More: "has_more"},
 		Key:  func(e listed) string { return e.ID },
 		Type: func(e listed) string { return e.Type },
-		Pace: poll.Pace{Every: shortBackoff, Floor: shortBackoff}, Store: r.store, Source: "shop",
+		Pace: poll.Pace{Every: shortBackoff, Floor: shortBackoff}, Store: r.box, Source: "shop", Webhook: true, Grace: shortBackoff,
 	}
 	ctx, stop := context.WithTimeoutCause(ctx, time.Minute, errors.New("the events were not handled within a minute"))
 	defer stop()

@@ -118,10 +118,13 @@ local function become(r, state, due)
 end
 
 -- failed adds to a record's history an attempt that failed.
+local function remember(r, attempt)
+  call('RPUSH', P .. 'h:' .. whole(r.n), cjson.encode(attempt))
+  call('LTRIM', P .. 'h:' .. whole(r.n), -32, -1)
+end
+
 local function failed(r, why)
   local v = call('HMGET', P .. 'e:' .. whole(r.n), 'owner', 'began')
-  call('RPUSH', P .. 'h:' .. whole(r.n), cjson.encode({ number = whole(r.attempts), owner = v[1] or '', began = v[2] or '', ended = whole(now),
-    error = why, replay = r.replay }))
-  call('LTRIM', P .. 'h:' .. whole(r.n), -32, -1)
+  remember(r, { number = whole(r.attempts), owner = v[1] or '', began = v[2] or '', ended = whole(now), error = why, replay = r.replay })
 end
 

@@ -70,7 +70,7 @@ end
 function actions.discard(n, state)
   if state == 'leased' or state == 'done' then return nil end
   local r = load(n)
-  failed(r, text)
+  remember(r, { number = '0', owner = '', began = whole(now), ended = whole(now), error = text, replay = r.replay })
   become(r, 'done')
   return 1
 end
