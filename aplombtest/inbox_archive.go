@@ -19,6 +19,7 @@ var inboxArchive = []inboxPart{
 	{"replay again", (*inboxTest).replayAgain},
 	{"discard", (*inboxTest).discard},
 	{"limits of replay and discard", (*inboxTest).limits},
+	{"changes that name everything", (*inboxTest).nothingNamed},
 	{"purge", (*inboxTest).purge},
 	{"purge leaves", (*inboxTest).purgeLeaves},
 }
@@ -231,12 +232,12 @@ func (t *inboxTest) discard() {
 			if r.State != inbox.StateLeased {
 				t.failf("what was leased is %v after a Discard", r)
 			}
-		case r.State != inbox.StateDone:
-			t.failf("what was discarded is %v", r)
 		case r.Key == "done" && r.Seq != other:
-			if len(r.History) != 1 {
-				t.failf("what was done has the history %+v after a Discard", r.History)
+			if r.State != inbox.StateDone || len(r.History) != 1 {
+				t.failf("what was done is %v after a Discard, with the history %+v", r, r.History)
 			}
+		case r.State != inbox.StateDiscarded:
+			t.failf("what was discarded is %v", r)
 		case len(r.History) == 0 || !strings.Contains(r.History[len(r.History)-1].Error, "nobody's é"):
 			t.failf("what was discarded has the history %+v: it must say why", r.History)
 		case r.History[len(r.History)-1].Number != 0 || r.History[len(r.History)-1].Owner != "":
@@ -384,4 +385,18 @@ func (t *inboxTest) purgeLeaves() {
 	if n, err := t.store.Replay(context.Background(), inbox.Query{Source: t.source}, "again"); n != 3 || err != nil {
 		t.failf("Replay after a Purge: %d, %v; want the two dead letters and the conflict", n, err)
 	}
+}
+
+// nothingNamed: a list that turned out to be empty must not name every record.
+func (t *inboxTest) nothingNamed() {
+	seq := t.done(t.event("a"))[0]
+	for _, q := range []inbox.Query{{}, {Limit: 5}, {Source: t.source, Seqs: []int64{}}, {Source: t.source, States: []inbox.State{}}} {
+		if n, err := t.store.Replay(context.Background(), q, "again"); n != 0 || err == nil {
+			t.failf("Replay of %+v: %d, %v; want an error", q, n, err)
+		}
+		if n, err := t.store.Discard(context.Background(), q, "why"); n != 0 || err == nil {
+			t.failf("Discard of %+v: %d, %v; want an error", q, n, err)
+		}
+	}
+	t.hasState(seq, inbox.StateDone, "after changes that were refused")
 }

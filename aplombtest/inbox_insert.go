@@ -183,7 +183,7 @@ func (t *inboxTest) notReplaced() {
 		t.failf("Discard of a new event: %d, %v", n, err)
 	}
 	t.outcome(t.event("discarded", saying("more")), inbox.Outcome{Status: inbox.Duplicate, Seq: seq, Via: inbox.Poll}, "the webhook of what is discarded")
-	t.hasState(seq, inbox.StateDone, "what was discarded")
+	t.hasState(seq, inbox.StateDiscarded, "what was discarded")
 }
 
 func (t *inboxTest) allOrNone() {

@@ -90,7 +90,7 @@ const schemaVersion = "1"
 
 // states are numbered so that what waits, what holds up an Order and what does not
 // count any more are ranges.
-var states = []State{StateReady, StateLeased, StateParked, StateDead, StateConflict, StateDone}
+var states = []State{StateReady, StateLeased, StateParked, StateDead, StateConflict, StateDone, StateDiscarded}
 
 const (
 	ready = iota
@@ -99,6 +99,7 @@ const (
 	dead
 	conflict
 	done
+	_ // discarded
 )
 
 func stateNumber(s State) int {

@@ -48,20 +48,24 @@ func (r *run) attempt(ctx context.Context, e *Record) (Result, Settlement, error
 	if e.Attempts > r.set.Attempts { // each of them ended its process, or hung
 		return r.bury(s, fmt.Errorf("given up after %d attempts", e.Attempts-1))
 	}
+	done := false
 	err := guard(func() error {
 		if stale, err := r.isStale(ctx, e); err != nil || stale {
 			return cmp.Or(err, errStale)
 		}
-		limited, cancel := context.WithTimeout(ctx, r.set.Timeout)
+		if e.unreadable != nil {
+			return Permanent(e.unreadable)
+		}
+		limited, cancel := context.WithTimeout(context.WithValue(ctx, settled{}, &done), r.set.Timeout)
 		defer cancel()
 		return r.handler(limited, e)
 	})
 	var v *verdict
 	switch {
+	case done: // whatever came after it
+		return resultSettled, s, err
 	case err == nil:
 		return ResultDone, s, nil
-	case errors.Is(err, errSettled):
-		return resultSettled, s, nil
 	case errors.Is(err, errStale):
 		return ResultStale, s, nil
 	case errors.Is(err, ErrSkip):

@@ -50,9 +50,9 @@ type verdict struct {
 func (v *verdict) Error() string { return v.err.Error() }
 func (v *verdict) Unwrap() error { return v.err }
 
-// errSettled comes from a handler that has settled the event itself, in a
-// transaction of the store.
-var errSettled = errors.New("inbox: settled")
+// settled is the key of a context's mark, a *bool, that the handler has settled the
+// event itself, in a transaction of the store.
+type settled struct{}
 
 // panicError is a handler's panic. The history has the stack, too.
 type panicError struct {

@@ -34,7 +34,7 @@ type Settings struct {
 	// Workers is how many events are handled at once: 16 if zero.
 	Workers int
 	// Attempts is how often an event's handler is begun before the event becomes a
-	// dead letter: 12 if zero, which the backoff spreads over about an hour.
+	// dead letter: 15 if zero, which the backoff spreads over 46 minutes on average.
 	Attempts int
 	// Timeout is what one attempt may take: 30 s if zero. Then its context ends;
 	// a handler that goes on loses its lease and the event is handled again.
@@ -107,7 +107,7 @@ func (s Settings) withDefaults() Settings {
 	or(&s.Retention.Keys, week)
 	or(&s.Retention.Bodies, min(week, s.Retention.Keys))
 	or(&s.Workers, 16)
-	or(&s.Attempts, 12)
+	or(&s.Attempts, 15)
 	or(&s.Timeout, 30*time.Second)
 	or(&s.Backoff, 2*time.Second)
 	or(&s.MaxBackoff, 15*time.Minute)
@@ -132,11 +132,14 @@ func (b *Inbox) Insert(ctx context.Context, events ...Event) ([]Outcome, error) 
 
 // take takes events in, by what a store does.
 func (b *Inbox) take(ctx context.Context, events []Event, insert func() ([]Outcome, error)) ([]Outcome, error) {
-	if err := b.hasRoom(ctx, len(events)); err != nil {
-		return nil, err
-	}
 	began := time.Now()
-	out, err := insert()
+	err := b.hasRoom(ctx, len(events))
+	var out []Outcome
+	if err == nil {
+		if out, err = insert(); err != nil {
+			b.pending.Add(-int64(len(events)))
+		}
+	}
 	if err == nil && len(events) > 0 {
 		b.Wake()
 	}
@@ -169,9 +172,8 @@ const roomEvery = time.Second
 func (b *Inbox) hasRoom(ctx context.Context, n int) error {
 	if b.room.TryLock() {
 		if now := time.Now(); now.Sub(b.counted) >= roomEvery {
-			if s, err := b.store.Stats(ctx); err == nil {
-				b.pending.Store(int64(s.Pending()))
-			}
+			s, _ := b.store.Stats(ctx) // nothing, where it cannot count
+			b.pending.Store(int64(s.Pending()))
 			b.counted = now
 		}
 		b.room.Unlock()

@@ -247,7 +247,7 @@ func (q *Query) names(r *Record) bool {
 
 // Replay is [Archive.Replay].
 func (m *Memory) Replay(ctx context.Context, q Query, replay string) (int, error) {
-	if err := checkReplay(ctx, replay); err != nil {
+	if err := cmp.Or(checkReplay(ctx, replay), q.CheckChange()); err != nil {
 		return 0, err
 	}
 	m.mu.Lock()
@@ -267,20 +267,20 @@ func (m *Memory) Replay(ctx context.Context, q Query, replay string) (int, error
 
 // Discard is [Archive.Discard].
 func (m *Memory) Discard(ctx context.Context, q Query, why string) (int, error) {
-	if err := ctx.Err(); err != nil {
+	if err := cmp.Or(q.CheckChange(), ctx.Err()); err != nil {
 		return 0, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := 0
 	for _, r := range m.find(q, 0) {
-		if r.State == StateLeased || r.State == StateDone || n == q.Limit && n > 0 {
+		if r.State == StateLeased || r.State == StateDone || r.State == StateDiscarded || n == q.Limit && n > 0 {
 			continue
 		}
 		n++
 		now := time.Now()
 		r.History = remember(r.History, Attempt{Began: now, Ended: now, Error: Discarded(why), Replay: r.Replay})
-		r.State = StateDone
+		r.State = StateDiscarded
 		m.leave(r, false)
 	}
 	return n, nil
@@ -297,7 +297,7 @@ func (m *Memory) Purge(ctx context.Context, keep Retention) (Purged, error) {
 	for seq, r := range m.records {
 		age := time.Since(r.Received)
 		switch {
-		case r.State != StateDone && r.State != StateConflict:
+		case r.State != StateDone && r.State != StateDiscarded && r.State != StateConflict:
 		case age >= keep.Keys:
 			p.Records++
 			delete(m.records, seq)
@@ -337,7 +337,7 @@ func (m *Memory) Stats(ctx context.Context) (Stats, error) {
 			s.Parked++
 		case StateConflict:
 			s.Conflicts++
-		case StateDone:
+		case StateDone, StateDiscarded:
 		}
 	}
 	return s, nil

@@ -375,6 +375,20 @@ func (s *dyingStore) Claim(ctx context.Context, c inbox.Claim) ([]inbox.Record, 
 	return s.Store.Claim(ctx, c)
 }
 
+func (s *dyingStore) Insert(ctx context.Context, events ...inbox.Event) ([]inbox.Outcome, error) {
+	if s.dead.Load() {
+		return nil, errBroken
+	}
+	return s.Store.Insert(ctx, events...)
+}
+
+func (s *dyingStore) Stats(ctx context.Context) (inbox.Stats, error) {
+	if s.dead.Load() {
+		return inbox.Stats{}, errBroken
+	}
+	return s.Store.Stats(ctx)
+}
+
 func (s *dyingStore) Settle(ctx context.Context, all ...inbox.Settlement) ([]bool, error) {
 	if s.dead.Load() {
 		return nil, errBroken
@@ -415,17 +429,45 @@ func TestTroubledStore(t *testing.T) {
 	})
 }
 
+// TestBackPressure: what cannot be handled in time is refused, and told, and taken in
+// again once there is room; a store that fails is not full.
 func TestBackPressure(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		box, err := inbox.New(inbox.NewMemory(), nil, inbox.Settings{MaxPending: 10})
+		var told []string
+		var away atomic.Bool
+		s := inbox.Settings{MaxPending: 10, Hooks: inbox.Hooks{Inserted: func(_ context.Context, e inbox.InsertEvent) {
+			told = append(told, fmt.Sprintf("%s %s %v", e.Key, e.Outcome.Status, errors.Is(e.Err, inbox.ErrFull)))
+		}}}
+		store := inbox.NewMemory()
+		box, err := inbox.New(&dyingStore{Store: store, dead: &away}, nil, s)
 		assert.NoError(t, err)
+		away.Store(true)
+		for range 30 {
+			_, err := box.Insert(t.Context(), event("0"))
+			assert.ErrorIs(t, err, errBroken)
+		}
+		away.Store(false)
+		told = nil
 		for i := range 10 {
 			_, err := box.Insert(t.Context(), event(strconv.Itoa(i)))
 			assert.NoError(t, err)
 		}
-		_, err = box.Insert(t.Context(), event("11"))
+		_, err = box.Insert(t.Context(), event("10"))
 		assert.ErrorIs(t, err, inbox.ErrFull)
 		assert.Contains(t, err.Error(), "10 events wait to be handled, and 10 may")
+		assert.Equal(t, told[9:], []string{"9 stored false", "10  true"})
+		_, _, err = box.Hold(t.Context(), "feed", "me", time.Minute)
+		assert.NoError(t, err)
+		_, err = box.Commit(t.Context(), "feed", 1, "1", event("10"))
+		assert.ErrorIs(t, err, inbox.ErrFull)
+
+		_, err = store.Discard(t.Context(), inbox.Query{Key: "3"}, "to make room")
+		assert.NoError(t, err)
+		pause(time.Second)
+		_, err = box.Commit(t.Context(), "feed", 1, "1", event("10"))
+		assert.NoError(t, err)
+		assert.Equal(t, told[len(told)-1], "10 stored false")
+		assert.NoError(t, box.Release(t.Context(), "feed", 1))
 		assert.Contains(t, fmt.Sprint(box.Run(t.Context())), "needs a handler")
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/cipher"
 	"crypto/rand"
-	"encoding/json"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,7 +17,7 @@ import (
 //
 // The AEAD has a nonce of at least 12 bytes: with AES-GCM a key is good for some
 // billion events, with XChaCha20-Poly1305 for any number. An event that was not
-// sealed, or with another key, becomes a dead letter when it is claimed, and is
+// sealed, or with another key, becomes a dead letter when it is to be handled, and is
 // listed without its body; so begin with an empty store, and to change the key give
 // an AEAD of your own that opens with the old one, too.
 func Sealed(s Store, aead cipher.AEAD) (Store, error) {
@@ -35,14 +35,12 @@ type sealed struct {
 	aead cipher.AEAD
 }
 
-// content is what is encrypted.
-type content struct {
-	Header http.Header `json:"h,omitempty"`
-	Body   []byte      `json:"b"`
-}
+// sealedAs is the first byte of a sealed body: how the rest is written.
+const sealedAs = 1
 
 // seal returns events that tell nothing but their digests, which are the bodies'
-// own: who guesses a body can see that it is the one.
+// own: who guesses a body can see that it is the one. A sealed body is a byte, the
+// nonce, and encrypted the header's length, the header as JSON, and the body.
 func (s *sealed) seal(events []Event) ([]Event, error) {
 	out := make([]Event, len(events))
 	for i := range events {
@@ -51,13 +49,17 @@ func (s *sealed) seal(events []Event) ([]Event, error) {
 			return nil, err
 		}
 		e.Digest = e.Fingerprint()
-		plain, err := json.Marshal(content{e.Header, e.Body})
+		header, err := encodeHeader(e.Header)
 		if err != nil {
 			return nil, err
 		}
-		nonce := make([]byte, s.aead.NonceSize(), s.aead.NonceSize()+len(plain)+s.aead.Overhead())
-		_, _ = rand.Read(nonce) // it never fails
-		e.Body, e.Header = s.aead.Seal(nonce, nonce, plain, bound(&e)), nil
+		plain := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(header)+len(e.Body)), uint32(len(header))) //nolint:gosec // headers do not have 4 GB
+		plain = append(append(plain, header...), e.Body...)
+		size := s.aead.NonceSize()
+		text := make([]byte, 1+size, 1+size+len(plain)+s.aead.Overhead())
+		text[0] = sealedAs
+		_, _ = rand.Read(text[1:]) // it never fails
+		e.Body, e.Header = s.aead.Seal(text, text[1:], plain, bound(&e)), nil
 		out[i] = e
 	}
 	return out, nil
@@ -66,27 +68,35 @@ func (s *sealed) seal(events []Event) ([]Event, error) {
 // bound is what a sealed body belongs to.
 func bound(e *Event) []byte { return fmt.Appendf(nil, "%d:%s%s", len(e.Source), e.Source, e.Key) }
 
-func (s *sealed) open(records []Record) error {
-	for i := range records {
-		r := &records[i]
-		if r.Body == nil { // it was purged
-			continue
-		}
-		n := s.aead.NonceSize()
-		if len(r.Body) < n {
-			return fmt.Errorf("inbox: record %d is not sealed", r.Seq)
-		}
-		plain, err := s.aead.Open(nil, r.Body[:n], r.Body[n:], bound(&r.Event))
-		var c content
-		if err == nil {
-			err = json.Unmarshal(plain, &c)
-		}
-		if err != nil {
-			return fmt.Errorf("inbox: record %d cannot be opened: is it sealed with this key? %w", r.Seq, err)
-		}
-		r.Body, r.Header = notNil(c.Body), c.Header
+// open opens a record, or takes its body away and says why.
+func (s *sealed) open(r *Record) {
+	if r.Body == nil { // it was purged
+		return
 	}
-	return nil
+	header, body, err := s.content(r)
+	if err != nil {
+		r.Header, r.Body = nil, nil
+		r.unreadable = fmt.Errorf("inbox: record %d cannot be opened: was it sealed with this key? %w", r.Seq, err)
+		return
+	}
+	r.Header, r.Body = header, body
+}
+
+func (s *sealed) content(r *Record) (http.Header, []byte, error) {
+	n := 1 + s.aead.NonceSize()
+	if len(r.Body) < n || r.Body[0] != sealedAs {
+		return nil, nil, errors.New("it is not sealed")
+	}
+	plain, err := s.aead.Open(nil, r.Body[1:n], r.Body[n:], bound(&r.Event))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(plain) < 4 || len(plain)-4 < int(binary.BigEndian.Uint32(plain)) {
+		return nil, nil, errors.New("it is cut short")
+	}
+	end := 4 + int(binary.BigEndian.Uint32(plain))
+	header, err := decodeHeader(string(plain[4:end]))
+	return header, plain[end:len(plain):len(plain)], err
 }
 
 func (s *sealed) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
@@ -105,42 +115,26 @@ func (s *sealed) Commit(ctx context.Context, name string, fence int64, value str
 	return s.Store.Commit(ctx, name, fence, value, events...)
 }
 
-// Claim makes dead letters of events that cannot be opened: they would be claimed
-// again for ever, and the others with them.
 func (s *sealed) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, error) {
 	records, next, err := s.Store.Claim(ctx, c)
-	if err != nil {
-		return nil, 0, err
-	}
-	out := records[:0]
 	for i := range records {
-		if err := s.open(records[i : i+1]); err != nil {
-			if _, err := s.Settle(ctx, Settlement{Lease: records[i].Lease(), State: StateDead, Error: err.Error()}); err != nil {
-				return nil, 0, err
-			}
-			continue
-		}
-		out = append(out, records[i])
+		s.open(&records[i])
 	}
-	return out, next, nil
+	return records, next, err
 }
 
 func (s *sealed) Last(ctx context.Context, source, order string) (*Record, error) {
 	r, err := s.Store.Last(ctx, source, order)
-	if err != nil || r == nil {
-		return nil, err
+	if r != nil {
+		s.open(r)
 	}
-	one := []Record{*r}
-	err = s.open(one)
-	return &one[0], err
+	return r, err
 }
 
 func (s *sealed) List(ctx context.Context, q Query) ([]Record, error) {
 	records, err := s.Store.List(ctx, q)
 	for i := range records {
-		if err := s.open(records[i : i+1]); err != nil {
-			records[i].Body, records[i].Header = nil, nil
-		}
+		s.open(&records[i])
 	}
 	return records, err
 }

@@ -61,15 +61,14 @@ func TestSealed(t *testing.T) {
 		swapped.Body = raw[0].Body // that of a
 		_, err = under.Insert(t.Context(), swapped, event("d"))
 		assert.NoError(t, err)
-		claimed, _, err := store.Claim(t.Context(), inbox.Claim{Owner: "me", Limit: 9, Lease: time.Minute})
-		assert.NoError(t, err)
-		assert.Equal(t, len(claimed), 2)
-		for key, want := range map[string]string{"c": "record 3 cannot be opened", "d": "record 4 is not sealed"} {
-			dead, err := store.List(t.Context(), inbox.Query{Key: key})
-			assert.NoError(t, err)
-			assert.Equal(t, dead[0].State, inbox.StateDead)
-			assert.Contains(t, dead[0].History[0].Error, want)
-			assert.True(t, dead[0].Body == nil)
+		r := start(t, store, inbox.Settings{Park: true, Workers: 1}, func(context.Context, *inbox.Record) error { return nil })
+		pause(time.Second)
+		assert.Equal(t, r.handled(), []string{"a 1 done", "b 1 done", "c 1 dead", "d 1 dead"})
+		for key, want := range map[string]string{"c": "record 3 cannot be opened: was it sealed with this key? cipher: ", "d": "record 4 cannot be opened: was it sealed with this key? it is not sealed"} {
+			dead := r.record(key)
+			assert.Equal(t, dead.State, inbox.StateParked)
+			assert.Contains(t, dead.History[0].Error, want)
+			assert.True(t, dead.Body == nil)
 		}
 		other, err := seal(t, under, 'x').List(t.Context(), inbox.Query{Key: "a"})
 		assert.NoError(t, err)

@@ -127,8 +127,8 @@ func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) 
 			}
 			return err
 		})
-		if err == nil {
-			return errSettled
+		if mark, ok := ctx.Value(settled{}).(*bool); ok && err == nil {
+			*mark = true
 		}
 		return err
 	}

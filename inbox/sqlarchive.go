@@ -25,7 +25,7 @@ func (s *SQL) List(ctx context.Context, query Query) ([]Record, error) {
 
 // Replay is [Archive.Replay].
 func (s *SQL) Replay(ctx context.Context, query Query, name string) (int, error) {
-	if err := checkReplay(ctx, name); err != nil {
+	if err := cmp.Or(checkReplay(ctx, name), query.CheckChange()); err != nil {
 		return 0, err
 	}
 	q := s.statement("UPDATE aplomb_inbox SET state = 0, attempts = 0, replay = ")
@@ -52,6 +52,9 @@ func (q *statement) limit(n int) {
 
 // Discard is [Archive.Discard].
 func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err error) {
+	if err := query.CheckChange(); err != nil {
+		return 0, err
+	}
 	err = s.inTx(ctx, func(tx *sql.Tx) error {
 		if err := s.dialect.lock(ctx, tx); err != nil { // so that none is claimed meanwhile
 			return err
@@ -73,7 +76,7 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 			if err != nil {
 				return err
 			}
-			q := s.statement("UPDATE aplomb_inbox SET state = 5, due = 0 WHERE seq = ")
+			q := s.statement("UPDATE aplomb_inbox SET state = 6, due = 0 WHERE seq = ")
 			q.add(q.arg(r.Seq))
 			if _, err = tx.ExecContext(ctx, q.String(), q.args...); err != nil {
 				return err

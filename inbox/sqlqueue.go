@@ -91,7 +91,7 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 	return out, next, nil
 }
 
-// next is how long nothing will be due; with fromNow 0 if something may be.
+// next is how long nothing will be due; with overdue it is 0 if something may be.
 func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, error) {
 	q := s.statement("SELECT MIN(due) - ")
 	q.add(q.now() + " FROM aplomb_inbox WHERE state <= 1")

@@ -78,7 +78,7 @@ type Settlement struct {
 	// Error is why the attempt failed; empty if it did not. What is not empty is
 	// kept in History, cut to [MaxError] bytes.
 	Error string
-	// Undo has the attempt not count: its handler never ran.
+	// Undo has the attempt not count: its handler was not to blame.
 	Undo bool
 }
 
@@ -107,6 +107,9 @@ type Record struct {
 	Replay string
 	// History are the attempts that failed, the latest last: [MaxHistory] at most.
 	History []Attempt
+
+	// unreadable is why a sealed body could not be opened.
+	unreadable error
 }
 
 // Lease is the lease of a record that [Queue.Claim] returned.
@@ -128,12 +131,13 @@ type State string
 
 // The states.
 const (
-	StateReady    State = "ready"    // waits to be handled, maybe again
-	StateLeased   State = "leased"   // is being handled
-	StateDone     State = "done"     // was handled
-	StateDead     State = "dead"     // is a dead letter: its attempts have failed
-	StateParked   State = "parked"   // is a dead letter that holds up the later events of its Order
-	StateConflict State = "conflict" // has the key of another event; see [Conflict]
+	StateReady     State = "ready"     // waits to be handled, maybe again
+	StateLeased    State = "leased"    // is being handled
+	StateDone      State = "done"      // was handled
+	StateDiscarded State = "discarded" // was given up by somebody
+	StateDead      State = "dead"      // is a dead letter: its attempts have failed
+	StateParked    State = "parked"    // is a dead letter that holds up the later events of its Order
+	StateConflict  State = "conflict"  // has the key of another event; see [Conflict]
 )
 
 // Cursors are where feeds are. Only the feed that holds a cursor's lease may
@@ -170,10 +174,11 @@ type Archive interface {
 	// record without a body is not among them.
 	Replay(ctx context.Context, q Query, name string) (int, error)
 	// Discard gives up the records that the query names, and that are ready, dead,
-	// parked or in conflict: they are done, and their histories say why. It returns
-	// how many there are.
+	// parked or in conflict: they are [StateDiscarded], and their histories say why. It
+	// returns how many there are.
 	Discard(ctx context.Context, q Query, why string) (int, error)
-	// Purge forgets what is old. What is neither done nor a conflict stays.
+	// Purge forgets what is old, of what is done, discarded or in conflict. The rest
+	// stays.
 	Purge(ctx context.Context, r Retention) (Purged, error)
 	// Stats counts what is in the store.
 	Stats(ctx context.Context) (Stats, error)
@@ -181,6 +186,10 @@ type Archive interface {
 
 // Query names records. Its fields narrow it; a zero one does not.
 type Query struct {
+	// All says that Replay and Discard are to change every record, if nothing else
+	// narrows the query. Without it they refuse one that names everything, as a list
+	// that turned out to be empty does.
+	All          bool
 	Seqs         []int64
 	Source, Key  string
 	Type, Order  string
@@ -197,12 +206,12 @@ type Query struct {
 
 // Retention is how long is kept what needs no handling any more.
 type Retention struct {
-	// Bodies is how long the body and headers of an event that is done or in
-	// conflict are kept after it was received.
+	// Bodies is how long the body and headers of such an event are kept after it was
+	// received.
 	Bodies time.Duration
-	// Keys is how long an event that is done or in conflict is known at all, and a
-	// duplicate of it recognized. It must be longer than any sender goes on
-	// delivering: Stripe does for 3 days, Standard Webhooks for over 75 hours.
+	// Keys is how long the event is known at all, and a duplicate of it recognized. It
+	// must be longer than any sender goes on delivering: Stripe does for 3 days,
+	// Standard Webhooks for over 75 hours.
 	Keys time.Duration
 }
 
@@ -232,7 +241,7 @@ func (s *Settlement) Check() error {
 	switch s.State {
 	case StateDone, StateDead, StateParked, StateReady:
 		return nil
-	case StateLeased, StateConflict:
+	case StateLeased, StateConflict, StateDiscarded:
 	}
 	return fmt.Errorf("inbox: an event cannot be settled as %q: it may be done, dead, parked or ready", s.State)
 }
@@ -264,6 +273,17 @@ func checkReplay(ctx context.Context, name string) error {
 func (r *Retention) Check() error {
 	if r.Bodies <= 0 || r.Keys < r.Bodies {
 		return errors.New("inbox: Retention needs Bodies above zero and Keys not below it")
+	}
+	return nil
+}
+
+// CheckChange reports why records must not be changed by the query: it names
+// everything, and All does not say so.
+func (q *Query) CheckChange() error {
+	narrow := len(q.Seqs) > 0 || len(q.States) > 0 || q.Source != "" || q.Key != "" || q.Type != "" || q.Order != "" ||
+		!q.ReceivedFrom.IsZero() || !q.ReceivedTo.IsZero() || q.After > 0
+	if (q.Seqs != nil && len(q.Seqs) == 0) || (q.States != nil && len(q.States) == 0) || (!narrow && !q.All) {
+		return errors.New("inbox: the query names no record, or every one: narrow it, or set Query.All")
 	}
 	return nil
 }

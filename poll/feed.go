@@ -71,8 +71,9 @@ type Feed[T any] struct {
 	// Source is [inbox.Event].Source; needed for Run. A webhook that brings the same
 	// events shares it.
 	Source string
-	// Name is the cursor's, and the feed's in errors and events. Default: Source, else
-	// Path.
+	// Name is the cursor's, and the feed's in errors and events. Default: Source and
+	// Path. Of two feeds with one Name in a store only one polls, so where Path is the
+	// same, but not what stands in its place, each needs a name of its own.
 	Name string
 	// Type and Order make the fields of [inbox.Event] with these names.
 	Type, Order func(T) string
@@ -174,7 +175,12 @@ func (b *bell) ring() {
 	}
 }
 
-func (f *Feed[T]) name() string { return orDefault(f.Name, orDefault(f.Source, f.Path)) }
+func (f *Feed[T]) name() string {
+	if f.Name == "" && f.Source != "" {
+		return f.Source + " " + f.Path
+	}
+	return orDefault(f.Name, f.Path)
+}
 
 // check reports settings that cannot work.
 func (f *Feed[T]) check(stored bool) error {

@@ -22,7 +22,7 @@ import (
 // stored is a feed that runs into a store.
 func stored(c *aplomb.Client, store inbox.Cursors) *poll.Feed[change] {
 	f := feed(c)
-	f.Store, f.Source = store, "hub"
+	f.Store, f.Source, f.Name = store, "hub", "hub"
 	return f
 }
 
@@ -483,5 +483,27 @@ func TestSlowCommit(t *testing.T) {
 		run(t, f)
 		pass(10 * time.Minute)
 		assert.Equal(t, keys(t, m), numbers(1, 3))
+	})
+}
+
+// Two lists of one source are two feeds, though nobody has named them.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	bubble(t, "two lists", func(t *testing.T) {
+		h, m := newHub(), inbox.NewMemory()
+		h.addMany(1, 3)
+		c := client(t, h)
+		for _, path := range []string{"/events", "/other"} {
+			f := stored(c, m)
+			f.Name, f.Path = "", path
+			f.Hooks.Lease = func(_ context.Context, e poll.LeaseEvent) { assert.Equal(t, e.Feed, "hub "+path) }
+			run(t, f)
+		}
+		pass(time.Minute)
+		for _, name := range []string{"hub /events", "hub /other"} {
+			_, free, err := m.Hold(t.Context(), name, "somebody else", time.Second)
+			assert.NoError(t, err)
+			assert.True(t, !free, name)
+		}
 	})
 }

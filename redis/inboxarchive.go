@@ -38,11 +38,17 @@ func (b *Inbox) Replay(ctx context.Context, q inbox.Query, name string) (int, er
 	if name == "" || len(name) > inbox.MaxKey {
 		return 0, fmt.Errorf("redis: a replay needs a name of at most %d bytes, which its attempts are known by", inbox.MaxKey)
 	}
+	if err := q.CheckChange(); err != nil {
+		return 0, err
+	}
 	return b.find(ctx, "replay", name, q, nil)
 }
 
 // Discard is [inbox.Archive.Discard].
 func (b *Inbox) Discard(ctx context.Context, q inbox.Query, why string) (int, error) {
+	if err := q.CheckChange(); err != nil {
+		return 0, err
+	}
 	return b.find(ctx, "discard", shortened(inbox.Discarded(why)), q, nil)
 }
 

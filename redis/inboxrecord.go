@@ -151,7 +151,7 @@ func text(a any) string {
 }
 
 // number is a whole number of an answer: Redis' own, or text where Lua could lose
-// digits. What is none is zero: scripts.lua writes them all.
+// digits. What is none is zero: the scripts write them all.
 func number(a any) int64 {
 	if n, is := a.(int64); is {
 		return n

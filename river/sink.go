@@ -183,6 +183,9 @@ func (n *insertion) enqueue(ctx context.Context, seq int64, received time.Time, 
 		o.ScheduledAt = received.Add(n.event.Hold)
 	}
 	inserted, err := n.Client.InsertTx(ctx, n.tx, Event{e}, &o)
+	if err == nil && inserted.UniqueSkippedAsDuplicate {
+		err = errors.New("river: Sink.Options must not set UniqueOpts: the event would have no job of its own, and a duplicate is known without")
+	}
 	if err != nil {
 		return err
 	}

@@ -223,4 +223,13 @@ func TestSettings(t *testing.T) {
 	if err := s.Pool.QueryRow(t.Context(), "SELECT queue, state::text FROM river_job").Scan(&queue, &state); err != nil || queue != "acme" || state != "available" {
 		t.Errorf("the job is %s in queue %q, %v; want it available in acme", state, queue, err)
 	}
+
+	// Of two events one would have no job, and be gone.
+	s = &aplombriver.Sink{Pool: s.Pool, Client: client, Options: func(*inbox.Event) river.InsertOpts {
+		return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByQueue: true}}
+	}}
+	mustInsert(t, s, event("b"))
+	if _, err := s.Insert(t.Context(), event("c")); err == nil || !strings.Contains(err.Error(), "must not set UniqueOpts") {
+		t.Errorf("an event without a job of its own: %v", err)
+	}
 }

@@ -12,12 +12,11 @@ import (
 )
 
 // Prepared is an [HMAC] that has been looked through, and keeps what its keys are
-// made into: it verifies without allocating, as long as they stay the same. It
-// is a [Signer] and a [Verifier], safe for concurrent use.
+// made into: as long as they stay the same, it verifies what a shared secret has
+// signed of time, id and body without allocating. It is a [Signer] and a [Verifier], safe for concurrent use.
 type Prepared struct {
 	recipe *recipe
 	keys   []atomic.Pointer[hmacKey] // the last of each
-	faulty error                     // of Verify alone
 	spare  sync.Pool                 // of *envelope, with MACs of these keys
 }
 
@@ -27,13 +26,17 @@ var (
 )
 
 // Prepare looks the description through once, for who verifies often. It fails
-// as [HMAC.Check] does. Keys are still asked at each use.
+// as [HMAC.Check] does, and for what [HMAC.Verify] refuses besides: a Content that
+// two messages could share. Keys are still asked at each use.
 func (h HMAC) Prepare() (*Prepared, error) {
 	c, err := h.recipe()
+	if err == nil {
+		err = c.separable()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &Prepared{recipe: c, keys: make([]atomic.Pointer[hmacKey], len(c.Keys)), faulty: c.separable()}, nil
+	return &Prepared{recipe: c, keys: make([]atomic.Pointer[hmacKey], len(c.Keys))}, nil
 }
 
 // Sign is [HMAC.Sign].
@@ -46,9 +49,6 @@ func (p *Prepared) Sign(r *http.Request, now time.Time) error {
 
 // Verify is [HMAC.Verify].
 func (p *Prepared) Verify(r *http.Request, body []byte, now time.Time) (Verified, error) {
-	if p.faulty != nil {
-		return Verified{}, p.faulty
-	}
 	if err := checkRequest(r); err != nil {
 		return Verified{}, err
 	}

@@ -50,11 +50,9 @@ func TestPreparedIsTheSameAtEachUse(t *testing.T) {
 	assert.Contains(t, fmt.Sprint(err), "no key")
 	ambiguous := signature.Slack(signature.StaticKey("x"))
 	ambiguous.Content = "{timestamp}{body}"
-	p, err = ambiguous.Prepare()
-	assert.NoError(t, err)
-	assert.NoError(t, p.Sign(post("{}"), at))
-	_, err = p.Verify(first, nil, at)
+	_, err = ambiguous.Prepare()
 	assert.Contains(t, fmt.Sprint(err), "nothing between {timestamp}")
+	assert.NoError(t, ambiguous.Sign(post("{}"), at)) // for a server that wants it so
 }
 
 // What one message holds must not show in the next, also where many are verified

@@ -1,9 +1,8 @@
 package webhook
 
 import (
-	"net/http"
-
 	"crypto/rand"
+	"net/http"
 
 	"github.com/aplomb-go/aplomb/inbox"
 	"github.com/aplomb-go/aplomb/signature"

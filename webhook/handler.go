@@ -67,7 +67,8 @@ type Handler struct {
 	// the same events under ids of its own: see package poll. It must not change the
 	// event.
 	Key func(*inbox.Event) string
-	// Order, if set, gives an event its Order. It must not change it.
+	// Order, if set, gives an event its Order; empty leaves the scheme's. It must not
+	// change the event.
 	Order func(*inbox.Event) string
 	// KeepHeaders are headers that an event keeps besides Content-Type,
 	// Content-Encoding and the scheme's own. None is signed by most schemes.
@@ -290,7 +291,7 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 			e.Key = h.Key(e)
 		}
 		if h.Order != nil {
-			e.Order = h.Order(e)
+			e.Order = cmp.Or(h.Order(e), e.Order)
 		}
 		if err := e.Check(); err != nil {
 			return nil, fmt.Errorf("webhook: Handler.Key or Handler.Order: %w", err)

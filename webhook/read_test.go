@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -404,4 +405,42 @@ func TestFields(t *testing.T) {
 	// With a signed id, that is the key.
 	s := webhook.HMAC(signature.HMAC{Content: "{id}:{body}", Header: "X-Sum", IDHeader: "X-Id"}, webhook.Fields{}, plain())
 	assert.Equal(t, readOne(t, s, "{}", "X-Id", "m-1").Key, "m-1")
+}
+
+// TestHandlersKeyAndOrder: the handler's own go before the scheme's, where they say
+// something.
+func TestHandlersKeyAndOrder(t *testing.T) {
+	t.Parallel()
+	sink := &sinkOf{}
+	h := signature.HMAC{Content: "{body}", Header: "X-Sum"}
+	scheme := webhook.HMAC(h, webhook.Fields{Key: "{body:/id}", Order: "{body:/about}"}, plain())
+	handler := &webhook.Handler{
+		Source: "acme", Scheme: scheme, Sink: sink,
+		Key: func(e *inbox.Event) string { return "own " + e.Key },
+		Order: func(e *inbox.Event) string {
+			if e.Key == "own 2" {
+				return "own"
+			}
+			return ""
+		},
+	}
+	for _, body := range []string{`{"id":"1","about":"theirs"}`, `{"id":"2","about":"theirs"}`} {
+		r, w := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder()
+		assert.NoError(t, scheme.Sign(r, []byte(body), time.Now()))
+		handler.ServeHTTP(w, r)
+		assert.Equal(t, w.Code, http.StatusOK)
+	}
+	assert.Equal(t, sink.said, []string{"own 1 theirs", "own 2 own"})
+	ambiguous := webhook.HMAC(signature.HMAC{Content: "{timestamp}{body}", Header: "X-Sum", TimestampHeader: "X-Time"}, webhook.Fields{}, plain())
+	assert.Contains(t, fmt.Sprint(ambiguous.Check()), "nothing between {timestamp}")
+}
+
+// sinkOf writes down the keys and orders of what it takes.
+type sinkOf struct{ said []string }
+
+func (s *sinkOf) Insert(_ context.Context, events ...inbox.Event) ([]inbox.Outcome, error) {
+	for i := range events {
+		s.said = append(s.said, events[i].Key+" "+events[i].Order)
+	}
+	return make([]inbox.Outcome, len(events)), nil
 }

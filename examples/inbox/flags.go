@@ -18,7 +18,6 @@ type invocation struct {
 	store   inbox.Store
 	out     io.Writer
 	query   inbox.Query
-	all     bool   // the query is meant to name everything
 	body    bool   // show bodies
 	dry     bool   // list what would change
 	why     string // a replay's name, a discard's reason
@@ -35,7 +34,7 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 	flags.StringVar(&in.query.Order, "order", "", "only this order")
 	flags.Int64Var(&in.query.After, "after", 0, "only records after this `number`: for the next page")
 	flags.IntVar(&in.query.Limit, "limit", 0, "at most so many")
-	state := flags.String("state", "", "only these states, separated by commas: ready, leased, done, dead, parked, conflict")
+	state := flags.String("state", "", "only these states, separated by commas: ready, leased, done, dead, parked, conflict, discarded")
 	since := flags.Duration("since", 0, "only what was received in this `time`, such as 24h")
 	switch command {
 	case "show":
@@ -43,7 +42,7 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 	case "replay", "discard":
 		flags.BoolVar(&in.dry, "n", false, "change nothing, and list what would be changed")
 		if command == "discard" {
-			flags.BoolVar(&in.all, "all", false, "all records, if nothing else narrows them")
+			flags.BoolVar(&in.query.All, "all", false, "all records, if nothing else narrows them")
 		}
 		flags.StringVar(&in.why, "why", "", "the reason, for the history")
 	}
@@ -77,14 +76,12 @@ func parse(command string, args []string, complaints io.Writer) (*invocation, er
 func (in *invocation) check() error {
 	for _, s := range in.query.States {
 		switch s {
-		case inbox.StateReady, inbox.StateLeased, inbox.StateDone, inbox.StateDead, inbox.StateParked, inbox.StateConflict:
+		case inbox.StateReady, inbox.StateLeased, inbox.StateDone, inbox.StateDead, inbox.StateParked, inbox.StateConflict, inbox.StateDiscarded:
 		default:
-			return fmt.Errorf("there is no state %q: ready, leased, done, dead, parked and conflict are the ones", s)
+			return fmt.Errorf("there is no state %q: ready, leased, done, dead, parked, conflict and discarded are the ones", s)
 		}
 	}
-	q := in.query
-	narrow := len(q.Seqs) > 0 || len(q.States) > 0 || q.Source != "" || q.Key != "" || q.Type != "" || q.Order != "" || !q.ReceivedFrom.IsZero()
-	if in.command == "discard" && !narrow && !in.all {
+	if in.command == "discard" && in.query.CheckChange() != nil {
 		return errors.New("discard what? Give numbers or flags such as -state dead, or -all")
 	}
 	return nil

@@ -136,7 +136,7 @@ func deliver(ctx context.Context, url string, scheme webhook.Scheme, id string, 
 	if err := scheme.Sign(req, []byte(body), at); err != nil {
 		return 0, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Timeout: time.Minute}).Do(req)
 	if err != nil {
 		return 0, err
 	}

@@ -14,7 +14,7 @@
 --   lane:source:order   an Order's events that are ready, leased or parked
 --   busy:source:order   those that are leased, by when the lease runs out
 --   done:source:order   those that are done
---   old  bodies         what is done or in conflict, and what of it has a body
+--   old  bodies         what is done, given up or in conflict, and what of it has a body
 --   cursor:name         a feed's cursor
 --
 -- Of an Order only the first event is in ready or leased, and no earlier than the
@@ -94,16 +94,19 @@ local function place(r)
   offer(r.source, after, head.state, math.max(head.due, tonumber(busy[2]) or 0))
 end
 
+-- final tells the states of what is purged.
+local function final(state) return state == 'done' or state == 'discarded' or state == 'conflict' end
+
 -- become moves a record to a state, due at a time if it waits.
 local function become(r, state, due)
   local n = member(r.n)
   if r.state then call('ZREM', P .. 'state:' .. r.state, n) end
-  local ended = state == 'done' or state == 'conflict'
+  local ended = final(state)
   if state ~= 'done' then call('ZADD', P .. 'state:' .. state, whole(r.n), n) end
   if ended then
     call('ZADD', P .. 'old', whole(r.received), n)
     if call('HEXISTS', P .. 'e:' .. whole(r.n), 'body') == 1 then call('ZADD', P .. 'bodies', whole(r.received), n) end
-  elseif r.state == 'done' or r.state == 'conflict' then
+  elseif final(r.state) then
     call('ZREM', P .. 'old', n)
     call('ZREM', P .. 'bodies', n)
   end

@@ -68,10 +68,10 @@ function actions.replay(n, state)
 end
 
 function actions.discard(n, state)
-  if state == 'leased' or state == 'done' then return nil end
+  if state == 'leased' or state == 'done' or state == 'discarded' then return nil end
   local r = load(n)
   remember(r, { number = '0', owner = '', began = whole(now), ended = whole(now), error = text, replay = r.replay })
-  become(r, 'done')
+  become(r, 'discarded')
   return 1
 end
 

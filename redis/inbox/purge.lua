@@ -15,7 +15,7 @@ for _, m in ipairs(forgotten) do
     call('HDEL', P .. 'others:' .. name, v[3])
   end
   call('DEL', P .. 'e:' .. n, P .. 'h:' .. n)
-  for _, set in ipairs({ 'all', 'old', 'bodies', 'state:conflict' }) do call('ZREM', P .. set, m) end
+  for _, set in ipairs({ 'all', 'old', 'bodies', 'state:conflict', 'state:discarded' }) do call('ZREM', P .. set, m) end
   if v[4] ~= '' then call('ZREM', P .. 'done:' .. both(v[1], v[4]), v[5] .. m) end
 end
 if #forgotten == most then return { 0, #forgotten, 1 } end
