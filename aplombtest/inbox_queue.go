@@ -328,6 +328,9 @@ func (t *inboxTest) extend() {
 	}
 	extend(10 * time.Minute) // counted from now, not from the end
 	t.pass(10*time.Minute + inboxSlack)
+	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || held[0] {
+		t.failf("Extend of a lease that has run out: %v, %v", held, err)
+	}
 	t.take("after the extended lease ran out", "a")
 	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || held[0] {
 		t.failf("Extend of a lease that another owner has: %v, %v", held, err)

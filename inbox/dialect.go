@@ -158,6 +158,10 @@ type sqler interface {
 // while, as one that is stopped or cut off: the others wait for its locks.
 const notFrozen = "set_config('idle_in_transaction_session_timeout', '5000', true)"
 
+// synced has the transaction's commit be durable, should somebody have left the
+// connection with another setting.
+const synced = "CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) ELSE '' END"
+
 // lock has one transaction at a time go on from here. In SQLite it is a write, so
 // that none has to become a writer later, which fails if another was one meanwhile.
 func (d Dialect) lock(ctx context.Context, tx sqler) error {

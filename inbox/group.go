@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 )
@@ -19,6 +20,7 @@ type group[J, R any] struct {
 
 	mu     sync.Mutex
 	queue  []*waiter[J, R]
+	weight int // of the queue
 	atWork bool
 }
 
@@ -34,7 +36,8 @@ type waiter[J, R any] struct {
 const (
 	mostQueued  = 4096
 	mostInBatch = 256
-	mostWeight  = 8 << 20 // bytes of a batch, unless one job has more
+	mostWeight  = 8 << 20  // bytes of a batch, unless one job has more
+	mostWaiting = 64 << 20 // bytes of the queue, unless one job has more
 	// batchTimeout bounds a batch, whose callers have deadlines of their own.
 	batchTimeout = 10 * time.Second
 )
@@ -50,6 +53,7 @@ func (g *group[J, R]) add(ctx context.Context, job J) (R, error) {
 	case <-w.done:
 		return w.result, w.err
 	case <-ctx.Done():
+		g.forget(w)
 		var none R
 		return none, fmt.Errorf("inbox: waiting for the database to commit: %w", context.Cause(ctx))
 	}
@@ -58,15 +62,27 @@ func (g *group[J, R]) add(ctx context.Context, job J) (R, error) {
 func (g *group[J, R]) enqueue(w *waiter[J, R]) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if len(g.queue) >= mostQueued {
-		return fmt.Errorf("%w: %d writes wait for the database", ErrFull, len(g.queue))
+	size := g.size(w.job)
+	if len(g.queue) >= mostQueued || len(g.queue) > 0 && g.weight+size > mostWaiting {
+		return fmt.Errorf("%w: %d writes of %d bytes wait for the database", ErrFull, len(g.queue), g.weight)
 	}
 	g.queue = append(g.queue, w)
+	g.weight += size
 	if !g.atWork {
 		g.atWork = true
 		go g.work() // it ends when the queue is empty
 	}
 	return nil
+}
+
+// forget takes a job from the queue that nobody waits for any more.
+func (g *group[J, R]) forget(w *waiter[J, R]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if i := slices.Index(g.queue, w); i >= 0 {
+		g.queue = slices.Delete(g.queue, i, i+1)
+		g.weight -= g.size(w.job)
+	}
 }
 
 func (g *group[J, R]) work() {
@@ -110,6 +126,9 @@ func (g *group[J, R]) take() (batch []*waiter[J, R]) {
 			batch = append(batch, w)
 		}
 	}
+	for _, w := range g.queue[:n] {
+		g.weight -= g.size(w.job)
+	}
 	clear(g.queue[:n])
 	if g.queue = g.queue[n:]; len(g.queue) == 0 {
 		g.queue = nil
@@ -137,7 +156,11 @@ func (g *group[J, R]) try(ctx context.Context, batch []*waiter[J, R]) (err error
 	for i, w := range batch {
 		jobs[i] = w.job
 	}
-	results, err := g.do(ctx, jobs)
+	var results []R
+	err = guard(func() (err error) { // a driver's panic is its caller's error, as in the caller's goroutine
+		results, err = g.do(ctx, jobs)
+		return err
+	})
 	for i, w := range batch {
 		if w.err = err; err == nil {
 			w.result = results[i]

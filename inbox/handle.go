@@ -111,15 +111,15 @@ func (r *run) bury(s Settlement, err error) (Result, Settlement, error) {
 
 // backoff is how long an event waits after its n-th attempt: full jitter.
 func (r *run) backoff(n int) time.Duration {
-	most := r.set.MaxBackoff
-	if n-1 < 32 {
-		most = min(most, r.set.Backoff<<(n-1))
-	}
-	if most <= 0 { // shifted too far
-		most = r.set.MaxBackoff
+	most := min(r.set.MaxBackoff, longestBackoff)
+	if shift := n - 1; shift < 40 && r.set.Backoff < most>>shift {
+		most = r.set.Backoff << shift
 	}
 	return rand.N(most + 1)
 }
+
+// longestBackoff keeps sums of times in bounds.
+const longestBackoff = 365 * 24 * time.Hour
 
 // settle tells the store, again and again while it fails, and reports whether the
 // lease was held. Once ctx has ended it tries a last time: if that fails, too, the

@@ -94,7 +94,7 @@ func (m *Memory) Extend(ctx context.Context, d time.Duration, leases ...Lease) (
 	defer m.mu.Unlock()
 	held := make([]bool, len(leases))
 	for i, l := range leases {
-		if r := m.lease(l); r != nil {
+		if r := m.lease(l); r != nil && r.due.After(time.Now()) {
 			held[i] = true
 			m.wait(r, time.Now().Add(d))
 		}

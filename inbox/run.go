@@ -14,8 +14,9 @@ type run struct {
 	*Inbox
 	ended chan struct{} // an event at work has ended
 
-	mu     sync.Mutex
-	atWork map[int64]*work // by Seq
+	mu       sync.Mutex
+	atWork   map[int64]*work // by Seq: the latest attempt
+	handling int             // handlers at work, also those that have lost their events
 }
 
 // work is an event that is being handled.
@@ -104,24 +105,31 @@ func (r *run) capacity() (limit, expired int) {
 	defer r.mu.Unlock()
 	expired = 1
 	for _, w := range r.atWork {
-		if w.suspect {
+		if w.suspect && time.Since(w.began) <= r.set.Timeout { // one that hangs is not awaited
 			expired = 0
 		}
 	}
-	return r.set.Workers - len(r.atWork), expired
+	return max(0, r.set.Workers-r.handling), expired
 }
 
 func (r *run) begin(e *Record) *work {
 	w := &work{record: e, began: time.Now(), suspect: len(e.History) > 0 && e.History[len(e.History)-1].Error == RanOut}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if before := r.atWork[e.Seq]; before != nil && before.stop != nil {
+		before.stop(ErrLost) // to this very process, after a time without the store
+	}
 	r.atWork[e.Seq] = w
+	r.handling++
 	return w
 }
 
 func (r *run) end(w *work) {
 	r.mu.Lock()
-	delete(r.atWork, w.record.Seq)
+	if r.atWork[w.record.Seq] == w {
+		delete(r.atWork, w.record.Seq)
+	}
+	r.handling--
 	r.mu.Unlock()
 	select {
 	case r.ended <- struct{}{}:

@@ -18,7 +18,7 @@ type SQL struct {
 	// writer has one write at a time begin, where the database does: in its queue
 	// nobody sleeps, as connections do that find the database busy. Nil for
 	// PostgreSQL.
-	writer chan struct{}
+	writer *turns
 	// Prepared for as many rows as rowCounts says.
 	insert, finished []*sql.Stmt
 }
@@ -46,7 +46,7 @@ func OpenSQL(ctx context.Context, db *sql.DB, d Dialect) (*SQL, error) {
 	}
 	s := &SQL{db: db, dialect: d}
 	if d == SQLite {
-		s.writer = make(chan struct{}, 1)
+		s.writer = &turns{}
 	}
 	s.inserts = &group[[]Event, []Outcome]{do: s.insertAll, size: weigh}
 	s.settles = &group[[]Settlement, []bool]{do: s.settleAll, size: func([]Settlement) int { return 0 }}
@@ -86,7 +86,7 @@ func (s *SQL) migrate(ctx context.Context) error {
 }
 
 func (s *SQL) create(ctx context.Context) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	return s.inTx(ctx, quick, func(tx *sql.Tx) error {
 		if s.dialect == PostgreSQL { // or two that create at once would fail
 			if err := s.dialect.lock(ctx, tx); err != nil {
 				return err
@@ -106,19 +106,20 @@ func (s *SQL) create(ctx context.Context) error {
 // somebody replays the event. An error rolls back. The handler is for an inbox on
 // this store, or on one that is [Sealed] around it.
 //
-// What is done by anything but tx is done outside of the transaction: in SQLite it
+// What is done by anything but tx, such as inserting another event without
+// [SQL.InsertTx], is done outside of the transaction: in SQLite it
 // waits for the handler to end, in vain. The transaction should be short and wait for
 // nothing but the database: in SQLite nobody else can write meanwhile, not even to
 // take an event in.
 func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) Handler {
 	return func(ctx context.Context, e *Record) error {
-		err := s.inTx(ctx, func(tx *sql.Tx) error {
+		err := s.inTx(ctx, slow, func(tx *sql.Tx) error {
 			if s.dialect == SQLite {
 				if err := s.dialect.lock(ctx, tx); err != nil {
 					return err
 				}
 			}
-			if err := handle(ctx, tx, e); err != nil {
+			if err := handle(context.WithValue(ctx, within{}, s), tx, e); err != nil {
 				return err
 			}
 			held, err := s.finish(ctx, tx, []Settlement{{Lease: e.Lease(), State: StateDone}})
@@ -134,13 +135,28 @@ func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) 
 	}
 }
 
+// InsertTx inserts events in a transaction of the caller's, such as that of a
+// handler of [SQL.Tx]: they are there once it commits. In SQLite the transaction
+// must be one that writes already, or has begun as immediate.
+func (s *SQL) InsertTx(ctx context.Context, tx *sql.Tx, events ...Event) ([]Outcome, error) {
+	if err := check(ctx, events); err != nil {
+		return nil, err
+	}
+	return s.insertEvents(ctx, tx, events)
+}
+
 // inTx commits what f does, if it returns no error.
-func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
-	if err := s.begin(ctx); err != nil {
+func (s *SQL) inTx(ctx context.Context, as speed, f func(tx *sql.Tx) error) error {
+	if err := s.begin(ctx, as); err != nil {
 		return err
 	}
 	defer s.end()
-	tx, err := s.db.BeginTx(ctx, nil)
+	var options *sql.TxOptions
+	if s.dialect == PostgreSQL {
+		// What a transaction has waited for it must see, whatever the database's default.
+		options = &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+	}
+	tx, err := s.db.BeginTx(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -151,28 +167,37 @@ func (s *SQL) inTx(ctx context.Context, f func(tx *sql.Tx) error) error {
 	return tx.Commit()
 }
 
+// within is the key of a context's *SQL whose transaction a handler is in.
+type within struct{}
+
+// outside reports a write that would wait for the transaction that it is in.
+func (s *SQL) outside(ctx context.Context) error {
+	if ctx.Value(within{}) == s {
+		return errors.New("inbox: the store is used within its own transaction, which would wait for itself: insert with SQL.InsertTx, and do the rest after the handler")
+	}
+	return nil
+}
+
 // begin waits for this process's turn to write, and end ends it.
-func (s *SQL) begin(ctx context.Context) error {
-	if s.writer == nil {
-		return nil
+func (s *SQL) begin(ctx context.Context, as speed) error {
+	if err := s.outside(ctx); err != nil || s.writer == nil {
+		return err
 	}
-	select {
-	case s.writer <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("inbox: waiting to write to SQLite, which has one writer at a time: %w", context.Cause(ctx))
+	if err := s.writer.take(ctx, as); err != nil {
+		return fmt.Errorf("inbox: waiting to write to SQLite, which has one writer at a time: %w", err)
 	}
+	return nil
 }
 
 func (s *SQL) end() {
 	if s.writer != nil {
-		<-s.writer
+		s.writer.give()
 	}
 }
 
 // count runs one statement that writes, and says how many rows it changed.
 func (s *SQL) count(ctx context.Context, q *statement) (int, error) {
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(ctx, quick); err != nil {
 		return 0, err
 	}
 	defer s.end()
@@ -181,7 +206,7 @@ func (s *SQL) count(ctx context.Context, q *statement) (int, error) {
 
 // one runs one statement that writes and returns a row.
 func (s *SQL) one(ctx context.Context, q *statement, dest ...any) error {
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(ctx, quick); err != nil {
 		return err
 	}
 	defer s.end()

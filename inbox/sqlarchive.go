@@ -55,7 +55,7 @@ func (s *SQL) Discard(ctx context.Context, query Query, why string) (n int, err 
 	if err := query.CheckChange(); err != nil {
 		return 0, err
 	}
-	err = s.inTx(ctx, func(tx *sql.Tx) error {
+	err = s.inTx(ctx, quick, func(tx *sql.Tx) error {
 		if err := s.dialect.lock(ctx, tx); err != nil { // so that none is claimed meanwhile
 			return err
 		}
@@ -111,7 +111,17 @@ func (s *SQL) Purge(ctx context.Context, keep Retention) (p Purged, err error) {
 	for n := purgeAtOnce; n == purgeAtOnce && err == nil; p.Bodies += n {
 		n, err = s.empty(ctx, keep.Bodies)
 	}
-	return p, err
+	return p, cmp.Or(err, s.heal(ctx))
+}
+
+// heal has records be due that wait for none of their Order, should there be any
+// that unblock has not found: they would wait for ever.
+func (s *SQL) heal(ctx context.Context) error {
+	q := s.statement("UPDATE aplomb_inbox AS a SET due = ")
+	q.add(q.now() + " WHERE state = 0 AND due > " + q.cast(postponed/2) +
+		" AND NOT EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq))")
+	_, err := s.count(ctx, q)
+	return err
 }
 
 // old finds records that can be purged.
@@ -146,7 +156,7 @@ func (s *SQL) empty(ctx context.Context, age time.Duration) (n int, err error) {
 	if err != nil || len(digests) == 0 {
 		return 0, err
 	}
-	return len(digests), s.inTx(ctx, func(tx *sql.Tx) error {
+	return len(digests), s.inTx(ctx, quick, func(tx *sql.Tx) error {
 		for _, seq := range slices.Sorted(maps.Keys(digests)) {
 			q := s.statement("UPDATE aplomb_inbox SET body = NULL, header = '', digest = ")
 			q.add(q.arg(digests[seq]) + " WHERE state >= 4 AND seq = " + q.arg(seq))

@@ -34,8 +34,11 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 	if err := check(ctx, events); err != nil {
 		return nil, err
 	}
+	if name == "" { // which nobody can hold: it is the tables' version
+		return nil, ErrLost
+	}
 	var out []Outcome
-	err := s.inTx(ctx, func(tx *sql.Tx) error {
+	err := s.inTx(ctx, quick, func(tx *sql.Tx) error {
 		q := s.statement("UPDATE aplomb_cursor SET value = ")
 		q.add(q.arg(value) + " WHERE name = " + q.arg(name) + " AND fence = " + q.arg(fence))
 		held, err := affected(ctx, tx, q)
@@ -45,15 +48,8 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 		if err != nil {
 			return err
 		}
-		rows := make([]row, len(events))
-		out = make([]Outcome, len(events))
-		for i := range events {
-			rows[i] = row{Event: &events[i], out: &out[i]}
-			if rows[i].header, err = encodeHeader(events[i].Header); err != nil {
-				return err
-			}
-		}
-		return s.insertRows(ctx, tx, rows)
+		out, err = s.insertEvents(ctx, tx, events)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -63,6 +59,9 @@ func (s *SQL) Commit(ctx context.Context, name string, fence int64, value string
 
 // Release is [Cursors.Release].
 func (s *SQL) Release(ctx context.Context, name string, fence int64) error {
+	if name == "" {
+		return ctx.Err()
+	}
 	q := s.statement("UPDATE aplomb_cursor SET owner = '', until = 0 WHERE name = ")
 	q.add(q.arg(name) + " AND fence = " + q.arg(fence))
 	_, err := s.count(ctx, q)

@@ -18,7 +18,7 @@ import (
 
 // Insert is [Sink.Insert]. Inserts that come at once share a commit.
 func (s *SQL) Insert(ctx context.Context, events ...Event) ([]Outcome, error) {
-	if err := check(ctx, events); err != nil || len(events) == 0 {
+	if err := cmp.Or(check(ctx, events), s.outside(ctx)); err != nil || len(events) == 0 {
 		return nil, err
 	}
 	return s.inserts.add(ctx, events)
@@ -34,21 +34,30 @@ type row struct {
 }
 
 // insertAll inserts the events of several callers in one transaction.
-func (s *SQL) insertAll(ctx context.Context, jobs [][]Event) ([][]Outcome, error) {
-	out := make([][]Outcome, len(jobs))
-	var rows []row
-	for i, events := range jobs {
-		out[i] = make([]Outcome, len(events))
-		for j := range events {
-			header, err := encodeHeader(events[j].Header)
-			if err != nil {
-				return nil, err
-			}
-			rows = append(rows, row{Event: &events[j], header: header, out: &out[i][j]})
+func (s *SQL) insertAll(ctx context.Context, jobs [][]Event) (out [][]Outcome, err error) {
+	var all []Outcome
+	err = s.inTx(ctx, quick, func(tx *sql.Tx) (err error) {
+		all, err = s.insertEvents(ctx, tx, slices.Concat(jobs...))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, events := range jobs {
+		out, all = append(out, all[:len(events):len(events)]), all[len(events):]
+	}
+	return out, nil
+}
+
+func (s *SQL) insertEvents(ctx context.Context, tx *sql.Tx, events []Event) (out []Outcome, err error) {
+	out, rows := make([]Outcome, len(events)), make([]row, len(events))
+	for i := range events {
+		rows[i] = row{Event: &events[i], out: &out[i]}
+		if rows[i].header, err = encodeHeader(events[i].Header); err != nil {
+			return nil, err
 		}
 	}
-	err := s.inTx(ctx, func(tx *sql.Tx) error { return s.insertRows(ctx, tx, rows) })
-	return out, err
+	return out, s.insertRows(ctx, tx, rows)
 }
 
 // insertRows inserts rows, which are numbered as they came.
@@ -109,7 +118,7 @@ func (s *SQL) tellApart(ctx context.Context, tx *sql.Tx, part []row) error {
 	for _, r := range part {
 		switch was := holders[name{r.Source, r.Key}]; {
 		case was == nil:
-			return fmt.Errorf("inbox: the event %q was purged while it was inserted again: try once more", r.Key)
+			return purged(r, sql.ErrNoRows)
 		case was.began == r.batch: // of two with one key the first was inserted
 			was.began = 0
 			*r.out = Outcome{Stored, was.Seq, r.Via}
@@ -120,6 +129,14 @@ func (s *SQL) tellApart(ctx context.Context, tx *sql.Tx, part []row) error {
 		}
 	}
 	return nil
+}
+
+// purged says what has happened where a row that was there is not.
+func purged(r row, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("inbox: the event %q was purged while it was inserted again: try once more", r.Key)
+	}
+	return err
 }
 
 // holders reads what has the rows' keys, without bodies.
@@ -147,12 +164,12 @@ func (s *SQL) holders(ctx context.Context, tx *sql.Tx, part []row) (map[name]*st
 
 // number takes as many numbers as there are rows, ahead of sorting them.
 func (s *SQL) number(ctx context.Context, tx *sql.Tx, rows []row) error {
-	found, err := tx.QueryContext(ctx, "SELECT nextval(pg_get_serial_sequence('aplomb_inbox', 'seq')), "+notFrozen+" FROM generate_series(1, CAST($1 AS INTEGER))", len(rows))
+	found, err := tx.QueryContext(ctx, "SELECT nextval(pg_get_serial_sequence('aplomb_inbox', 'seq')), "+notFrozen+", "+synced+" FROM generate_series(1, CAST($1 AS INTEGER))", len(rows))
 	var seqs []int64
 	err = scan(found, err, func(scan func(...any) error) error {
 		var seq int64
-		var setting string
-		err := scan(&seq, &setting)
+		var setting, synced string
+		err := scan(&seq, &setting, &synced)
 		seqs = append(seqs, seq)
 		return err
 	})
@@ -256,7 +273,7 @@ func (s *SQL) again(ctx context.Context, tx *sql.Tx, r row, was *stored) error {
 		q := s.statement("SELECT body FROM aplomb_inbox WHERE seq = ")
 		q.add(q.arg(was.Seq))
 		if err := tx.QueryRowContext(ctx, q.String(), q.args...).Scan(&was.Body); err != nil {
-			return err
+			return purged(r, err)
 		}
 		was.Digest = was.Fingerprint()
 	}

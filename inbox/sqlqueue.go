@@ -38,11 +38,13 @@ func readRecord(scan func(...any) error) (*stored, error) {
 	if r.State == StateReady && due < postponed/2 {
 		r.Due = time.UnixMicro(due)
 	}
-	if r.Header, err = decodeHeader(header); err == nil && history != "" {
-		err = json.Unmarshal([]byte(history), &r.History)
+	// What cannot be read stands in nobody's way: it is shown without, and buried.
+	r.Header, err = decodeHeader(header)
+	if history != "" {
+		err = cmp.Or(err, json.Unmarshal([]byte(history), &r.History))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("inbox: record %d: %w", r.Seq, err)
+		r.unreadable = fmt.Errorf("inbox: record %d cannot be read: %w", r.Seq, err)
 	}
 	return r, nil
 }
@@ -52,10 +54,15 @@ func records(ctx context.Context, db sqler, q *statement) (out []*stored, err er
 	rows, err := db.QueryContext(ctx, q.String(), q.args...)
 	err = scan(rows, err, func(scan func(...any) error) error {
 		r, err := readRecord(scan)
-		out = append(out, r)
+		if err == nil {
+			out = append(out, r)
+		}
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Claim is [Queue.Claim]. One claim at a time looks, so that no two see the same
@@ -69,7 +76,7 @@ func (s *SQL) Claim(ctx context.Context, c Claim) ([]Record, time.Duration, erro
 	}
 	var claimed []*stored
 	var next time.Duration
-	err := s.inTx(ctx, func(tx *sql.Tx) (err error) {
+	err := s.inTx(ctx, quick, func(tx *sql.Tx) (err error) {
 		if err := s.dialect.lock(ctx, tx); err != nil {
 			return err
 		}
@@ -116,6 +123,7 @@ func (s *SQL) next(ctx context.Context, db sqler, overdue bool) (time.Duration, 
 // they are wanted, and then what waits.
 func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error) {
 	var chosen []int64
+	orders := map[name]bool{} // each statement sees what others have inserted meanwhile
 	if n := min(c.Limit, c.Expired); n > 0 {
 		found, err := s.due(ctx, tx, c, leased, n, true)
 		if err != nil {
@@ -123,6 +131,7 @@ func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error
 		}
 		for _, d := range found {
 			chosen = append(chosen, d.seq)
+			orders[d.order] = true
 		}
 	}
 	for window := 2*c.Limit + 16; len(chosen) < c.Limit; window *= 2 {
@@ -135,15 +144,16 @@ func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error
 			switch {
 			case d.blocked == byEarlier:
 				blocked = append(blocked, d.seq)
-			case d.blocked == byLease:
+			case d.blocked == byLease, d.order.text != "" && orders[d.order]:
 			case len(chosen) < c.Limit && !slices.Contains(chosen, d.seq):
 				chosen = append(chosen, d.seq)
+				orders[d.order] = true
 			}
 		}
 		if err := s.postpone(ctx, tx, blocked); err != nil {
 			return nil, err
 		}
-		if len(blocked) == 0 || len(found) < window || window > mostSeen {
+		if len(found) < window || window > mostSeen {
 			break
 		}
 	}
@@ -154,7 +164,11 @@ func (s *SQL) choose(ctx context.Context, tx *sql.Tx, c Claim) ([]*stored, error
 const mostSeen = 4096
 
 // candidate is a record that is due, and what of its Order it waits for.
-type candidate struct{ seq, blocked int64 }
+type candidate struct {
+	seq     int64
+	order   name
+	blocked int
+}
 
 const (
 	byEarlier = 1 // one that comes before it
@@ -164,7 +178,7 @@ const (
 // due finds records that are due, in one state: all of them, or only those that are
 // not blocked.
 func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int, free bool) (out []candidate, err error) {
-	q := s.statement("SELECT seq, blocked FROM (SELECT due, seq, CASE WHEN lane = '' THEN 0")
+	q := s.statement("SELECT seq, source, lane, blocked FROM (SELECT due, seq, source, lane, CASE WHEN lane = '' THEN 0")
 	q.addf(` WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.source = a.source AND b.lane = a.lane AND (b.occurred, b.seq) < (a.occurred, a.seq)) THEN 1
 		WHEN EXISTS (SELECT 1 FROM aplomb_inbox b WHERE b.state <= 2 AND b.lane <> '' AND b.state = 1 AND b.source = a.source AND b.lane = a.lane AND b.due > %s) THEN 2 ELSE 0 END AS blocked
 		FROM aplomb_inbox a WHERE state <= 1 AND state = %d AND due <= %s`, q.now(), state, q.now())
@@ -181,7 +195,7 @@ func (s *SQL) due(ctx context.Context, tx *sql.Tx, c Claim, state, limit int, fr
 	rows, err := tx.QueryContext(ctx, q.String(), q.args...)
 	err = scan(rows, err, func(scan func(...any) error) error {
 		var one candidate
-		err := scan(&one.seq, &one.blocked)
+		err := scan(&one.seq, &one.order.source, &one.order.text, &one.blocked)
 		out = append(out, one)
 		return err
 	})
@@ -238,8 +252,11 @@ func (s *SQL) locked(ctx context.Context, tx *sql.Tx, seqs []int64) ([]*stored, 
 		q.add(" FOR UPDATE SKIP LOCKED")
 	}
 	found, err := records(ctx, tx, q)
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(found, func(a, b *stored) int { return cmp.Compare(slices.Index(seqs, a.Seq), slices.Index(seqs, b.Seq)) })
-	return found, err
+	return found, nil
 }
 
 // list writes IN (...).
@@ -317,10 +334,10 @@ func (s *SQL) Extend(ctx context.Context, d time.Duration, leases ...Lease) ([]b
 		return nil, ctx.Err()
 	}
 	q := s.statement("UPDATE aplomb_inbox SET due = ")
-	q.add(q.in(d) + " WHERE state = 1 AND (seq, fence)")
+	q.add(q.in(d) + " WHERE state = 1 AND due > " + q.now() + " AND (seq, fence)")
 	q.leases(leases)
 	q.add(" RETURNING seq")
-	if err := s.begin(ctx); err != nil {
+	if err := s.begin(ctx, quick); err != nil {
 		return nil, err
 	}
 	defer s.end()
@@ -363,7 +380,7 @@ func (s *SQL) Settle(ctx context.Context, settlements ...Settlement) ([]bool, er
 func (s *SQL) settleAll(ctx context.Context, jobs [][]Settlement) (out [][]bool, err error) {
 	all := slices.Concat(jobs...)
 	var held []bool
-	err = s.inTx(ctx, func(tx *sql.Tx) (err error) {
+	err = s.inTx(ctx, quick, func(tx *sql.Tx) (err error) {
 		if s.dialect == SQLite {
 			if err := s.dialect.lock(ctx, tx); err != nil {
 				return err

@@ -38,7 +38,8 @@ type Queue interface {
 	// next is when to ask again if nothing is inserted meanwhile; it is positive
 	// and at most an hour.
 	Claim(ctx context.Context, c Claim) (records []Record, next time.Duration, err error)
-	// Extend has leases last for d from now. It reports which of them were held.
+	// Extend has leases last for d from now. It reports which of them were held, and
+	// had not run out.
 	Extend(ctx context.Context, d time.Duration, leases ...Lease) (held []bool, err error)
 	// Settle ends attempts. It reports which of the leases were held; where one was
 	// not, nothing changed.

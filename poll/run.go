@@ -181,7 +181,7 @@ func (t *tenure[T]) round(ctx context.Context) (outcome, error) {
 	to := w.to()
 	if value := to.String(); len(batch.events) > 0 || value != cursor.Value {
 		t.committing.Store(true)
-		done, err := f.Store.Commit(ctx, f.name(), cursor.Fence, value, batch.events...)
+		done, err := t.commit(ctx, cursor.Fence, value, batch.events)
 		t.committing.Store(false)
 		switch {
 		case errors.Is(err, inbox.ErrLost):
@@ -202,6 +202,17 @@ func (t *tenure[T]) round(ctx context.Context) (outcome, error) {
 	out.soon = t.webhooks.soon()
 	return out, nil
 }
+
+// commit bounds a commit, which no heartbeat watches: a store that hangs is to be
+// tried again.
+func (t *tenure[T]) commit(ctx context.Context, fence int64, value string, events []inbox.Event) ([]inbox.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(10*t.lease, longCommit))
+	defer cancel()
+	return t.feed.Store.Commit(ctx, t.feed.name(), fence, value, events...)
+}
+
+// longCommit is longer than a commit takes.
+const longCommit = 5 * time.Minute
 
 // events are what is fresh, for the inbox.
 func (f *Feed[T]) events(w *walk[T]) []inbox.Event {

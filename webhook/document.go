@@ -84,7 +84,8 @@ func isForm(r *http.Request) bool {
 }
 
 // payloadOf is the JSON of a delivery: its body, or where that is a form the
-// field payload, if there is one.
+// field payload, if there is one. The Content-Type is not signed: JSON is not to be
+// read as a form, in whose fields it would say what somebody has written into a text.
 func payloadOf(d Delivery) (payload []byte, form url.Values, err error) {
 	if !isForm(d.Request) {
 		return d.Body, nil, nil
@@ -93,8 +94,10 @@ func payloadOf(d Delivery) (payload []byte, form url.Values, err error) {
 	switch {
 	case err != nil:
 		return nil, nil, malformedf("its form fields are not well escaped")
-	case len(form["payload"]) > 1:
-		return nil, nil, malformedf("it has several fields payload")
+	case bytes.HasPrefix(bytes.TrimLeft(d.Body, " \t\r\n"), []byte("{")):
+		return nil, nil, malformedf("its Content-Type says that it is a form, and it begins as JSON does")
+	case form.Has("payload") && (len(form) > 1 || len(form["payload"]) > 1):
+		return nil, nil, malformedf("it has other fields beside payload")
 	}
 	return []byte(form.Get("payload")), form, nil
 }

@@ -76,7 +76,7 @@ func TestGitHubReads(t *testing.T) {
 	assert.True(t, e.Key != "" && e.Key != readOne(t, s, `{}`).Key) // made up where a test names none
 
 	for want, r := range map[string]*http.Request{
-		"several fields payload": request(append(formHeader, "X-GitHub-Delivery", "d")...),
+		"other fields beside payload": request(append(formHeader, "X-GitHub-Delivery", "d")...),
 		"X-Github-Delivery is":   request("X-GitHub-Delivery", "a", "X-GitHub-Delivery", "b"),
 		"X-Github-Event is":      request("X-GitHub-Delivery", "a", "X-GitHub-Event", "b", "X-GitHub-Event", "b"),
 	} {
@@ -443,4 +443,16 @@ func (s *sinkOf) Insert(_ context.Context, events ...inbox.Event) ([]inbox.Outco
 		s.said = append(s.said, events[i].Key+" "+events[i].Order)
 	}
 	return make([]inbox.Outcome, len(events)), nil
+}
+
+// TestUnsignedContentType: what a signed JSON body says in a text is not taken for a
+// form's field, whatever the Content-Type, which nobody has signed.
+func TestUnsignedContentType(t *testing.T) {
+	t.Parallel()
+	for _, s := range []webhook.Scheme{webhook.GitHub(plain()), webhook.Slack(plain())} {
+		for _, body := range []string{`{"type":"x","comment":"&payload={}&command=/deploy&"}`, ` {"a":"&payload=%7B%22type%22%3A%22forged%22%7D"}`, "text=hi&payload=%7B%22type%22%3A%22forged%22%7D"} {
+			_, err := read(t, s, request("X-GitHub-Event", "issue_comment", "X-GitHub-Delivery", "1", formHeader[0], formHeader[1]), body)
+			assert.ErrorIs(t, err, webhook.ErrMalformed, s.Name, body)
+		}
+	}
 }

@@ -2,7 +2,7 @@
 local held = {}
 for i = 2, #ARGV, 2 do
   local r = load(ARGV[i])
-  if r and r.state == 'leased' and r.fence == tonumber(ARGV[i + 1]) then
+  if r and r.state == 'leased' and r.fence == tonumber(ARGV[i + 1]) and r.due > now then
     r.due = now + tonumber(ARGV[1])
     call('HSET', P .. 'e:' .. whole(r.n), 'due', whole(r.due))
     place(r)
