@@ -390,7 +390,9 @@ func (t *inboxTest) purgeLeaves() {
 // nothingNamed: a list that turned out to be empty must not name every record.
 func (t *inboxTest) nothingNamed() {
 	seq := t.done(t.event("a"))[0]
-	for _, q := range []inbox.Query{{}, {Limit: 5}, {Source: t.source, Seqs: []int64{}}, {Source: t.source, States: []inbox.State{}}} {
+	queries := []inbox.Query{{}, {Limit: 5}, {Source: t.source, Seqs: []int64{}}, {Source: t.source, States: []inbox.State{}}}
+	for i := range queries {
+		q := queries[i]
 		if n, err := t.store.Replay(context.Background(), q, "again"); n != 0 || err == nil {
 			t.failf("Replay of %+v: %d, %v; want an error", q, n, err)
 		}

@@ -403,6 +403,60 @@ func (s *dyingStore) Extend(ctx context.Context, d time.Duration, leases ...inbo
 	return s.Store.Extend(ctx, d, leases...)
 }
 
+// TestReclaimed: the store was away for longer than a lease, and the process claims
+// what it still has at work: the first attempt is told that it has lost, and the
+// second is the one that counts.
+func TestReclaimed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var away atomic.Bool
+		var running, most atomic.Int64
+		r := start(t, &dyingStore{Store: inbox.NewMemory(), dead: &away}, inbox.Settings{Timeout: 10 * time.Minute, Lease: 30 * time.Second}, func(ctx context.Context, _ *inbox.Record) error {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			select {
+			case <-time.After(4 * time.Minute):
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		})
+		r.insert(event("a"))
+		pause(time.Minute)
+		away.Store(true)
+		pause(time.Minute)
+		away.Store(false)
+		pause(time.Hour)
+		assert.Equal(t, r.handled(), []string{"a 1 lost", "a 2 done"})
+		assert.True(t, most.Load() <= 2)
+	})
+}
+
+// TestHungSuspect: an event that hangs in its second attempt, too, keeps no other
+// from being recovered.
+func TestHungSuspect(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		store := inbox.NewMemory()
+		for _, key := range []string{"hangs", "crashed"} {
+			_, err := store.Insert(t.Context(), event(key))
+			assert.NoError(t, err)
+		}
+		_, _, err := store.Claim(t.Context(), inbox.Claim{Owner: "gone", Limit: 2, Lease: time.Second})
+		assert.NoError(t, err)
+		pause(time.Minute)
+		over := make(chan struct{})
+		r := start(t, store, inbox.Settings{Timeout: time.Minute}, func(_ context.Context, e *inbox.Record) error {
+			if e.Key == "hangs" {
+				<-over
+			}
+			return nil
+		})
+		pause(time.Hour)
+		assert.Equal(t, r.record("crashed").State, inbox.StateDone)
+		close(over)
+		pause(0)
+	})
+}
+
 // TestTroubledStore: a store that fails for a while stops nothing for good.
 func TestTroubledStore(t *testing.T) {
 	bubble(t, func(t *testing.T) {

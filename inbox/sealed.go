@@ -53,13 +53,12 @@ func (s *sealed) seal(events []Event) ([]Event, error) {
 		if err != nil {
 			return nil, err
 		}
-		plain := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(header)+len(e.Body)), uint32(len(header))) //nolint:gosec // headers do not have 4 GB
+		plain := binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(header)+len(e.Body)), uint32(len(header)))
 		plain = append(append(plain, header...), e.Body...)
-		size := s.aead.NonceSize()
-		text := make([]byte, 1+size, 1+size+len(plain)+s.aead.Overhead())
-		text[0] = sealedAs
-		_, _ = rand.Read(text[1:]) // it never fails
-		e.Body, e.Header = s.aead.Seal(text, text[1:], plain, bound(&e)), nil
+		nonce := make([]byte, s.aead.NonceSize())
+		_, _ = rand.Read(nonce) // it never fails
+		text := make([]byte, 0, 1+len(nonce)+len(plain)+s.aead.Overhead())
+		e.Body, e.Header = s.aead.Seal(append(append(text, sealedAs), nonce...), nonce, plain, bound(&e)), nil
 		out[i] = e
 	}
 	return out, nil

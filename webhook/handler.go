@@ -13,9 +13,11 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aplomb-go/aplomb/inbox"
 	"github.com/aplomb-go/aplomb/signature"
@@ -283,6 +285,7 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 	for i := range events {
 		e := &events[i]
 		e.Source, e.Via = h.Source, inbox.Webhook
+		e.Type = shortened(e.Type)
 		e.Header = h.kept(d.Request.Header, e.Header)
 		if err := e.Check(); err != nil {
 			return nil, malformedf("%v", err)
@@ -298,6 +301,18 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 		}
 	}
 	return events, nil
+}
+
+// shortened is a type as a store takes it: a strange one is no reason to refuse the
+// event for ever.
+func shortened(typ string) string {
+	typ = strings.ReplaceAll(strings.ToValidUTF8(typ, "\uFFFD"), "\x00", "\uFFFD")
+	for n := inbox.MaxKey; len(typ) > inbox.MaxKey; n-- {
+		if utf8.RuneStart(typ[n]) {
+			typ = typ[:n]
+		}
+	}
+	return typ
 }
 
 // kept are the headers that an event keeps: its own before the request's.

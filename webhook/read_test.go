@@ -77,8 +77,8 @@ func TestGitHubReads(t *testing.T) {
 
 	for want, r := range map[string]*http.Request{
 		"other fields beside payload": request(append(formHeader, "X-GitHub-Delivery", "d")...),
-		"X-Github-Delivery is":   request("X-GitHub-Delivery", "a", "X-GitHub-Delivery", "b"),
-		"X-Github-Event is":      request("X-GitHub-Delivery", "a", "X-GitHub-Event", "b", "X-GitHub-Event", "b"),
+		"X-Github-Delivery is":        request("X-GitHub-Delivery", "a", "X-GitHub-Delivery", "b"),
+		"X-Github-Event is":           request("X-GitHub-Delivery", "a", "X-GitHub-Event", "b", "X-GitHub-Event", "b"),
 	} {
 		_, err := read(t, s, r, "payload=a&payload=b")
 		assert.ErrorIs(t, err, webhook.ErrMalformed, want)
@@ -455,4 +455,22 @@ func TestUnsignedContentType(t *testing.T) {
 			assert.ErrorIs(t, err, webhook.ErrMalformed, s.Name, body)
 		}
 	}
+}
+
+// TestStrangeTypes: a type that no store takes is no reason to refuse a delivery for
+// ever.
+func TestStrangeTypes(t *testing.T) {
+	t.Parallel()
+	var types []string
+	handler := &webhook.Handler{
+		Source: "acme", Sink: &sinkOf{}, Scheme: webhook.HMAC(signature.HMAC{Content: "{body}", Header: "X-Sum"}, webhook.Fields{Type: "{body:/type}"}, plain()),
+		Order: func(e *inbox.Event) string { types = append(types, e.Type); return "" },
+	}
+	for _, typ := range []string{strings.Repeat("é", inbox.MaxKey), `a\u0000b`} {
+		r, w := httptest.NewRequest(http.MethodPost, "/", nil), httptest.NewRecorder()
+		assert.NoError(t, handler.Scheme.Sign(r, []byte(`{"type":"`+typ+`"}`), time.Now()))
+		handler.ServeHTTP(w, r)
+		assert.Equal(t, w.Code, http.StatusOK)
+	}
+	assert.Equal(t, types, []string{strings.Repeat("é", inbox.MaxKey/2), "a\uFFFDb"})
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/aplomb-go/aplomb/inbox"
 )
@@ -34,7 +36,7 @@ func list(ctx context.Context, in *invocation) error {
 	fmt.Fprintln(table, "NUMBER\tSTATE\tATTEMPTS\tRECEIVED\tVIA\tSOURCE\tTYPE\tKEY\tLAST ERROR")
 	for i := range records {
 		r := &records[i]
-		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.State, r.Attempts, moment(r.Received), r.Via, r.Source, r.Type, r.Key, lastError(r))
+		fmt.Fprintf(table, "%d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Seq, r.State, r.Attempts, moment(r.Received), r.Via, r.Source, plain(r.Type), plain(r.Key), lastError(r))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -43,6 +45,16 @@ func list(ctx context.Context, in *invocation) error {
 		fmt.Fprintf(in.out, "there may be more: -after %d\n", records[n-1].Seq)
 	}
 	return nil
+}
+
+// plain is a sender's text without what a terminal would act on.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.DateTime) }
@@ -78,7 +90,7 @@ func show(ctx context.Context, in *invocation) error {
 func (in *invocation) show(r *inbox.Record) {
 	fmt.Fprintf(in.out, "record %d, %s\n", r.Seq, r.State)
 	for _, line := range []struct{ name, value string }{
-		{"source", r.Source}, {"key", r.Key}, {"type", r.Type}, {"order", r.Order}, {"via", string(r.Via)},
+		{"source", r.Source}, {"key", plain(r.Key)}, {"type", plain(r.Type)}, {"order", plain(r.Order)}, {"via", string(r.Via)},
 		{"occurred", moment(r.Occurred)}, {"received", moment(r.Received)}, {"attempts", strconv.Itoa(r.Attempts)}, {"replay", r.Replay},
 	} {
 		if line.value != "" {
