@@ -89,7 +89,8 @@ type Feed[T any] struct {
 	// event that the feed finds first is held for Grace so that the webhook's body,
 	// which may say more, counts. An event that the webhook has not brought within
 	// Grace is missed: that is told to Hooks.Missed, and the pace is Pace.Every until
-	// the webhook delivers again.
+	// the webhook delivers again. The first round leaves out what occurred more than 6
+	// days ago, since an inbox forgets keys after 7.
 	Webhook bool
 	// Grace is how much later than the poll a webhook may be. Default 30 s.
 	Grace time.Duration

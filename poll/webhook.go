@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb/inbox"
@@ -38,6 +39,11 @@ type batch struct {
 }
 
 func (w *webhooks) batch(events []inbox.Event, serverNow time.Time, started bool) batch {
+	if w.expected && !started {
+		events = slices.DeleteFunc(events, func(e inbox.Event) bool {
+			return !e.Occurred.IsZero() && serverNow.Sub(e.Occurred) > beforeFeed
+		})
+	}
 	b := batch{events: events, fresh: len(events), started: started}
 	if !w.expected {
 		return b
@@ -61,6 +67,10 @@ func (w *webhooks) batch(events []inbox.Event, serverNow time.Time, started bool
 	}
 	return b
 }
+
+// beforeFeed is how far back a feed begins beside a webhook: what that has brought
+// longer ago the inbox may have forgotten, and would handle again.
+const beforeFeed = 6 * 24 * time.Hour
 
 // stored counts the fresh events that were the first with their keys.
 func (b *batch) stored(done []inbox.Outcome) (n int) {

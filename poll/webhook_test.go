@@ -2,6 +2,7 @@ package poll_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -242,6 +243,29 @@ func TestLaw12_AnEventByWebhookAndPollTakesEffectOnce(t *testing.T) {
 				assert.True(t, !punctual[m.Key], m.Key)
 			}
 			t.Logf("%d of 300 webhooks lost, %d told as missed, %d polls", lost, len(p.missed()), len(p.rounds()))
+		})
+	}
+}
+
+// A feed that begins beside a webhook leaves out what the webhook has brought so long
+// ago that the inbox has forgotten it.
+func TestBeginsBesideAWebhook(t *testing.T) {
+	t.Parallel()
+	for webhook, want := range map[bool][]string{true: {"2", "3"}, false: {"1", "2", "3"}} {
+		bubble(t, fmt.Sprint("webhook ", webhook), func(t *testing.T) {
+			h, m := newHub(), inbox.NewMemory()
+			h.add("1", 0)
+			pass(48 * time.Hour)
+			h.add("2", 0)
+			pass(5 * 24 * time.Hour)
+			f := stored(client(t, h), m)
+			f.Webhook = webhook
+			f.Occurred = func(c change) time.Time { return c.At }
+			run(t, f)
+			pass(time.Hour)
+			h.add("3", 0)
+			pass(time.Hour)
+			assert.Equal(t, keys(t, m), want)
 		})
 	}
 }
