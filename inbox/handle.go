@@ -70,10 +70,12 @@ func (r *run) attempt(ctx context.Context, e *Record) (Result, Settlement, error
 		return ResultStale, s, nil
 	case errors.Is(err, ErrSkip):
 		return ResultSkipped, s, err
+	case errors.As(err, &v) && v.permanent:
+		return r.bury(s, err)
 	case errors.Is(context.Cause(ctx), errDrained):
 		s.State, s.Undo = StateReady, true
 		return ResultReleased, s, err
-	case errors.As(err, &v) && v.permanent, e.Attempts >= r.set.Attempts:
+	case e.Attempts >= r.set.Attempts:
 		return r.bury(s, err)
 	}
 	s.State, s.Error = StateReady, said(err)
