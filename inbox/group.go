@@ -99,14 +99,16 @@ func (g *group[J, R]) work() {
 // gather lets those go on whose jobs were just done, as long as they come with more:
 // nobody sleeps, and a job that comes alone goes on at once.
 func (g *group[J, R]) gather() {
-	for before := -1; ; {
+	for before, vain := -1, 0; vain < 4; {
 		g.mu.Lock()
 		n := len(g.queue)
 		g.mu.Unlock()
-		if n <= before || n >= mostInBatch {
+		if n >= mostInBatch {
 			return
 		}
-		before = n
+		if vain++; n > before {
+			before, vain = n, 0
+		}
 		runtime.Gosched()
 	}
 }
