@@ -106,11 +106,10 @@ func (s *SQL) create(ctx context.Context) error {
 // somebody replays the event. An error rolls back. The handler is for an inbox on
 // this store, or on one that is [Sealed] around it.
 //
-// What is done by anything but tx, such as inserting another event without
-// [SQL.InsertTx], is done outside of the transaction: in SQLite it
-// waits for the handler to end, in vain. The transaction should be short and wait for
-// nothing but the database: in SQLite nobody else can write meanwhile, not even to
-// take an event in.
+// What is done by anything but tx is outside of the transaction, and in SQLite waits
+// for the handler to end, in vain; another event is inserted with [SQL.InsertTx]. The
+// transaction should be short and wait for nothing but the database: in SQLite nobody
+// else can write meanwhile, not even to take an event in.
 func (s *SQL) Tx(handle func(ctx context.Context, tx *sql.Tx, e *Record) error) Handler {
 	return func(ctx context.Context, e *Record) error {
 		err := s.inTx(ctx, slow, func(tx *sql.Tx) error {
