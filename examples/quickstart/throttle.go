@@ -98,7 +98,7 @@ type quota struct {
 	refused int
 }
 
-const window = 400 * time.Millisecond
+const window = 1500 * time.Millisecond
 
 func newQuota(limit, left int) *quota { return &quota{limit: limit, left: left} }
 
