@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +46,9 @@ func (d Dialect) Schema() string {
 }
 
 // schema has times and durations in microseconds, since 1970. due is when an event
-// is ready, or its lease runs out; digest is NULL where it is that of the body; began is below
-// zero, and tells inserts apart, until an event is claimed. The numbers of states are those of states.
+// is ready, or its lease runs out; digest is NULL where it is that of the body; began
+// is below zero, and tells inserts apart, until an event is claimed. The numbers of
+// states are those of states.
 const schema = `CREATE TABLE IF NOT EXISTS aplomb_inbox (
 	seq {seq},
 	source TEXT NOT NULL,
@@ -102,14 +104,8 @@ const (
 	_ // discarded
 )
 
-func stateNumber(s State) int {
-	for i, known := range states {
-		if s == known {
-			return i
-		}
-	}
-	return -1 // which no record has
-}
+// stateNumber is -1, which no record has, for what is no state.
+func stateNumber(s State) int { return slices.Index(states, s) }
 
 // statement is SQL under construction.
 type statement struct {

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -82,7 +83,8 @@ func New(store Store, handler Handler, s Settings) (*Inbox, error) {
 		value int64
 	}{
 		{"Workers", int64(s.Workers)}, {"Attempts", int64(s.Attempts)}, {"Timeout", int64(s.Timeout)}, {"Backoff", int64(s.Backoff)},
-		{"MaxBackoff", int64(s.MaxBackoff)}, {"Retention.Bodies", int64(s.Retention.Bodies)}, {"Retention.Keys", int64(s.Retention.Keys)}, {"Lease", int64(s.Lease)}, {"Every", int64(s.Every)}, {"MaxPending", int64(s.MaxPending)}, {"Drain", int64(s.Drain)},
+		{"MaxBackoff", int64(s.MaxBackoff)}, {"Lease", int64(s.Lease)}, {"Every", int64(s.Every)}, {"MaxPending", int64(s.MaxPending)}, {"Drain", int64(s.Drain)},
+		{"Retention.Bodies", int64(s.Retention.Bodies)}, {"Retention.Keys", int64(s.Retention.Keys)},
 	} {
 		if f.value < 0 {
 			return nil, fmt.Errorf("inbox: Settings.%s is negative: leave it zero for the default", f.name)
@@ -104,25 +106,18 @@ func (s Settings) withDefaults() Settings {
 		host, _ := os.Hostname() // the rest tells processes apart
 		s.Owner = fmt.Sprintf("%s:%d:%s", host[:min(len(host), 64)], os.Getpid(), rand.Text()[:8])
 	}
-	or(&s.Retention.Keys, week)
-	or(&s.Retention.Bodies, min(week, s.Retention.Keys))
-	or(&s.Workers, 16)
-	or(&s.Attempts, 15)
-	or(&s.Timeout, 30*time.Second)
-	or(&s.Backoff, 2*time.Second)
-	or(&s.MaxBackoff, 15*time.Minute)
-	or(&s.Lease, 30*time.Second)
-	or(&s.Every, time.Second)
-	or(&s.MaxPending, 100_000)
-	or(&s.Drain, 10*time.Second)
+	s.Retention.Keys = cmp.Or(s.Retention.Keys, week)
+	s.Retention.Bodies = cmp.Or(s.Retention.Bodies, min(week, s.Retention.Keys))
+	s.Workers = cmp.Or(s.Workers, 16)
+	s.Attempts = cmp.Or(s.Attempts, 15)
+	s.Timeout = cmp.Or(s.Timeout, 30*time.Second)
+	s.Backoff = cmp.Or(s.Backoff, 2*time.Second)
+	s.MaxBackoff = cmp.Or(s.MaxBackoff, 15*time.Minute)
+	s.Lease = cmp.Or(s.Lease, 30*time.Second)
+	s.Every = cmp.Or(s.Every, time.Second)
+	s.MaxPending = cmp.Or(s.MaxPending, 100_000)
+	s.Drain = cmp.Or(s.Drain, 10*time.Second)
 	return s
-}
-
-// or gives p its default.
-func or[T int | time.Duration](p *T, value T) {
-	if *p == 0 {
-		*p = value
-	}
 }
 
 // Insert is [Sink.Insert]. It fails with [ErrFull] while too much is pending.

@@ -5,10 +5,8 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // Memory is a [Store] in this process's memory, for tests and for events that may
@@ -195,13 +193,7 @@ func (r *kept) failed(why string, now time.Time) {
 
 // remember adds an attempt to a history, which is kept short.
 func remember(history []Attempt, a Attempt) []Attempt {
-	a.Error = strings.ToValidUTF8(a.Error, "\uFFFD")
-	if n := MaxError; len(a.Error) > n {
-		for !utf8.RuneStart(a.Error[n]) {
-			n--
-		}
-		a.Error = a.Error[:n]
-	}
+	a.Error = Shorten(a.Error, MaxError)
 	history = append(history, a)
 	return history[max(0, len(history)-MaxHistory):]
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Store keeps events until they are handled, and their keys for longer.
@@ -287,6 +289,19 @@ func (q *Query) CheckChange() error {
 		return errors.New("inbox: the query names no record, or every one: narrow it, or set Query.All")
 	}
 	return nil
+}
+
+// Shorten cuts a text to so many bytes, between characters, and has what is not UTF-8
+// be U+FFFD: so stores keep errors, and webhooks types.
+func Shorten(text string, most int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= most {
+		return text
+	}
+	for !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }
 
 // RanOut is the error of an attempt whose lease ran out. Whoever claims the event

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -180,7 +181,7 @@ func (f *Feed[T]) name() string {
 	if f.Name == "" && f.Source != "" {
 		return f.Source + " " + f.Path
 	}
-	return orDefault(f.Name, f.Path)
+	return cmp.Or(f.Name, f.Path)
 }
 
 // check reports settings that cannot work.
@@ -210,9 +211,9 @@ func (f *Feed[T]) check(stored bool) error {
 
 func (f *Feed[T]) pace() Pace { return f.Pace.or(time.Minute, 15*time.Minute) }
 
-func (f *Feed[T]) lookBack() time.Duration { return orDefault(f.LookBack, time.Minute) }
+func (f *Feed[T]) lookBack() time.Duration { return cmp.Or(f.LookBack, time.Minute) }
 
-func (f *Feed[T]) grace() time.Duration { return orDefault(f.Grace, 30*time.Second) }
+func (f *Feed[T]) grace() time.Duration { return cmp.Or(f.Grace, 30*time.Second) }
 
 // rest waits for d, for ctx, or for a nudge, which shortens the wait to earliest.
 // It reports whether it was nudged.

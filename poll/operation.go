@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -188,7 +189,7 @@ func monitorOf(r aplomb.Response) token {
 		location = r.Resolve(l)
 	}
 	if monitor == "" {
-		return token{Monitor: orDefault(location, orDefault(r.Link("status"), r.Link("monitor")))}
+		return token{Monitor: cmp.Or(location, cmp.Or(r.Link("status"), r.Link("monitor")))}
 	}
 	return token{Monitor: monitor, Final: location}
 }

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -24,7 +25,7 @@ func (f *Feed[T]) Run(ctx context.Context) error {
 		return err
 	}
 	t := &tenure[T]{
-		feed: f, owner: rand.Text(), lease: orDefault(f.Lease, 30*time.Second), rounds: newRounds(f),
+		feed: f, owner: rand.Text(), lease: cmp.Or(f.Lease, 30*time.Second), rounds: newRounds(f),
 		webhooks: webhooks{expected: f.Webhook, grace: f.grace()},
 	}
 	for {

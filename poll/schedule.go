@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -44,19 +45,11 @@ func (p Pace) check() error {
 }
 
 func (p Pace) or(every, most time.Duration) Pace {
-	p.Every = orDefault(p.Every, every)
-	p.Max = max(orDefault(p.Max, most), p.Every)
-	p.Floor = orDefault(p.Floor, time.Second)
-	p.MaxHint = max(orDefault(p.MaxHint, 15*time.Minute), p.Max)
+	p.Every = cmp.Or(p.Every, every)
+	p.Max = max(cmp.Or(p.Max, most), p.Every)
+	p.Floor = cmp.Or(p.Floor, time.Second)
+	p.MaxHint = max(cmp.Or(p.MaxHint, 15*time.Minute), p.Max)
 	return p
-}
-
-func orDefault[V comparable](v, usual V) V {
-	var zero V
-	if v == zero {
-		return usual
-	}
-	return v
 }
 
 // Why is what decided when the next request is sent.

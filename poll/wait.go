@@ -2,6 +2,7 @@ package poll
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,7 +140,7 @@ func (w *waiting) sleep(ctx context.Context, d time.Duration) error {
 // ask asks for the state once.
 func (w *waiting) ask(ctx context.Context) error {
 	var r aplomb.Response
-	body, err := w.get(ctx, orDefault(w.op.Path, "{operation}"), w.at.Monitor, &r)
+	body, err := w.get(ctx, cmp.Or(w.op.Path, "{operation}"), w.at.Monitor, &r)
 	w.attempts++
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (w *waiting) ask(ctx context.Context) error {
 	if moved := movedTo(r); moved != "" {
 		w.at.Monitor = moved
 	} else if to := r.Header.Get("Location"); to != "" && r.StatusCode == http.StatusAccepted && w.at.Monitor != "" {
-		w.at.Monitor = orDefault(r.Resolve(to), w.at.Monitor)
+		w.at.Monitor = cmp.Or(r.Resolve(to), w.at.Monitor)
 	}
 	s.Token = w.at.String()
 	err = w.op.judge(&s, redirected)
@@ -179,7 +180,7 @@ func (w *waiting) get(ctx context.Context, path, address string, r *aplomb.Respo
 // tolerate says how long to wait after a failure, or that it is one too many.
 func (w *waiting) tolerate(err error) (time.Duration, error) {
 	passes, atLeast := passing(err)
-	if w.failures++; passes && w.failures <= orDefault(w.op.Tolerate, 5) {
+	if w.failures++; passes && w.failures <= cmp.Or(w.op.Tolerate, 5) {
 		return w.schedule.failed(atLeast), nil
 	}
 	return 0, w.fail(err, "")
@@ -196,7 +197,7 @@ func (w *waiting) result(ctx context.Context) ([]byte, error) {
 		var err error
 		for {
 			var r aplomb.Response
-			if body, err = w.get(ctx, orDefault(path, "{result}"), address, &r); err == nil {
+			if body, err = w.get(ctx, cmp.Or(path, "{result}"), address, &r); err == nil {
 				break
 			}
 			w.attempts++
@@ -259,7 +260,7 @@ func (w *waiting) fail(err error, text string) *WaitError {
 		text = w.last.Response.Redact(err.Error())
 	}
 	return &WaitError{
-		Operation: "GET " + orDefault(w.op.Path, "the operation"), Last: w.last, Attempts: w.attempts,
+		Operation: "GET " + cmp.Or(w.op.Path, "the operation"), Last: w.last, Attempts: w.attempts,
 		Elapsed: time.Since(w.start), Err: err, text: text,
 	}
 }

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -86,7 +87,7 @@ func (f *Feed[T]) read(ctx context.Context, from state, started bool) (*walk[T],
 	return w, err
 }
 
-func (f *Feed[T]) maxPages() int { return orDefault(f.MaxPages, 10) }
+func (f *Feed[T]) maxPages() int { return cmp.Or(f.MaxPages, 10) }
 
 func (f *Feed[T]) pager() aplomb.Pager {
 	if f.By == nil {

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aplomb-go/aplomb/inbox"
 	"github.com/aplomb-go/aplomb/signature"
@@ -285,10 +284,14 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 	for i := range events {
 		e := &events[i]
 		e.Source, e.Via = h.Source, inbox.Webhook
-		e.Type = shortened(e.Type)
+		// A strange type is no reason to refuse the event for ever.
+		e.Type = inbox.Shorten(strings.ReplaceAll(e.Type, "\x00", "\uFFFD"), inbox.MaxKey)
 		e.Header = h.kept(d.Request.Header, e.Header)
 		if err := e.Check(); err != nil {
 			return nil, malformedf("%v", err)
+		}
+		if h.Key == nil && h.Order == nil {
+			continue
 		}
 		if h.Key != nil {
 			e.Key = h.Key(e)
@@ -301,18 +304,6 @@ func (h *Handler) read(d Delivery) ([]inbox.Event, error) {
 		}
 	}
 	return events, nil
-}
-
-// shortened is a type as a store takes it: a strange one is no reason to refuse the
-// event for ever.
-func shortened(typ string) string {
-	typ = strings.ReplaceAll(strings.ToValidUTF8(typ, "\uFFFD"), "\x00", "\uFFFD")
-	for n := inbox.MaxKey; len(typ) > inbox.MaxKey; n-- {
-		if utf8.RuneStart(typ[n]) {
-			typ = typ[:n]
-		}
-	}
-	return typ
 }
 
 // kept are the headers that an event keeps: its own before the request's.

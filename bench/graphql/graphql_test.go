@@ -6,18 +6,7 @@ import (
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkQuery(b *testing.B) {
-	for _, w := range queries(b) {
-		b.Run(w.Name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := w.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
+func BenchmarkQuery(b *testing.B) { beside.Benchmark(b, queries(b)) }
 
 // TestBody: what is measured is of the real size.
 func TestBody(t *testing.T) {

@@ -6,22 +6,8 @@ import (
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkList(b *testing.B)   { benchmark(b, lists(b)) }
-func BenchmarkCreate(b *testing.B) { benchmark(b, creates(b)) }
-
-func benchmark(b *testing.B, ways []beside.Way) {
-	b.Helper()
-	for _, w := range ways {
-		b.Run(w.Name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := w.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
+func BenchmarkList(b *testing.B)   { beside.Benchmark(b, lists(b)) }
+func BenchmarkCreate(b *testing.B) { beside.Benchmark(b, creates(b)) }
 
 // TestBodies: what is measured is of the real size.
 func TestBodies(t *testing.T) {

@@ -6,18 +6,7 @@ import (
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkVerify(b *testing.B) {
-	for _, w := range verifies(b, 1<<10) {
-		b.Run(w.Name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := w.Run(); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
+func BenchmarkVerify(b *testing.B) { beside.Benchmark(b, verifies(b, 1<<10)) }
 
 func TestBodies(t *testing.T) {
 	t.Parallel()

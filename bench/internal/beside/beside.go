@@ -22,6 +22,19 @@ func (w Way) once(tb testing.TB) {
 	}
 }
 
+// Benchmark runs each way as a benchmark of its own.
+func Benchmark(b *testing.B, ways []Way) {
+	b.Helper()
+	for _, w := range ways {
+		b.Run(w.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w.once(b)
+			}
+		})
+	}
+}
+
 // counted is how many runs an average is taken of.
 const counted = 50
 
