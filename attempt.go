@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Attempt is one sending of a call's request.
@@ -31,6 +33,7 @@ type Attempt struct {
 	// Verdict is the verdict so far; it is sealed once the judges have run.
 	Verdict Verdict
 
+	carrier carrier // of itself
 	call    *call
 	ctx     context.Context // the call's; the attempt's own may end earlier
 	cancel  context.CancelCauseFunc
@@ -192,8 +195,8 @@ func attemptOf(r *http.Request) (*Attempt, error) {
 func (c *call) newAttempt(r *http.Request) *Attempt {
 	a := &Attempt{Number: c.count(0) + 1, Operation: c.operation, call: c, ctx: r.Context()}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	a.cancel = cancel
-	a.Request = r.WithContext(context.WithValue(ctx, attemptKey{}, a))
+	a.cancel, a.carrier.attempt = cancel, a
+	a.Request = r.WithContext(context.WithValue(ctx, redact.CarrierKey{}, &a.carrier))
 	return a
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // NewContext returns a context that carries opts to every aplomb call made
@@ -61,10 +63,24 @@ func callFrom(ctx context.Context) *call {
 	return c
 }
 
-type attemptKey struct{}
+// carrier is how a context holds an attempt: what records requests below the
+// stack may ask it for the secrets it must not write, and for nothing else.
+type carrier struct{ attempt *Attempt }
+
+// CarriedSecrets implements [redact.Carrier].
+func (c *carrier) CarriedSecrets() (secrets []string) {
+	for _, carried := range c.attempt.carriedSecrets() {
+		for c := &carried; c != nil; c = c.made {
+			secrets = append(secrets, c.secret.Reveal())
+		}
+	}
+	return secrets
+}
 
 // attemptFrom is the attempt that ctx belongs to, nil outside one.
 func attemptFrom(ctx context.Context) *Attempt {
-	a, _ := ctx.Value(attemptKey{}).(*Attempt)
-	return a
+	if c, _ := ctx.Value(redact.CarrierKey{}).(*carrier); c != nil {
+		return c.attempt
+	}
+	return nil
 }

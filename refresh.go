@@ -150,7 +150,7 @@ func (t *Tokens) detached(ctx context.Context) context.Context {
 	a := attemptFrom(ctx)
 	ctx = context.WithValue(context.WithoutCancel(ctx), contextKey{}, nil)
 	if a != nil {
-		ctx = context.WithValue(context.WithValue(ctx, attemptKey{}, nil), behindKey{}, a)
+		ctx = context.WithValue(context.WithValue(ctx, redact.CarrierKey{}, nil), behindKey{}, a)
 	}
 	return context.WithValue(ctx, fetching{t}, true)
 }

@@ -29,6 +29,8 @@
 //   - [NewScript] and the faults [LostResponse], [Reset], [Stall], [StallBody],
 //     [Status], [Answer], [TruncatedBody]: they work here and on
 //     [net/http/httptest] alike.
+//   - [Fixtures]: records the exchanges of a test with a real API once, without
+//     its secrets, and replays them from then on.
 //   - [NewStripe], [NewGraphQL]: stateful fakes of two APIs that between them
 //     show most habits of the rest. They count their effects.
 //   - [TestStore], [TestInbox]: whether a store of your own is an [aplomb.Store] or

@@ -127,7 +127,7 @@ func (p *jsonPrinter) text(at place, v string) {
 	case at.key == "query" && at.depth == 1:
 		if doc, ok := document(v); ok {
 			// Its pairs are judged already, and "$token: String!" is a type.
-			shown = truncate(mask(doc, matches(nil, doc, strings.ToLower(doc)), len(doc)), maxValue)
+			shown = truncate(mask(doc, matches(nil, doc, strings.ToLower(doc), true), len(doc)), maxValue)
 		}
 	}
 	p.out.WriteString(strconv.Quote(shown))

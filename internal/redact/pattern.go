@@ -9,6 +9,7 @@ type rule struct {
 	group int                          // the submatch to hide
 	keep  func(key, value string) bool // shows a match after all; key is submatch 1. nil hides all.
 	// What keep shows is not searched again, so it must be plain.
+	place bool // hides by where it stands, whatever it looks like: for display only
 }
 
 // rules are ordered by nothing: all of them look at the same text.
@@ -56,16 +57,17 @@ var rules = []rule{
 	{
 		hints: []string{"="},
 		find:  lazy(`[?&#]([^=&\s"'<>?#]{1,200})=([^&\s"'<>#]+)`), group: 2,
-		keep: showQuery,
+		keep: showQuery, place: true,
 	},
-	{hints: []string{"://"}, find: lazy(`://[^\s"'<>?]*\?([^\s"'<>=&#]+)(?:[\s"'<>&#]|\z)`), group: 1},
+	{hints: []string{"://"}, find: lazy(`://[^\s"'<>?]*\?([^\s"'<>=&#]+)(?:[\s"'<>&#]|\z)`), group: 1, place: true},
 }
 
-// matches adds what the rules find in s; lower is s in lower case.
-func matches(spans []span, s, lower string) []span {
+// matches adds what the rules find in s; lower is s in lower case. Those that go
+// by place alone are left out unless they are wanted.
+func matches(spans []span, s, lower string, places bool) []span {
 	for i := range rules {
 		r := &rules[i]
-		if !containsAny(lower, r.hints) {
+		if r.place && !places || !containsAny(lower, r.hints) {
 			continue
 		}
 		for _, m := range r.find.regexp().FindAllStringSubmatchIndex(s, -1) {

@@ -37,12 +37,14 @@ func variants(secrets []string) []string {
 // escapedForms: as URLs, JSON encoders and Go's %q write it.
 func escapedForms(s string) []string {
 	query, path := url.QueryEscape(s), url.PathEscape(s)
-	forms := []string{query, path, lowerHex(query), lowerHex(path), lowerHex(strings.ReplaceAll(query, "+", "%20")),
-		strings.ReplaceAll(query, "+", "%20")}
+	spaced := strings.ReplaceAll(query, "+", "%20")
+	forms := []string{query, path, lowerHex(query), lowerHex(path), lowerHex(spaced), spaced,
+		url.QueryEscape(query), url.QueryEscape(path)} // a URL within a URL
 	if b, err := json.Marshal(s); err == nil {
 		html := string(b[1 : len(b)-1])
 		plain := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(html)
-		forms = append(forms, html, plain, strings.ReplaceAll(plain, "/", `\/`), asciiJSON(plain))
+		forms = append(forms, html, plain, strings.ReplaceAll(plain, "/", `\/`), asciiJSON(plain),
+			url.QueryEscape(plain)) // GraphQL's variables in a GET
 	}
 	q := strconv.Quote(s)
 	return append(forms, q[1:len(q)-1], hex.EncodeToString([]byte(s)))

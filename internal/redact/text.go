@@ -58,7 +58,7 @@ func scrub(s string, limit int, hidden []string) string {
 	}
 	lower := strings.ToLower(s)
 	spans := occurrences(nil, s, hidden)
-	spans = matches(spans, s, lower)
+	spans = matches(spans, s, lower, true)
 	spans = pairValues(spans, s, lower)
 	spans = cards(spans, s)
 	switch {

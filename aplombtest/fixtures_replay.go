@@ -1,0 +1,214 @@
+package aplombtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aplomb-go/aplomb/internal/fixture"
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// halfYear is the age at which a recording is said to be old.
+const halfYear = 183 * 24 * time.Hour
+
+// replay answers a request with what was recorded.
+func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	e := &fixture.Exchange{Method: req.Method, URL: req.URL, Header: req.Header, Secrets: redact.Carried(ctx)}
+	if e.Method == "" {
+		e.Method = http.MethodGet
+	}
+	if req.Body != nil {
+		body, err := io.ReadAll(req.Body)
+		if err := errors.Join(err, req.Body.Close()); err != nil {
+			return nil, err
+		}
+		e.Body = body
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	tape := r.start()
+	i, err := tape.Find(e)
+	if err != nil {
+		return nil, r.missed(err)
+	}
+	a := tape.Answer(i, req.URL)
+	if r.settings.latency {
+		if err := pauseFor(ctx, a.Took); err != nil {
+			return nil, err
+		}
+	}
+	defer r.deliver()
+	if a.Status == 0 {
+		return nil, failed(ctx, &a)
+	}
+	return r.response(req, a), nil
+}
+
+// start is done by the first request, when all is set.
+func (r *Recorder) start() *fixture.Tape {
+	r.begin.Do(func() {
+		tape := fixture.NewTape(r.file, r.rules, r.settings.repeat)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.tape = tape
+	})
+	return r.tape
+}
+
+// missed reports a request that nothing was recorded for, each once: a client may
+// try again.
+func (r *Recorder) missed(err error) error {
+	err = fmt.Errorf("aplombtest: %s: %w", r.path, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if report := err.Error(); !r.reported[report] && !r.ended {
+		r.reported[report] = true
+		r.tb.Errorf("%s\nif the change is meant: %s", report, r.how())
+	}
+	return err
+}
+
+// pauseFor waits as long as ctx allows.
+func pauseFor(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// failed is the recorded failure. One that was the caller's own comes when the
+// caller gives up again.
+func failed(ctx context.Context, a *fixture.Answer) error {
+	if a.Canceled && ctx.Done() != nil {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return a.Err
+}
+
+func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response {
+	length := int64(-1)
+	if a.Sized {
+		length = 0
+		for _, c := range a.Chunks {
+			length += int64(len(c.Data))
+		}
+		if req.Method != http.MethodHead {
+			a.Header.Set("Content-Length", strconv.FormatInt(length, 10))
+		}
+	}
+	a.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	resp := &http.Response{
+		Status: strings.TrimSpace(strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)), StatusCode: a.Status,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header, ContentLength: length, Request: req,
+		Body: &replayedBody{ctx: req.Context(), answer: a, latency: r.settings.latency},
+	}
+	if length == 0 && !a.Partial && a.Err == nil {
+		resp.Body = http.NoBody
+	}
+	return resp
+}
+
+var errClosedBody = errors.New("http: read on closed response body")
+
+var errPartial = errors.New("aplombtest: the recording ends here: the test read no further when it was made; record it anew")
+
+// replayedBody gives the parts of a body one by one.
+type replayedBody struct {
+	ctx     context.Context
+	answer  fixture.Answer
+	latency bool
+
+	mu     sync.Mutex
+	closed bool
+	waited bool // for the part that is next
+}
+
+func (b *replayedBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return 0, errClosedBody
+	}
+	if b.ctx.Err() != nil {
+		return 0, context.Cause(b.ctx)
+	}
+	for len(b.answer.Chunks) > 0 {
+		next := &b.answer.Chunks[0]
+		if b.latency && !b.waited {
+			if err := pauseFor(b.ctx, next.After); err != nil {
+				return 0, err
+			}
+			b.waited = true
+		}
+		if len(next.Data) > 0 {
+			n := copy(p, next.Data)
+			next.Data = next.Data[n:]
+			return n, nil
+		}
+		b.answer.Chunks, b.waited = b.answer.Chunks[1:], false
+	}
+	switch {
+	case b.answer.Err != nil:
+		return 0, failed(b.ctx, &b.answer)
+	case b.answer.Partial:
+		return 0, errPartial
+	}
+	return 0, io.EOF
+}
+
+// Close does not wait for a Read that does: its context ends it.
+func (b *replayedBody) Close() error {
+	if b.mu.TryLock() {
+		defer b.mu.Unlock()
+		b.closed = true
+	}
+	return nil
+}
+
+// check reports what the test has left, and what has become old.
+func (r *Recorder) check() {
+	r.tb.Helper()
+	tape := r.start()
+	if left := tape.Unused(); len(left) > 0 && !r.settings.unused {
+		r.faultf("%s: not asked for:\n  %s\nif they are needed no more: %s", r.path, strings.Join(left, "\n  "), r.how())
+	}
+	if swapped := tape.Unordered(); swapped != "" {
+		report := r.tb.Logf
+		if r.settings.inOrder {
+			report = r.faultf
+		}
+		report("aplombtest: %s: in another order than it was recorded: %s", r.path, swapped)
+	}
+	r.checkAge()
+}
+
+func (r *Recorder) checkAge() {
+	day, err := time.Parse(time.DateOnly, r.file.Recorded)
+	now := time.Now()
+	if err != nil || now.Before(day) { // made by hand, or in virtual time
+		return
+	}
+	switch age := now.Sub(day); {
+	case r.settings.maxAge > 0 && age > r.settings.maxAge+24*time.Hour:
+		r.faultf("%s was recorded on %s, more than %v ago: %s", r.path, r.file.Recorded, r.settings.maxAge, r.how())
+	case age > halfYear:
+		r.tb.Logf("aplombtest: %s was recorded on %s: does the API still answer so? %s", r.path, r.file.Recorded, r.how())
+	}
+}
