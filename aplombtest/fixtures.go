@@ -70,14 +70,15 @@ type Recorder struct {
 // which asks the servers themselves, and writes the file when the test has passed.
 // Where the environment has CI set it is refused. A test that has no file fails,
 // and so does one that asks for what is not in it, with a report of what comes
-// nearest, or does not ask for all that is.
+// nearest, or does not ask for all that is. Inside a bubble of [testing/synctest] the
+// Recorder is made there.
 //
-// A request is known by its method, URL and body, wherever fields or parameters
-// have no order without regard to it, and by no header: ports of the loopback are
+// A request is known by its method, URL and body, and by no header; where fields and
+// parameters have no order, theirs does not matter, and the ports of the loopback are
 // all one. Equal requests get their answers in the order of the recording. Each
 // attempt of a client that retries is a request of its own. What a server answers
-// is replayed byte for byte, but for its secrets, and a failure of the network as
-// the same error; the Date is today's.
+// is replayed byte for byte, but for its secrets and without trailers, and a failure
+// of the network as the same error; the Date is today's.
 //
 // # Secrets
 //
@@ -202,6 +203,12 @@ func (r *Recorder) Ignore(names ...string) *Recorder {
 	return r.set(func() { r.rules.Ignore = append(r.rules.Ignore, names...) })
 }
 
+// Compare has these headers of requests compared as well, such as Accept, or that
+// of the API's version.
+func (r *Recorder) Compare(headers ...string) *Recorder {
+	return r.set(func() { r.rules.Compare = append(r.rules.Compare, headers...) })
+}
+
 // Repeat has the last answer to a request given to all further requests like it:
 // for what is asked again and again.
 func (r *Recorder) Repeat() *Recorder { return r.set(func() { r.settings.repeat = true }) }
@@ -227,7 +234,10 @@ func (r *Recorder) MaxAge(d time.Duration) *Recorder {
 
 func (r *Recorder) set(change func()) *Recorder {
 	r.tb.Helper()
-	if r.tape != nil || len(r.exchanges) > 0 {
+	r.mu.Lock()
+	begun := r.tape != nil || len(r.exchanges) > 0
+	r.mu.Unlock()
+	if begun {
 		r.tb.Fatal("aplombtest: a Recorder is changed after its first request")
 	}
 	change()

@@ -109,7 +109,9 @@ func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response 
 		for _, c := range a.Chunks {
 			length += int64(len(c.Data))
 		}
-		if req.Method != http.MethodHead {
+		if said := a.Header.Get("Content-Length"); said != "" { // the answer to HEAD
+			length, _ = strconv.ParseInt(said, 10, 64)
+		} else {
 			a.Header.Set("Content-Length", strconv.FormatInt(length, 10))
 		}
 	}
@@ -119,7 +121,7 @@ func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response 
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header, ContentLength: length, Request: req,
 		Body: &replayedBody{ctx: req.Context(), answer: a, latency: r.settings.latency},
 	}
-	if length == 0 && !a.Partial && a.Err == nil {
+	if length == 0 || req.Method == http.MethodHead {
 		resp.Body = http.NoBody
 	}
 	return resp

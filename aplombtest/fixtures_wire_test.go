@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,6 +268,53 @@ func TestFixturesDifferLittle(t *testing.T) {
 		texts = append(texts, fixtureText(t, dir))
 	}
 	assert.Equal(t, texts[0], texts[1])
+}
+
+// TestFixturesCompareHeaders: only those that are asked for.
+func TestFixturesCompareHeaders(t *testing.T) {
+	t.Parallel()
+	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Header.Get("Accept")) })
+	ask := func(rec *aplombtest.Recorder, accept string) (string, error) {
+		req := httptest.NewRequestWithContext(context.Background(), "GET", "http://api.test/", http.NoBody)
+		req.Header.Set("Accept", accept)
+		resp, err := rec.RoundTrip(req)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return string(body), err
+	}
+	dir := both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
+		kinds := []string{"text/a", "text/b"}
+		if rec.Compare("accept"); !rec.Recording() {
+			slices.Reverse(kinds)
+		}
+		for _, kind := range kinds {
+			body, err := ask(rec, kind)
+			assert.NoError(t, err)
+			assert.Equal(t, body, kind)
+		}
+	})
+	a := act(t, "TestX", func(tb *actor) {
+		_, err := ask(aplombtest.OpenFixtures(tb, dir, false).Compare("Accept").AllowUnused(), "text/c")
+		assert.Contains(t, err.Error(), `header Accept: recorded "text/a", asked "text/c"`)
+	})
+	assert.Equal(t, len(a.errors), 1)
+}
+
+func TestFixturesAnswerHead(t *testing.T) {
+	t.Parallel()
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "12345") })
+	both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
+		resp, err := rec.Client().Head("http://api.test/")
+		assert.NoError(t, err)
+		assert.Equal(t, resp.ContentLength, 12345)
+		body, err := io.ReadAll(resp.Body)
+		assert.NoError(t, err)
+		assert.Equal(t, len(body), 0)
+		assert.NoError(t, resp.Body.Close())
+	})
 }
 
 // TestFixturesUnpack: a packed body is kept in the open and packed again; one that
