@@ -221,8 +221,8 @@ func (r *Recorder) InOrder() *Recorder { return r.set(func() { r.settings.inOrde
 func (r *Recorder) AllowUnused() *Recorder { return r.set(func() { r.settings.unused = true }) }
 
 // Latency has answers and the parts of streams take the time that they took, as far
-// as it was kept: to 1, 2 or 5 of a power of ten, and nothing below 50 ms. The
-// request's context ends each such wait. It is meant for [testing/synctest].
+// as it was kept: to 1, 2 or 5 of a power of ten, and nothing below 300 ms, or 50 ms
+// within a stream. The request's context ends each such wait. It is meant for [testing/synctest].
 func (r *Recorder) Latency() *Recorder { return r.set(func() { r.settings.latency = true }) }
 
 // MaxAge makes it an error if the recording is older than d. A day more is
