@@ -106,11 +106,7 @@ func (b *recordedBody) Read(p []byte) (int, error) {
 		return n, err
 	}
 	pause := time.Since(start) // what the reader takes between two reads is its own
-	switch last := len(b.e.Chunks) - 1; {
-	case n == 0:
-	case last >= 0 && pause < time.Millisecond:
-		b.e.Chunks[last].Data = append(b.e.Chunks[last].Data, p[:n]...)
-	default:
+	if n > 0 {
 		b.e.Chunks = append(b.e.Chunks, fixture.Chunk{After: pause, Data: slices.Clone(p[:n])})
 	}
 	if err != nil {

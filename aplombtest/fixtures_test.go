@@ -300,6 +300,13 @@ func TestFixturesReport(t *testing.T) {
     query limit: asked "1", not recorded
 if the change is meant: go test -run '^TestX$' -record`)
 	})
+	t.Run("missed by little", func(t *testing.T) { //nolint:paralleltest // one file
+		a := replay(func(rec *aplombtest.Recorder) {
+			_, err := rec.AllowUnused().Client().Get("http://api.test/v1/customer")
+			assert.Contains(t, err.Error(), "nothing is recorded for GET http://api.test/v1/customer\n  near it is #3 GET http://api.test/v1/customers\n    url: ")
+		})
+		assert.Equal(t, len(a.errors), 1)
+	})
 	t.Run("unused", func(t *testing.T) { //nolint:paralleltest // one file
 		a := replay(func(rec *aplombtest.Recorder) { fetch(t, rec, "http://api.test/v1/customers") })
 		assert.Equal(t, strings.Join(a.errors, "\n--\n"), "aplombtest: "+path+`: not asked for:

@@ -270,6 +270,44 @@ func TestFixturesDifferLittle(t *testing.T) {
 	assert.Equal(t, texts[0], texts[1])
 }
 
+// TestFixturesAnswerAsATransportDoes: its contract holds, of the request, the
+// context and the body.
+func TestFixturesAnswerAsATransportDoes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "0123456789") })
+		both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
+			time.Sleep(time.Hour)
+			ctx, cancel := context.WithCancel(t.Context())
+			req := httptest.NewRequestWithContext(ctx, "GET", "http://api.test/", http.NoBody)
+			resp, err := rec.RoundTrip(req)
+			assert.NoError(t, err)
+			assert.True(t, resp.Request == req, "another request")
+			assert.Equal(t, resp.Header.Get("Date"), time.Now().UTC().Format(http.TimeFormat))
+			assert.Equal(t, resp.ContentLength, 10)
+			assert.Equal(t, resp.Header.Get("Content-Length"), "10")
+			assert.Equal(t, resp.Status, "200 OK")
+			if rec.Recording() {
+				_, err = io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				assert.NoError(t, resp.Body.Close())
+				cancel()
+				return
+			}
+			_, err = resp.Body.Read(make([]byte, 1))
+			assert.NoError(t, err)
+			cancel()
+			_, err = resp.Body.Read(make([]byte, 1))
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.NoError(t, resp.Body.Close())
+			_, err = resp.Body.Read(make([]byte, 1))
+			assert.Equal(t, err.Error(), "http: read on closed response body")
+			_, err = rec.RoundTrip(req) // takes no answer
+			assert.ErrorIs(t, err, context.Canceled)
+		})
+	})
+}
+
 // TestFixturesCompareHeaders: only those that are asked for.
 func TestFixturesCompareHeaders(t *testing.T) {
 	t.Parallel()
@@ -525,13 +563,15 @@ func TestFixturesDeliver(t *testing.T) {
 			rec.Over(aplombtest.NewServer(t, api).Transport())
 			fetch(t, rec, "http://api.test/1")
 			_, body, _ := strings.Cut(want, "json ")
-			req := httptest.NewRequestWithContext(t.Context(), "POST", "https://me.test/hooks/stripe", strings.NewReader(body))
-			req.Header.Set("Content-Type", "application/json")
-			assert.NoError(t, scheme.Sign(req, []byte(body), time.Now()))
-			w := httptest.NewRecorder()
-			h.ServeHTTP(w, req)
-			assert.Equal(t, w.Code, http.StatusOK)
-			assert.Equal(t, <-got, want)
+			for range 2 {
+				req := httptest.NewRequestWithContext(t.Context(), "POST", "https://me.test/hooks/stripe", strings.NewReader(body))
+				req.Header.Set("Content-Type", "application/json")
+				assert.NoError(t, scheme.Sign(req, []byte(body), time.Now()))
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, req)
+				assert.Equal(t, w.Code, http.StatusOK)
+				assert.Equal(t, <-got, want)
+			}
 			fetch(t, rec, "http://api.test/2")
 		})
 		assert.NoError(t, os.Rename(filepath.Join(dir, "record.json"), filepath.Join(dir, "TestX.json")))
@@ -545,11 +585,13 @@ func TestFixturesDeliver(t *testing.T) {
 			assert.Equal(t, len(got), 0)
 			fetch(t, rec, "http://api.test/1")
 			assert.Equal(t, <-got, want)
+			assert.Equal(t, <-got, want)
 			fetch(t, rec, "http://api.test/2")
 		})
 		a := act(t, "TestX", func(tb *actor) {
 			rec, _, got := events(tb, scheme, http.StatusTeapot)
 			fetch(t, rec, "http://api.test/1")
+			<-got
 			<-got
 			fetch(t, rec, "http://api.test/2")
 		})
