@@ -1,0 +1,418 @@
+package aplomb_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/internal/assert"
+)
+
+// streamed is what a client gets of an answer.
+func streamed[T any](t *testing.T, h http.Handler, as aplomb.Format, opts ...aplomb.CallOption) ([]T, error) {
+	t.Helper()
+	c := newClient(t, aplombtest.NewServer(t, h))
+	return aplomb.Collect(aplomb.Stream[T](t.Context(), c, http.MethodGet, "/v1/export", as, opts...))
+}
+
+// plainly answers with a body as it is.
+func plainly(kind, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestStreamJSONArray(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for body, at := range map[string]string{
+			`[1,2,3]`: "", " [1 ,\n2, 3 ] \n": "", `{"a":{"x":[0],"b":[1,2,3],"y":{"b":[9]}},"z":"}"}`: "a.b", `{"b":{"a":[9]},"a":[1,2,3],"has_more":false}`: "a",
+		} {
+			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{At: at})
+			assert.NoError(t, err, body)
+			assert.Equal(t, got, []int{1, 2, 3})
+		}
+		for body, tt := range map[string]struct {
+			at   string
+			n    int
+			says string
+		}{
+			`[1,2`:              {"", 2, "the stream ended after 2 items and 4 bytes: unexpected EOF"},
+			`[1,2]]`:            {"", 2, "invalid character ']'"},
+			`[1,2] {}`:          {"", 2, "a JSON object follows on the document"},
+			`{"a":[1,2]`:        {"a", 2, "unexpected EOF"},
+			`{"a":[1,2],"b":`:   {"a", 2, "unexpected EOF"},
+			`{"a":[1]}`:         {"", 0, "expected an array (At names one within a document), found a JSON object"},
+			`{"b":[1]}`:         {"a", 0, "the document has no a where At says"},
+			`{"b":[1]`:          {"a", 0, "unexpected EOF"},
+			`{"a":{"c":1}}`:     {"a.c", 0, "expected the array, found a JSON number"},
+			`[1,{"secret":"x"]`: {"", 1, "invalid character ']'"},
+			`[1,"x"]`:           {"", 1, "cannot unmarshal string"},
+			``:                  {"", 0, "after 0 items and 0 bytes: unexpected EOF"},
+		} {
+			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{At: tt.at})
+			broken, ok := errors.AsType[*aplomb.StreamError](err)
+			if assert.True(t, ok, body, err) {
+				assert.Contains(t, err.Error(), tt.says)
+				assert.Contains(t, err.Error(), "test: GET /v1/export: the stream ended after")
+				assert.Equal(t, len(got), tt.n, body)
+				assert.Equal(t, broken.Items, int64(tt.n))
+			}
+		}
+	})
+}
+
+func TestStreamJSONLines(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		got, err := streamed[order](t, plainly("application/x-ndjson", "\ufeff{\"id\":\"1\"}\n\r\n\n\x1e{\"id\":\"2\"}\r\n  {\"id\":\"3\"}"), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		assert.Equal(t, len(got), 3)
+		assert.Equal(t, got[2].ID, "3")
+		raw, err := streamed[json.RawMessage](t, plainly("application/x-ndjson", "{\"id\": 1}\n[2]\n"), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		assert.Equal(t, fmt.Sprintf("%s", raw), `[{"id": 1} [2]]`)
+		long := `{"id":"` + strings.Repeat("x", 100_000) + `"}`
+		got, err = streamed[order](t, plainly("application/x-ndjson", long+"\n"+long+"\n"), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		assert.Equal(t, len(got), 2)
+		got, err = streamed[order](t, plainly("application/x-ndjson", "{\"id\":\"1\"}\n{\"id\":"), aplomb.JSONLines{})
+		assert.Equal(t, len(got), 1)
+		assert.Contains(t, err.Error(), "the stream ended after 1 items and 17 bytes: unexpected end of JSON input")
+	})
+}
+
+func TestStreamCSV(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		body := plainly("text/csv", "\ufeffid,name\r\n1,\"a,\nb\"\r\n2,\"\"\"c\"\"\"\r\n")
+		rows, err := streamed[[]string](t, body, aplomb.CSV{})
+		assert.NoError(t, err)
+		assert.Equal(t, rows, [][]string{{"id", "name"}, {"1", "a,\nb"}, {"2", `"c"`}})
+		named, err := streamed[map[string]string](t, body, aplomb.CSV{})
+		assert.NoError(t, err)
+		assert.Equal(t, fmt.Sprint(named), "[map[id:1 name:a,\nb] map[id:2 name:\"c\"]]")
+		rows, err = streamed[[]string](t, plainly("text/csv", "a;b\n1;2;3\n"), aplomb.CSV{Comma: ';'})
+		assert.Equal(t, len(rows), 1)
+		assert.Contains(t, err.Error(), "wrong number of fields")
+		_, err = streamed[order](t, body, aplomb.CSV{})
+		assert.Contains(t, err.Error(), "CSV has records of []string or map[string]string, and not of aplomb_test.order")
+	})
+}
+
+// TestStreamBoundsItems: not the answer, but each item in it.
+func TestStreamBoundsItems(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		small, large := `"`+strings.Repeat("a", 900)+`"`, `"`+strings.Repeat("a", 5000)+`"`
+		many := strings.Repeat(small+"\n", 100)
+		for _, tt := range []struct {
+			as         aplomb.Format
+			fine, over string
+		}{
+			{aplomb.JSONLines{}, many, many + large + "\n"},
+			{aplomb.JSONArray{}, "[" + strings.ReplaceAll(strings.TrimSpace(many), "\n", ",") + "]", "[" + strings.ReplaceAll(many, "\n", ",") + large + "]"},
+			{aplomb.JSONArray{At: "a"}, `{"b":` + small + `,"a":[` + small + `]}`, `{"b":` + large + `,"a":[]}`},
+			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + small + "\n\ndata: " + small + "\ndata: " + small + "\n\n"},
+			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + large + "\n\n"},
+		} {
+			kind := "application/json"
+			if _, ok := tt.as.(aplomb.ServerEvents); ok {
+				kind = "text/event-stream"
+			}
+			_, err := streamed[string](t, plainly(kind, tt.fine), tt.as, aplomb.MaxBody(1000))
+			assert.NoError(t, err)
+			_, err = streamed[string](t, plainly(kind, tt.over), tt.as, aplomb.MaxBody(1000))
+			assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+		}
+		_, err := streamed[[]string](t, plainly("text/csv", strings.Repeat("a,b\n", 5000)+"a,\""+strings.Repeat("b\n", 20_000)), aplomb.CSV{}, aplomb.MaxBody(1000))
+		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+	})
+}
+
+// Law 7: a small answer that unpacks to something huge costs no more than its
+// items may take.
+func TestLaw07_StreamOfABomb(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var bomb bytes.Buffer
+		z := gzip.NewWriter(&bomb)
+		_, _ = z.Write([]byte(`[`))
+		for range 64 {
+			_, _ = z.Write(bytes.Repeat([]byte("1"), 1<<20))
+		}
+		_ = z.Close()
+		for _, as := range []aplomb.Format{aplomb.JSONLines{}, aplomb.JSONArray{}, aplomb.CSV{}, aplomb.ServerEvents{}} {
+			_, err := streamed[[]string](t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", "gzip")
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = w.Write(bomb.Bytes())
+			}), as, aplomb.MaxBody(1<<20))
+			assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+		}
+	})
+}
+
+// Law 13: an error once, then the end; leaving closes the connection.
+func TestLaw13_Stream(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		closed := make(chan time.Duration, 10)
+		endless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			w.Header().Set("Content-Type", "text/event-stream")
+			for i := 0; r.Context().Err() == nil; i++ {
+				fmt.Fprintf(w, "[\ndata: %d\n\n", i)
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-r.Context().Done():
+				case <-time.After(time.Second):
+				}
+			}
+			closed <- time.Since(start)
+		})
+		c := newClient(t, aplombtest.NewServer(t, endless))
+		n := 0
+		for ev, err := range aplomb.Stream[aplomb.Event](t.Context(), c, http.MethodGet, "/", aplomb.ServerEvents{}) {
+			assert.NoError(t, err)
+			assert.Equal(t, ev, aplomb.Event{Type: "message", Data: strconv.Itoa(n)})
+			if n++; n == 3 {
+				break
+			}
+		}
+		assert.Equal(t, <-closed, 2*time.Second)
+
+		for _, as := range []aplomb.Format{aplomb.JSONLines{}, aplomb.JSONArray{}, aplomb.ServerEvents{}, aplomb.CSV{}} {
+			script := aplombtest.NewScript(plainly("text/event-stream", "[\n\"a,b\",\n\"c\"]\n"), aplombtest.TruncatedBody(9))
+			errs := 0
+			for _, err := range aplomb.Stream[[]string](t.Context(), newClient(t, aplombtest.NewServer(t, script)), http.MethodGet, "/", as) {
+				if err != nil {
+					errs++
+				} else {
+					assert.Equal(t, errs, 0, "an item after the error")
+				}
+			}
+			assert.Equal(t, errs, 1)
+		}
+		for _, err := range aplomb.Stream[int](t.Context(), c, http.MethodGet, "/", nil) {
+			assert.Contains(t, err.Error(), "no Format")
+		}
+	})
+}
+
+// TestStreamAnswers: an answer that is none is an error as of any call.
+func TestStreamAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		_, err := streamed[int](t, aplombtest.NewScript(nil, aplombtest.Status(404)), aplomb.JSONLines{})
+		api, ok := errors.AsType[*aplomb.APIError](err)
+		assert.True(t, ok && api.StatusCode == 404, err)
+		_, err = streamed[int](t, plainly("text/html", "<h1>Sign in</h1>"), aplomb.JSONLines{})
+		_, ok = errors.AsType[*aplomb.DecodeError](err)
+		assert.True(t, ok, err)
+		assert.Contains(t, err.Error(), `expected JSON, got text/html ("<h1>Sign in")`)
+		_, err = streamed[int](t, plainly("application/json", "{}"), aplomb.ServerEvents{})
+		assert.Contains(t, err.Error(), "expected text/event-stream, got application/json")
+		// A failure before the answer is retried as always.
+		got, err := streamed[int](t, aplombtest.NewScript(plainly("application/x-ndjson", "1\n2\n"), aplombtest.Status(503), aplombtest.LostResponse()), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		assert.Equal(t, got, []int{1, 2})
+		// Silence ends it, when it has lasted too long.
+		start := time.Now()
+		got, err = streamed[int](t, aplombtest.NewScript(plainly("application/x-ndjson", "1\n2\n"), aplombtest.StallBody(2, 0)), aplomb.JSONLines{})
+		assert.Equal(t, len(got), 1)
+		assert.Equal(t, time.Since(start), 30*time.Second)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// eventAPI answers the n-th request with the n-th stream, each cut off where it ends
+// in "!", and keeps what was asked.
+func eventAPI(streams ...string) (http.Handler, *[]string) {
+	var asked []string
+	start := time.Now()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := len(asked)
+		asked = append(asked, fmt.Sprintf("%v %s", time.Since(start).Round(time.Second), r.Header.Get("Last-Event-ID")))
+		if n >= len(streams) {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		body, cut := strings.CutSuffix(streams[n], "!")
+		w.Header().Set("Content-Type", "text/event-stream")
+		if cut {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)+1))
+		}
+		_, _ = io.WriteString(w, body)
+	}), &asked
+}
+
+func TestStreamEventsAreParsed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, _ := eventAPI("\ufeff: comment\nevent: a\ndata: 1\ndata:2\ndata:  3\n\nevent: lost\n\ndata\n\nid: 7\r\ndata: x\r\n\r\nid: b\x00d\ndata: y\nfoo: bar\n\ndata: half")
+		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{Once: true})
+		assert.NoError(t, err)
+		assert.Equal(t, got, []aplomb.Event{{Type: "a", Data: "1\n2\n 3"}, {Type: "message"}, {ID: "7", Type: "message", Data: "x"}, {ID: "7", Type: "message", Data: "y"}})
+		h, _ = eventAPI("data: {\"id\":\"1\"}\n\ndata: {\"id\":\"2\"}\n\ndata: [DONE]\n\ndata: x\n\n")
+		typed, err := streamed[order](t, h, aplomb.ServerEvents{Done: "[DONE]"})
+		assert.NoError(t, err)
+		assert.Equal(t, len(typed), 2)
+		h, _ = eventAPI("data: 1\n\ndata: x\n\n")
+		numbers, err := streamed[int](t, h, aplomb.ServerEvents{})
+		assert.Equal(t, numbers, []int{1})
+		assert.Contains(t, err.Error(), "the stream ended after 1 items and 18 bytes: ")
+	})
+}
+
+// TestStreamEventsGoOn: from where they were, at the time that the server has said,
+// and nothing comes twice.
+func TestStreamEventsGoOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, asked := eventAPI("id: 1\ndata: a\n\nid: 2\ndata: b\n\ndata: b2\n\n!", "retry: 10000\nid: 2\ndata: b\n\nid: 3\ndata: c\n\nid: 3\ndata: c2\n\n", "!", "id: 4\ndata: d\n\n")
+		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{LastEventID: "0"})
+		assert.NoError(t, err)
+		var data []string
+		for _, ev := range got {
+			data = append(data, ev.ID+ev.Data)
+		}
+		assert.Equal(t, data, []string{"1a", "2b", "2b2", "3c", "3c2", "4d"})
+		assert.Equal(t, len(*asked), 5)
+		for i, want := range []struct {
+			id       string
+			from, to int
+		}{{"0", 0, 0}, {"2", 3, 4}, {"3", 13, 15}, {"3", 33, 38}, {"4", 43, 49}} {
+			var at time.Duration
+			var id string
+			_, _ = fmt.Sscanf(strings.Replace((*asked)[i], "s ", " ", 1), "%d %s", &at, &id)
+			assert.Equal(t, id, want.id)
+			assert.True(t, int(at) >= want.from && int(at) <= want.to, i, *asked)
+		}
+	})
+}
+
+// TestStreamEventsGiveUp: after five connections without an event, at an error that
+// is the server's own, and at once where there are no ids.
+func TestStreamEventsGiveUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h, asked := eventAPI("id: 1\ndata: a\n\n!", "!", "!", "!", "!", "!", "!")
+		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{})
+		assert.Equal(t, len(got), 1)
+		assert.Contains(t, err.Error(), "the stream ended after 1 items and 15 bytes: 6 connections in a row brought no event, the last: ")
+		assert.Equal(t, len(*asked), 6)
+
+		first, asked := eventAPI("id: 1\ndata: a\n\n!")
+		script := aplombtest.NewScript(first, aplombtest.Pass(), aplombtest.Status(410))
+		_, err = streamed[aplomb.Event](t, script, aplomb.ServerEvents{})
+		api, ok := errors.AsType[*aplomb.APIError](err)
+		assert.True(t, ok && api.StatusCode == 410, err)
+		assert.Equal(t, len(*asked), 1)
+
+		for _, once := range []bool{true, false} {
+			body := "data: a\n\n!"
+			if once {
+				body = "id: 1\n" + body
+			}
+			h, asked = eventAPI(body)
+			_, err = streamed[aplomb.Event](t, h, aplomb.ServerEvents{Once: once})
+			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			assert.Equal(t, len(*asked), 1)
+		}
+		h, asked = eventAPI("id: 1\ndata: a\n\n!")
+		c := newClient(t, aplombtest.NewServer(t, h))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}))
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+
+		// Law 3: a wait that would end too late is not begun.
+		h, _ = eventAPI("id: 1\nretry: 20000\ndata: a\n\n!")
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		start := time.Now()
+		c = newClient(t, aplombtest.NewServer(t, h))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Since(start), 0)
+		// And one that has begun ends with its context.
+		h, _ = eventAPI("id: 1\nretry: 20000\ndata: a\n\n!")
+		ctx, cancel = context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		c = newClient(t, aplombtest.NewServer(t, h))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
+		assert.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, time.Since(start), time.Second)
+		synctest.Wait()
+	})
+}
+
+// TestStreamHoldsOneItem: the heap does not grow with the number of items.
+func TestStreamHoldsOneItem(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a million items")
+	}
+	item := `{"id":"` + strings.Repeat("x", 1000) + `"}`
+	row := strings.Repeat("x", 1000) + ",b\n"
+	for name, tt := range map[string]struct {
+		as               aplomb.Format
+		open, item, shut string
+	}{
+		"lines":  {aplomb.JSONLines{}, "", item + "\n", ""},
+		"array":  {aplomb.JSONArray{At: "data"}, `{"data":[1`, "," + item, `]}`},
+		"events": {aplomb.ServerEvents{}, "", "data: " + item + "\n\n", ""},
+		"csv":    {aplomb.CSV{}, "", row, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			peak := func(n int) (grown uint64) {
+				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("Content-Type", "text/event-stream")
+					_, _ = io.WriteString(w, tt.open)
+					block := []byte(strings.Repeat(tt.item, 100))
+					for range n / 100 {
+						_, _ = w.Write(block)
+					}
+					_, _ = io.WriteString(w, tt.shut)
+				})
+				c := newClient(t, aplombtest.NewServer(t, h))
+				got := 0
+				var m runtime.MemStats
+				count := func(seq iter.Seq[error]) {
+					for err := range seq {
+						if !assert.NoError(t, err) {
+							return
+						}
+						if got++; got%(n/50) == 0 {
+							runtime.GC()
+							runtime.ReadMemStats(&m)
+							grown = max(grown, m.HeapAlloc)
+						}
+					}
+				}
+				if name == "csv" {
+					count(errorsOf(aplomb.Stream[[]string](t.Context(), c, http.MethodGet, "/", tt.as)))
+				} else {
+					count(errorsOf(aplomb.Stream[json.RawMessage](t.Context(), c, http.MethodGet, "/", tt.as)))
+				}
+				assert.True(t, got >= n, got)
+				return grown
+			}
+			few, many := peak(10_000), peak(1_000_000)
+			assert.True(t, many < few+8<<20, few, many)
+		})
+	}
+}
+
+func errorsOf[T any](seq iter.Seq2[T, error]) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for _, err := range seq {
+			if !yield(err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package aplomb
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Event is one event of [ServerEvents].
+type Event struct {
+	// ID is the last id that the server gave, by this event or an earlier one: give
+	// it to ServerEvents.LastEventID to go on another day.
+	ID string
+	// Type is the event's name, "message" if it has none.
+	Type string
+	// Data is its lines, joined by newlines.
+	Data string
+}
+
+// ServerEvents is server-sent events, as an EventSource has them (WHATWG HTML, section
+// 9.2). T is [Event], or what its Data is as JSON.
+//
+// A GET whose events have ids goes on where it was when the connection breaks or
+// ends: after the time that the server has said, or 3 s, and longer from one failure
+// to the next, with Last-Event-ID. An event that came before it broke is not yielded
+// once more. A 204 ends the stream, and so do five failures in a row, or an answer
+// that is an error. Without ids, or by POST, the end of the answer is the end, and one
+// that breaks off is an error.
+type ServerEvents struct {
+	// Done is the Data that ends the stream and is not yielded, such as "[DONE]".
+	Done string
+	// LastEventID is where to go on.
+	LastEventID string
+	// Once has the stream end with the first answer, whatever it gave for ids.
+	Once bool
+}
+
+const (
+	usualReconnect = 3 * time.Second
+	maxReconnect   = time.Minute
+	maxReconnects  = 5    // without an event
+	maxEventIDs    = 1000 // that are remembered
+)
+
+func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[func(any) error, error] {
+	return func(yield func(func(any) error, error) bool) {
+		e := &eventStream{ServerEvents: f, s: s, id: f.LastEventID, retry: usualReconnect, seen: map[string]bool{}}
+		whole := t == reflect.TypeFor[Event]()
+		for {
+			more, err := e.connection(ctx, func(ev Event) bool {
+				return yield(func(into any) error {
+					if whole {
+						*into.(*Event) = ev //nolint:forcetypeassert // it is of type t
+						return nil
+					}
+					return decodeItem([]byte(ev.Data), into)
+				}, nil)
+			})
+			if err == nil && more {
+				err = e.wait(ctx)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// eventStream is a stream of events over one connection after the other.
+type eventStream struct {
+	ServerEvents
+	s        *stream
+	id       string
+	retry    time.Duration
+	failures int // since the last event
+	begun    bool
+	seen     map[string]bool // ids of events, of earlier connections and of this one
+	order    []string        // in which they came
+	current  map[string]bool // of this one
+}
+
+// connection yields the events of one answer. more is true if another is to follow.
+func (e *eventStream) connection(ctx context.Context, yield func(Event) bool) (more bool, err error) {
+	opts := []CallOption{Header("Cache-Control", "no-store")}
+	if e.id != "" {
+		opts = append(opts, Header("Last-Event-ID", e.id))
+	}
+	if err := e.s.open(ctx, "text/event-stream", opts...); err != nil {
+		if !e.begun || ctx.Err() != nil || answered(err) {
+			return false, err
+		}
+		return e.again(err)
+	}
+	e.begun = true
+	if e.s.resp.StatusCode == http.StatusNoContent {
+		return false, nil
+	}
+	if kind := mediaType(e.s.resp.Header.Get("Content-Type")); kind != "text/event-stream" {
+		return false, e.s.failed(fmt.Errorf("expected text/event-stream, got %s", orDefault(kind, "no content type")))
+	}
+	e.current = map[string]bool{}
+	p := eventParser{lines: newLineReader(e.s.body), limit: e.s.body.limit, status: e.s.resp.StatusCode}
+	for {
+		ev, err := p.next()
+		if p.retry > 0 {
+			e.retry = min(p.retry, maxReconnect)
+		}
+		if err != nil {
+			if tooLarge := errors.Is(err, ErrTooLarge); tooLarge || ctx.Err() != nil {
+				return false, e.s.failed(err)
+			}
+			return e.again(err)
+		}
+		if p.hasID {
+			e.id = p.id
+		}
+		if e.Done != "" && ev.Data == e.Done {
+			return false, nil
+		}
+		if e.known(p.hasID, p.id) {
+			continue
+		}
+		e.failures = 0
+		if ev.ID = e.id; !yield(ev) {
+			return false, nil
+		}
+	}
+}
+
+// answered reports an error that the server itself has given, and would again.
+func answered(err error) bool {
+	api, ok := errors.AsType[*APIError](err)
+	return ok && api.StatusCode/100 == 4 && api.StatusCode != http.StatusTooManyRequests && api.StatusCode != http.StatusRequestTimeout
+}
+
+// again decides what follows on an answer that ended with err.
+func (e *eventStream) again(err error) (more bool, _ error) {
+	resumes := !e.Once && e.id != "" && (e.s.method == http.MethodGet || e.s.call.safe)
+	if !resumes {
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		return false, e.s.failed(err)
+	}
+	if e.failures++; e.failures > maxReconnects {
+		return false, e.s.failed(fmt.Errorf("%d connections in a row brought no event, the last: %w", e.failures, err))
+	}
+	return true, nil
+}
+
+// wait waits until it is time to connect again.
+func (e *eventStream) wait(ctx context.Context) error {
+	e.s.close()
+	d := min(e.retry<<(e.failures-1), max(e.retry, maxReconnect))
+	d += rand.N(d/10 + 1) // so that not all clients come back at once
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return e.s.failed(fmt.Errorf("the next connection would be in %v: %w", d.Round(time.Millisecond), context.DeadlineExceeded))
+	}
+	if err := e.s.call.sleep(ctx, WaitBackoff, d); err != nil {
+		return e.s.failed(err)
+	}
+	return nil
+}
+
+// known reports an event that an earlier connection brought. Within one connection
+// a server may use an id more than once.
+func (e *eventStream) known(has bool, id string) bool {
+	if !has || id == "" {
+		return false
+	}
+	if e.seen[id] && !e.current[id] {
+		return true
+	}
+	e.current[id] = true
+	if !e.seen[id] {
+		e.seen[id] = true
+		if e.order = append(e.order, id); len(e.order) > maxEventIDs {
+			delete(e.seen, e.order[0])
+			delete(e.current, e.order[0])
+			e.order = e.order[1:]
+		}
+	}
+	return false
+}
+
+// eventParser takes a stream of events apart.
+type eventParser struct {
+	lines  *lineReader
+	limit  int64
+	status int
+
+	id    string
+	hasID bool // the event itself has the id
+	retry time.Duration
+}
+
+// next is the next event that has data. What comes after the last blank line is none:
+// it may be half of one.
+func (p *eventParser) next() (Event, error) {
+	ev := Event{Type: "message"}
+	var data strings.Builder
+	p.hasID = false
+	some := false
+	for {
+		line, err := p.lines.next()
+		if err != nil { // a line that breaks off is none
+			return Event{}, err
+		}
+		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
+			if some {
+				ev.Data = strings.TrimSuffix(data.String(), "\n")
+				return ev, nil
+			}
+			ev.Type = "message"
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimPrefix(value, []byte(" "))
+		switch string(name) {
+		case "data":
+			some = true
+			data.Write(value)
+			data.WriteByte('\n')
+			if int64(data.Len()) > p.limit+1 {
+				return Event{}, &tooLargeError{p.status, p.limit}
+			}
+		case "event":
+			if ev.Type = string(value); ev.Type == "" {
+				ev.Type = "message"
+			}
+		case "id":
+			if bytes.IndexByte(value, 0) < 0 {
+				p.id, p.hasID = string(value), true
+			}
+		case "retry":
+			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
+				p.retry = time.Duration(ms) * time.Millisecond
+			}
+		}
+	}
+}
