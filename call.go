@@ -197,6 +197,9 @@ func (s settings) over(client settings) settings {
 	if s.expect == nil {
 		s.expect = client.expect
 	}
+	if s.codec == nil {
+		s.codec = client.codec
+	}
 	s.timeout = orDefault(s.timeout, client.timeout)
 	s.maxBody = orDefault(orDefault(s.maxBody, client.maxBody), defaultMaxBody)
 	s.judges = behind(client.judges, s.judges)
@@ -354,7 +357,7 @@ func (c *call) request(ctx context.Context, method, path, accept string, own set
 	for _, h := range own.header {
 		setOrDelete(req.Header, h)
 	}
-	if err := own.payload.attachTo(req); err != nil {
+	if err := own.payload.attachTo(req, c.codec); err != nil {
 		return nil, err
 	}
 	return req, nil

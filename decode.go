@@ -39,7 +39,7 @@ func (a *answer) decode(body []byte, v any) error {
 	if kind == "text/html" || kind == "application/xhtml+xml" {
 		return a.decodeError(body, errNotJSON)
 	}
-	if err := unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), v); err != nil {
+	if err := a.call.codec.unmarshal(bytes.TrimPrefix(body, byteOrderMark), v); err != nil {
 		return a.decodeError(body, err)
 	}
 	return nil

@@ -45,6 +45,7 @@ import (
 //	Timeout         of a whole typed call                 60 s unless the context has a deadline
 //	MaxBody         of a typed call's answer              32 MiB
 //	Expect          the statuses of success               any 2xx
+//	Codec{}         writes and reads JSON                 encoding/json
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
@@ -97,6 +98,7 @@ type settings struct {
 	safe        bool
 	capture     []*Response
 	expect      []int
+	codec       *Codec
 	maxBody     int64
 	operation   string
 	decoders    []ErrorDecoder

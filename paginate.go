@@ -167,10 +167,11 @@ func fingerprint(opts []CallOption) (string, error) {
 	}
 	mark := fmt.Sprint(s.target, s.query, s.path, s.header)
 	if s.payload != nil {
-		if s.payload.raw == nil {
-			return "", nil
+		raw, err := s.payload.bytes(s.codec)
+		if raw == nil || err != nil {
+			return "", err
 		}
-		mark += string(s.payload.raw)
+		mark += string(raw)
 	}
 	return mark, nil
 }
@@ -291,7 +292,7 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	env := &envelope{}
 	opts := slices.Concat(l.opts, l.by.request(l.cursor), []CallOption{listing})
 	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
-		env.answer, env.body = a, body
+		env.answer, env.body, env.codec = a, body, a.call.codec
 		if env.unchanged() {
 			return nil
 		}
@@ -404,6 +405,7 @@ func (c *cycle) seen(v string) bool {
 type envelope struct {
 	answer *answer
 	body   []byte
+	codec  *Codec
 	valid  bool            // as JSON, for sure
 	raw    json.RawMessage // the items
 	top    map[string]json.RawMessage
@@ -429,6 +431,10 @@ func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {
 // handed their part of a body that was found valid: json.Unmarshal would read
 // each of them twice before.
 func decodeItems[T any](e *envelope) (items []T, err error) {
+	if codec := e.codec; codec != nil && codec.Unmarshal != nil {
+		err = codec.Unmarshal(e.raw, &items)
+		return items, err
+	}
 	if !e.valid || e.raw[0] != '[' || !decodesItself(reflect.TypeFor[T]()) {
 		err = json.Unmarshal(e.raw, &items)
 		return items, err

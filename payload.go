@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,34 @@ type payload struct {
 	open        func() (io.ReadCloser, error)
 	size        int64  // -1 unknown
 	raw         []byte // the body itself, where it is in memory
+	json        *value // or what is to be encoded to be it
 	once        bool   // open works one time
 }
 
-// JSON sends v as a JSON body. It is encoded here, once, whatever becomes of v.
+// value is what is encoded as JSON, once, when it is first to be sent.
+type value struct {
+	v    any
+	once sync.Once
+	raw  []byte
+	err  error
+}
+
+// JSON sends v as a JSON body. It is encoded once, when the first call with it
+// begins, by encoding/json or a [Codec].
 func JSON(v any) CallOption {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return callOption(func(*settings) error { return fmt.Errorf("aplomb: JSON body: %w", err) })
+	return &payload{contentType: "application/json", json: &value{v: v}, size: -1}
+}
+
+// bytes is the body, where that is in memory; nil if it is not.
+func (p *payload) bytes(codec *Codec) ([]byte, error) {
+	if p.json == nil {
+		return p.raw, nil
 	}
-	return bytesPayload("application/json", raw)
+	p.json.once.Do(func() { p.json.raw, p.json.err = codec.marshal(p.json.v) })
+	if p.json.err != nil {
+		return nil, fmt.Errorf("JSON body: %w", p.json.err)
+	}
+	return p.json.raw, nil
 }
 
 // Form sends values as an application/x-www-form-urlencoded body.
@@ -82,9 +99,16 @@ func bytesPayload(contentType string, raw []byte) *payload {
 }
 
 // attachTo puts the body on r.
-func (p *payload) attachTo(r *http.Request) error {
+func (p *payload) attachTo(r *http.Request, codec *Codec) error {
 	if p == nil {
 		return nil
+	}
+	if p.json != nil {
+		raw, err := p.bytes(codec)
+		if err != nil {
+			return err
+		}
+		p = bytesPayload(p.contentType, raw)
 	}
 	body, err := p.open()
 	if err != nil {

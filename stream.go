@@ -182,8 +182,8 @@ func ended(err error) error {
 	return err
 }
 
-// decodeItem puts a JSON value into what into points to.
-func decodeItem(raw []byte, into any) error {
+// decode puts a JSON value into what into points to.
+func (s *stream) decode(raw []byte, into any) error {
 	switch into := into.(type) {
 	case *[]byte:
 		*into = slices.Clone(raw)
@@ -192,7 +192,7 @@ func decodeItem(raw []byte, into any) error {
 		*into = slices.Clone(raw)
 		return nil
 	}
-	return unmarshal(raw, into)
+	return s.call.codec.unmarshal(raw, into)
 }
 
 // JSONArray is the items of one JSON array.
@@ -219,7 +219,7 @@ func (f JSONArray) items(ctx context.Context, s *stream, _ reflect.Type) iter.Se
 				yield(nil, s.failed(err))
 				return
 			}
-			if !yield(func(into any) error { return decodeItem(raw, into) }, nil) {
+			if !yield(func(into any) error { return s.decode(raw, into) }, nil) {
 				return
 			}
 		}

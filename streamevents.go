@@ -62,7 +62,7 @@ func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter
 						*into.(*Event) = ev //nolint:forcetypeassert // it is of type t
 						return nil
 					}
-					return decodeItem([]byte(ev.Data), into)
+					return s.decode([]byte(ev.Data), into)
 				}, nil)
 			})
 			if err == nil && more {

@@ -27,7 +27,7 @@ func (JSONLines) items(ctx context.Context, s *stream, _ reflect.Type) iter.Seq2
 		for {
 			line, err := lines.next()
 			if line = bytes.Trim(line, " \t\r\x1e"); len(line) > 0 && (err == nil || errors.Is(err, io.EOF)) {
-				if !yield(func(into any) error { return decodeItem(line, into) }, nil) {
+				if !yield(func(into any) error { return s.decode(line, into) }, nil) {
 					return
 				}
 			}
