@@ -28,7 +28,8 @@ func Raw(text string) Fault {
 // HeaderFlood reads the request and sends headers for as long as the client
 // takes them, 64 MiB at the most, then closes the connection; the handler does
 // not run. [http.Transport] gives up after MaxResponseHeaderBytes, 10 MiB by
-// default. Over HTTP/2 it is one header section of 11 MiB.
+// default. Over HTTP/2 it is one header section of 11 MiB, for which it gives up
+// the connection.
 func HeaderFlood() Fault {
 	return Fault{"HeaderFlood", func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		readBody(r)
