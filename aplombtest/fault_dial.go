@@ -39,9 +39,9 @@ const (
 	// TLSUnknownAuthority is a certificate that nobody knows the signer of: an
 	// [x509.UnknownAuthorityError].
 	TLSUnknownAuthority
-	// TLSAlert is a server that refuses to shake hands: a [*net.OpError] "remote
-	// error" that wraps [tls.AlertError] 40, handshake_failure (RFC 8446, section
-	// 6.2).
+	// TLSAlert is a server that refuses to shake hands, by the alert
+	// handshake_failure (RFC 8446, section 6.2): a [*net.OpError] of a "remote
+	// error".
 	TLSAlert
 	// TLSHangs is a server that takes the connection and never says a word: the
 	// client waits for its handshake.
