@@ -19,7 +19,7 @@ import (
 //	10 min  silent       dials hang, requests are taken and not answered
 //	10 min  resetting    every request is reset
 //	10 min  unavailable  503 with Retry-After: 5
-//	10 min  recovering   of the requests, 80% get a 429 with Retry-After: 2
+//	10 min  recovering   5 requests in 10 s are let through, the others get a 429 with Retry-After
 //	 5 min  healthy
 //
 // It needs a server, and what the program does:
@@ -72,8 +72,7 @@ func standardHour(seed uint64) []Phase {
 		{Name: "silent", For: 10 * time.Minute, Trouble: DialHangs, Fault: Stall(0)},
 		{Name: "resetting", For: 10 * time.Minute, Fault: Reset()},
 		{Name: "unavailable", For: 10 * time.Minute, Fault: Status(http.StatusServiceUnavailable, "Retry-After", "5")},
-		{Name: "recovering", For: 10 * time.Minute, Fault: Random(seed+1,
-			Odds{0.8, Status(http.StatusTooManyRequests, "Retry-After", "2")})},
+		{Name: "recovering", For: 10 * time.Minute, Fault: Throttle(5, 10*time.Second)},
 		{Name: "healthy", For: 5 * time.Minute},
 	}
 }
