@@ -60,7 +60,7 @@ func WrongLength(delta int) Fault {
 			wait(r, 0, nil)
 			drop(w)
 		case r.ProtoMajor == 1:
-			bare(w, r, func(c net.Conn, gone <-chan struct{}) {
+			bare(w, func(c net.Conn, gone <-chan struct{}) {
 				_, _ = c.Write(answer.body.Bytes()[announced:])
 				wait(r, 0, gone)
 			})
@@ -78,6 +78,6 @@ func GarbageChunk(n int) Fault {
 		r = readBody(r)
 		answer.header.Del("Content-Length")
 		answer.begin(w, max(0, n))
-		bare(w, r, func(c net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(c, "garbage\r\nnot a chunk\r\n") })
+		bare(w, func(c net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(c, "garbage\r\nnot a chunk\r\n") })
 	}}
 }

@@ -105,7 +105,7 @@ func (t Trouble) misdial(ctx context.Context, network, addr string, closed <-cha
 		defer timer.Stop()
 		select {
 		case <-ctx.Done():
-			timeout := ctx.Err() == context.DeadlineExceeded //nolint:errorlint // Err returns it bare
+			timeout := ctx.Err() == context.DeadlineExceeded
 			return lookup(net.DNSError{Err: ctx.Err().Error(), UnwrapErr: ctx.Err(), IsTimeout: timeout, IsTemporary: timeout})
 		case <-timer.C:
 		case <-closed:

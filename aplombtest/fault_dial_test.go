@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"syscall"
 	"testing"
@@ -169,7 +168,7 @@ func TestTroubleOfTLS(t *testing.T) {
 				case aplombtest.TLSPlain:
 					assert.Contains(t, err.Error(), "server gave HTTP response to HTTPS client")
 				default:
-					check(t, err.(*url.Error).Err)
+					check(t, errors.Unwrap(err)) // of the *url.Error
 				}
 				srv.Restore()
 				_, body := get(t, client, srv.URL)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -103,7 +104,7 @@ func TestGoAwayOnTheWire(t *testing.T) {
 		assert.NoError(t, err)
 		c.get()
 		start, seen := time.Now(), map[byte]frame{} // they come in either order
-		for f, err := c.await(anyKind); err != io.EOF; f, err = c.await(anyKind) {
+		for f, err := c.await(anyKind); !errors.Is(err, io.EOF); f, err = c.await(anyKind) {
 			assert.NoError(t, err)
 			seen[f.kind] = f
 		}

@@ -36,7 +36,7 @@ func Random(seed uint64, mix ...Odds) Fault {
 		names[i] = fmt.Sprintf(", %v%% %v", 100*o.P, o.Fault)
 	}
 	var mu sync.Mutex
-	source := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be the same again
+	source := rand.New(rand.NewPCG(seed, 0))
 	draw := func() Fault {
 		mu.Lock()
 		defer mu.Unlock()
@@ -60,7 +60,7 @@ func Random(seed uint64, mix ...Odds) Fault {
 // variable APLOMBTEST_SEED at that number, Seed returns it.
 func Seed(tb testing.TB) uint64 {
 	tb.Helper()
-	seed := rand.Uint64() //nolint:gosec // a secret it is not
+	seed := rand.Uint64()
 	if text := os.Getenv(seedVariable); text != "" {
 		given, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {

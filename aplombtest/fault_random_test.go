@@ -2,6 +2,7 @@ package aplombtest_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,7 +79,7 @@ func TestSeed(t *testing.T) {
 	assert.Equal(t, spy.text.String(), fmt.Sprintf("aplombtest: the seed was %d; APLOMBTEST_SEED=%[1]d gives it again\n"+
 		"aplombtest: the seed was %d; APLOMBTEST_SEED=%[2]d gives it again\n", a, b))
 
-	t.Setenv("APLOMBTEST_SEED", fmt.Sprint(a))
+	t.Setenv("APLOMBTEST_SEED", strconv.FormatUint(a, 10))
 	assert.Equal(t, aplombtest.Seed(spy), a)
 	t.Setenv("APLOMBTEST_SEED", "-1")
 	assert.Contains(t, fatal(t, func(tb testing.TB) { aplombtest.Seed(tb) }), `APLOMBTEST_SEED="-1": want a number`)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,7 +24,7 @@ func TestSkew(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				date := func(d time.Duration) string { return start.Add(d).UTC().Format(http.TimeFormat) }
-				epoch := func(d time.Duration) string { return fmt.Sprint(start.Add(d).Unix()) }
+				epoch := func(d time.Duration) string { return strconv.FormatInt(start.Add(d).Unix(), 10) }
 				srv := aplombtest.NewServer(t, aplombtest.NewScript(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					for name, value := range map[string]string{
 						"Retry-After": date(time.Minute), "Expires": date(2 * time.Minute), "Last-Modified": date(-time.Minute),

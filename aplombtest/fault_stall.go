@@ -64,7 +64,7 @@ func StallHeader(d time.Duration) Fault {
 		r = readBody(r)
 		answer := holdAnswer(next, r)
 		first, rest := answer.head()
-		bare(w, r, func(c net.Conn, gone <-chan struct{}) {
+		bare(w, func(c net.Conn, gone <-chan struct{}) {
 			_, _ = io.WriteString(c, first)
 			if wait(r, d, gone) {
 				_, _ = io.WriteString(c, rest)

@@ -321,6 +321,22 @@ func TestFaultsOverTLS(t *testing.T) {
 	}
 }
 
+// TestResetOverTLSOnSockets: no close_notify may come before the RST, for that
+// would be an io.EOF.
+func TestResetOverTLSOnSockets(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(aplombtest.NewScript(hello, aplombtest.Reset(), aplombtest.ResetBody(2)))
+	defer srv.Close()
+	_, err := srv.Client().Post(srv.URL, "", nil)
+	assert.ErrorIs(t, err, syscall.ECONNRESET)
+	res, err := srv.Client().Post(srv.URL, "", nil)
+	assert.NoError(t, err)
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	assert.Equal(t, string(got), "he")
+	assert.ErrorIs(t, err, syscall.ECONNRESET)
+}
+
 func TestScript(t *testing.T) {
 	t.Parallel()
 	effect := new(effects)

@@ -25,7 +25,7 @@ func Throttle(n int, window time.Duration) Fault {
 			if begun.IsZero() {
 				begun, since = now, 0
 			}
-			begun, left = begun.Add(since/window*window), n
+			begun, left = now.Add(-(since % window)), n
 		}
 		if left > 0 {
 			left--

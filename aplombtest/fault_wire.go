@@ -21,7 +21,7 @@ const floodSize = 64 << 20
 func Raw(text string) Fault {
 	return Fault{fmt.Sprintf("Raw(%.40q)", text), func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		readBody(r)
-		bare(w, r, func(c net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(c, text) })
+		bare(w, func(c net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(c, text) })
 	}}
 }
 
@@ -40,7 +40,7 @@ func HeaderFlood() Fault {
 			}
 			return
 		}
-		bare(w, r, func(c net.Conn, gone <-chan struct{}) {
+		bare(w, func(c net.Conn, gone <-chan struct{}) {
 			_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
 			for sent := 0; err == nil && sent < floodSize; sent += len(value) {
 				_, err = io.WriteString(c, "X-Flood: "+value+"\r\n")
@@ -52,7 +52,7 @@ func HeaderFlood() Fault {
 // bare has do speak on the bare connection, which it closes afterwards. gone is
 // closed when the client has left; whatever it sends until then is ignored. Over
 // HTTP/2 there is none to speak on and the stream is dropped.
-func bare(w http.ResponseWriter, _ *http.Request, do func(c net.Conn, gone <-chan struct{})) {
+func bare(w http.ResponseWriter, do func(c net.Conn, gone <-chan struct{})) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)

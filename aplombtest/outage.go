@@ -92,10 +92,13 @@ func (o Outage) Run(tb testing.TB, use func(ctx context.Context) error, servers 
 		tb.Fatalf("aplombtest: Outage.Run outside a bubble of testing/synctest would take as long as it says")
 	}
 	p := newPassage(o)
-	for _, s := range servers {
-		s.outage.Store(p)
-		defer s.outage.Store(nil)
+	attach := func(p *passage) {
+		for _, s := range servers {
+			s.outage.Store(p)
+		}
 	}
+	attach(p)
+	defer attach(nil)
 	ctx, cancel := context.WithDeadline(tb.Context(), p.end())
 	defer cancel()
 	var wg sync.WaitGroup

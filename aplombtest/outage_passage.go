@@ -3,6 +3,7 @@ package aplombtest
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -58,8 +59,8 @@ func (p *passage) end() time.Time { return p.begins(len(p.phases)) }
 
 // recovery returns when the last broken phase is over.
 func (p *passage) recovery() time.Time {
-	for i := len(p.phases) - 1; i >= 0; i-- {
-		if p.phases[i].broken() {
+	for i, phase := range slices.Backward(p.phases) {
+		if phase.broken() {
 			return p.begins(i + 1)
 		}
 	}
@@ -158,6 +159,6 @@ func (p *passage) result() OutageReport {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	report := p.report
-	report.Phases = append([]PhaseReport(nil), p.report.Phases...) // a stalled handler may still count
+	report.Phases = slices.Clone(p.report.Phases) // a stalled handler may still count
 	return report
 }

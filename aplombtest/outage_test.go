@@ -92,7 +92,7 @@ func TestOutageEndsWithinAProbe(t *testing.T) {
 		"resetting": {Fault: aplombtest.Reset()},
 		"failing":   {Fault: aplombtest.Status(500)},
 	} {
-		for _, d := range []time.Duration{time.Minute, 30 * time.Minute} {
+		for _, d := range []time.Duration{time.Minute, 15 * time.Minute} {
 			t.Run(fmt.Sprint(name, " ", d), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -252,7 +252,7 @@ func TestThrottle(t *testing.T) {
 		assert.Equal(t, ask(), "4292", "1.5 s are 2")
 		time.Sleep(1500*time.Millisecond - 1)
 		assert.Equal(t, ask(), "4291")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		assert.Equal(t, ask(), "200")
 		time.Sleep(25 * time.Second)
 		assert.Equal(t, []string{ask(), ask(), ask()}, []string{"200", "200", "4295"}, "half a window is over")
