@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -157,6 +158,32 @@ func TestOutageIsExact(t *testing.T) {
 		_, body := get(t, client, srv.URL)
 		assert.Equal(t, body, "hello", "it is over")
 		assert.Equal(t, report.Phase("a").Requests, 9, "and counts no more")
+	})
+}
+
+// TestOutageSpreadsItsWorkers: four that begin a use every 4 s, one of which takes
+// 6, are one each second but for those that are late.
+func TestOutageSpreadsItsWorkers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var mu sync.Mutex
+		var at []time.Duration
+		aplombtest.Outage{Workers: 4, Every: 4 * time.Second, Phases: []aplombtest.Phase{{For: 10*time.Second - 1}}}.Run(t, func(context.Context) error {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, time.Since(start))
+			if len(at) == 2 {
+				mu.Unlock()
+				time.Sleep(6 * time.Second)
+				mu.Lock()
+			}
+			return nil
+		})
+		for i := range at {
+			at[i] /= time.Second
+		}
+		assert.Equal(t, at, []time.Duration{0, 1, 2, 3, 4, 6, 7, 7, 8})
 	})
 }
 

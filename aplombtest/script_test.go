@@ -84,6 +84,7 @@ func TestScriptFor(t *testing.T) {
 		assert.Equal(t, s.Left(), 1)
 		assert.Equal(t, []int{code(s), code(s)}, []int{502, 200})
 
+		time.Sleep(time.Hour)
 		s.For(time.Second, aplombtest.Status(503)).For(time.Second, aplombtest.Status(429))
 		time.Sleep(1500 * time.Millisecond)
 		assert.Equal(t, code(s), 429, "the first began when it was set, and nobody met it")
