@@ -20,7 +20,7 @@ const maxFaultBody = 16 << 20
 // through, they are:
 //
 //	before it is read      StallUpload, GoAwayUnprocessed, RefusedStream
-//	before it is handled   Stall, Reset, Status, Answer, Raw, HeaderFlood
+//	before it is handled   Stall, Reset, Status, Throttle, Answer, Raw, HeaderFlood
 //	it has taken effect    LostResponse, LateResponse
 //	within the headers     StallHeader
 //	within the body        StallBody, Drip, TruncatedBody, ResetBody, WrongLength, GarbageChunk

@@ -74,8 +74,8 @@ func WrongLength(delta int) Fault {
 // chunks, it is the stream that is dropped after n bytes.
 func GarbageChunk(n int) Fault {
 	return Fault{fmt.Sprintf("GarbageChunk(%d)", n), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		answer := holdAnswer(next, r)
 		r = readBody(r)
+		answer := holdAnswer(next, r)
 		answer.header.Del("Content-Length")
 		answer.begin(w, max(0, n))
 		bare(w, func(c net.Conn, _ <-chan struct{}) { _, _ = io.WriteString(c, "garbage\r\nnot a chunk\r\n") })
