@@ -29,8 +29,8 @@ func TestStallUpload(t *testing.T) {
 		sent, err := c.Write(body)
 		assert.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		assert.True(t, sent < size, "sent before the end of the stall:", sent)
-		if s.exact { // 64 KiB, and what http.Server has read of its 4 KiB besides the head
-			assert.Equal(t, sent, 68<<10-len(head))
+		if s.exact { // 64 KiB, and what http.Server's 4 KiB may have taken along with the head
+			assert.True(t, sent >= 64<<10 && sent < 68<<10, sent)
 		}
 		assert.NoError(t, c.SetWriteDeadline(time.Time{}))
 		_, err = c.Write(body[sent:])
