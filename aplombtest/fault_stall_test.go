@@ -109,8 +109,8 @@ func TestStallHeader(t *testing.T) {
 		date, err := r.ReadString('\n')
 		assert.NoError(t, err)
 		assert.Contains(t, date, "Date: ")
-		assert.Equal(t, r.Buffered(), 0, "and no more")
-		if s.exact {
+		if s.exact { // a busy machine may get here late
+			assert.Equal(t, r.Buffered(), 0, "and no more")
 			assert.Equal(t, time.Since(start), 0)
 		}
 		rest, err := io.ReadAll(r)
