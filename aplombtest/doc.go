@@ -26,9 +26,11 @@
 //
 //   - [NewServer], [NewTLSServer], [NewNetwork]: one server, one with TLS and
 //     HTTP/2, several joined by host name. They close themselves.
-//   - [NewScript] and the faults [LostResponse], [Reset], [Stall], [StallBody],
-//     [Status], [Answer], [TruncatedBody]: they work here and on
-//     [net/http/httptest] alike.
+//   - [NewScript], which serves each [Fault] when its turn comes, for so many
+//     requests, for so long, or at [Random] from a seed. They work here and on
+//     [net/http/httptest] alike, in front of a fake or of a live API.
+//   - [Server.Break] and [Network.Break], for [Trouble] with dials, DNS and TLS.
+//   - [Outage]: a whole program goes through a bad hour, and numbers come out.
 //   - [Fixtures]: records the exchanges of a test with a real API once, without
 //     its secrets, and replays them from then on.
 //   - [NewStripe], [NewGraphQL]: stateful fakes of two APIs that between them
