@@ -54,8 +54,8 @@ import (
 // that makes them such.
 func TestMiddleware(tb testing.TB, m aplomb.Middleware) {
 	tb.Helper()
-	needBubble(tb, "TestMiddleware")
-	t := &middlewareTest{TB: tb, wrap: m, broken: map[string]string{}, times: map[string]int{}}
+	t := &middlewareTest{findings: findings{TB: tb}, wrap: m}
+	t.needBubble("TestMiddleware")
 	for _, part := range []func(){
 		t.exchanges, t.truncation, t.streams, t.upgrade, t.cancelled, t.cancelledLate, t.cancelledWait, t.cancelledBody, t.values, t.crowd,
 	} {
@@ -63,13 +63,7 @@ func TestMiddleware(tb testing.TB, m aplomb.Middleware) {
 		part()
 		t.leftovers(before)
 	}
-	for _, rule := range t.order {
-		more := ""
-		if n := t.times[rule]; n > 1 {
-			more = fmt.Sprintf(" (and %d times more)", n-1)
-		}
-		tb.Errorf("%s: %s%s", rule, t.broken[rule], more)
-	}
+	t.report()
 }
 
 // The rules' names, as they are reported.
@@ -88,38 +82,15 @@ const (
 	rulePanic      = "no panic"
 )
 
-// needBubble ends the test outside of a bubble: there the hours would be real.
-func needBubble(tb testing.TB, name string) {
-	tb.Helper()
-	if bubbleOf(stackOf(false)) == "" {
-		tb.Fatalf("aplombtest: call %s in a bubble: synctest.Test(t, func(t *testing.T) { ... })", name)
-	}
-}
-
 // patience is how long a RoundTrip may take before it is given up, and how long
 // a next hangs whose context does not end: far beyond all that may be waited for.
 const patience = 1000 * time.Hour
 
-// middlewareTest collects what is broken. Each rule is reported once, by the first
-// thing found: a body that is swallowed would else show in fifty places.
+// middlewareTest is a run of TestMiddleware.
 type middlewareTest struct {
-	testing.TB
+	findings
+
 	wrap aplomb.Middleware
-
-	mu     sync.Mutex
-	broken map[string]string
-	times  map[string]int
-	order  []string
-	stuck  bool // something hangs, and so do its goroutines
-}
-
-func (t *middlewareTest) breaksf(rule, format string, args ...any) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.times[rule]++; t.times[rule] == 1 {
-		t.broken[rule] = fmt.Sprintf(format, args...)
-		t.order = append(t.order, rule)
-	}
 }
 
 // exchange is one request on its way through m to a next that does as answer says.
@@ -294,10 +265,7 @@ func (x *exchange) tripBy(rt http.RoundTripper, r *http.Request) (result, bool) 
 		x.either(got)
 		return got, true
 	case <-time.After(2 * patience):
-		x.t.breaksf(ruleContext, "%s: RoundTrip did not return", x.what)
-		x.t.mu.Lock()
-		x.t.stuck = true
-		x.t.mu.Unlock()
+		x.t.hangs(ruleContext, x.what)
 		return result{}, false
 	}
 }

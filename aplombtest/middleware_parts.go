@@ -28,8 +28,8 @@ func answering(code int, parts ...string) func(*exchange, *http.Request) (*http.
 
 func breaking(*exchange, *http.Request) (*http.Response, error) { return nil, errWire }
 
-// hangs is a server that says nothing: it ends with its request's context.
-func hangs(_ *exchange, r *http.Request) (*http.Response, error) {
+// silent is a server that says nothing: it ends with its request's context.
+func silent(_ *exchange, r *http.Request) (*http.Response, error) {
 	select {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
@@ -193,7 +193,7 @@ func (t *middlewareTest) cancelledLate() {
 		}},
 	} {
 		ctx, cancel := end.ctx()
-		x := &exchange{t: t, what: end.what, method: http.MethodPut, body: "the body", reads: true, answer: hangs}
+		x := &exchange{t: t, what: end.what, method: http.MethodPut, body: "the body", reads: true, answer: silent}
 		got, ok := x.trip(ctx)
 		if ok {
 			if got.took > time.Minute {
