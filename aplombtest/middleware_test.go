@@ -412,3 +412,6 @@ func TestMiddlewareWantsABubble(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, fatal(t, func(tb testing.TB) { aplombtest.TestMiddleware(tb, nil) }), "call TestMiddleware in a bubble")
 }
+
+// pause lets a bubble's time go by.
+func pause(d time.Duration) { time.Sleep(d) }
