@@ -381,6 +381,10 @@ func TestMiddlewareOfOurs(t *testing.T) {
 		"SignedRequest":    wrap(here(aplomb.Sign(signature.SignedRequest(signature.StaticKey(secret))))),
 		"AWS": wrap(here(aplomb.Sign(signature.AWS{Region: "eu-west-1", Service: "s3",
 			Credentials: signature.StaticAWS("an id", secret, "")}))),
+		"MessageSignature": wrap(here(aplomb.Sign(signature.MessageSignature{
+			Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(strings.Repeat(secret, 4)))}}))),
+		"OAuth2":         client(aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: secret}))),
+		"PerAttempt":     client(aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper { return next }), aplomb.Idempotency{}),
 		"stripe.Preset":  client(stripe.Preset(), aplomb.Bearer(aplomb.Static("sk_test_"+"for0tests"))),
 		"graphql.Preset": client(graphql.Preset()),
 		"oauth2.Transport": func(next http.RoundTripper) http.RoundTripper {

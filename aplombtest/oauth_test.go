@@ -298,6 +298,8 @@ func TestOAuthIntrospectAndRevoke(t *testing.T) {
 		}
 		sendForm(t, c, "/token", url.Values{"grant_type": {"refresh_token"}, "client_id": {"app"}, "refresh_token": {"refresh-2"}})
 		assert.Equal(t, show(t, c, "Bearer access-2"), okStatus)
+		sendForm(t, c, "/revoke", url.Values{"token": {"refresh-3"}, "client_id": {"thief"}})
+		assert.Equal(t, active("refresh-3"), any(true))
 		sendForm(t, c, "/revoke", url.Values{"token": {"refresh-3"}, "client_id": {"app"}})
 		assert.Equal(t, []any{active("access-2"), active("refresh-3")}, []any{false, false})
 		assert.Equal(t, o.Effects().Revoked, 2)

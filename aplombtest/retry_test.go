@@ -222,6 +222,23 @@ func TestRetryOfPeers(t *testing.T) {
 	})
 }
 
+// TestMiddlewareOfPeers is what the same does to the contract of a RoundTripper.
+func TestMiddlewareOfPeers(t *testing.T) {
+	t.Parallel()
+	bubbled(t, "go-retryablehttp", func(t *testing.T) {
+		r := &report{TB: t}
+		aplombtest.TestMiddleware(r, func(next http.RoundTripper) http.RoundTripper {
+			c := retryablehttp.NewClient()
+			c.Logger, c.HTTPClient = nil, &http.Client{Transport: next}
+			return &retryablehttp.RoundTripper{Client: c}
+		})
+		assert.Equal(t, r.rules(), []string{
+			"clone before mutate", // it puts a body of its own into the caller's request
+			"close the body",      // and leaves the caller's open
+		}, strings.Join(r.lines, "\n"))
+	})
+}
+
 func TestRetryWantsABubble(t *testing.T) {
 	t.Parallel()
 	assert.Contains(t, fatal(t, func(tb testing.TB) { aplombtest.TestRetry(tb, nil) }), "call TestRetry in a bubble")
