@@ -225,6 +225,9 @@ func TestRetryOfPeers(t *testing.T) {
 // TestMiddlewareOfPeers is what the same does to the contract of a RoundTripper.
 func TestMiddlewareOfPeers(t *testing.T) {
 	t.Parallel()
+	if raceEnabled {
+		t.Skip("the race detector finds it first, as it should")
+	}
 	bubbled(t, "go-retryablehttp", func(t *testing.T) {
 		r := &report{TB: t}
 		aplombtest.TestMiddleware(r, func(next http.RoundTripper) http.RoundTripper {
