@@ -93,8 +93,8 @@ type middlewareTest struct {
 	wrap aplomb.Middleware
 }
 
-// exchange is one request on its way through m to a next that does as answer says.
-type exchange struct {
+// trial is one request on its way through m to a next that does as answer says.
+type trial struct {
 	t      *middlewareTest
 	what   string // in messages
 	body   string // of the request
@@ -102,7 +102,7 @@ type exchange struct {
 	none   io.ReadCloser
 	method string
 	// answer is what next does; reads says that it takes the body in first.
-	answer func(x *exchange, r *http.Request) (*http.Response, error)
+	answer func(x *trial, r *http.Request) (*http.Response, error)
 	reads  bool
 
 	mu      sync.Mutex
@@ -114,7 +114,7 @@ type exchange struct {
 }
 
 // make makes the request.
-func (x *exchange) make(ctx context.Context) *http.Request {
+func (x *trial) make(ctx context.Context) *http.Request {
 	r, err := http.NewRequestWithContext(ctx, x.method, "https://user@api.test/v1/things?a=1&b=2", nil)
 	if err != nil {
 		x.t.Fatal(err)
@@ -134,7 +134,7 @@ func (x *exchange) make(ctx context.Context) *http.Request {
 	return r
 }
 
-func (x *exchange) open() *sentBody {
+func (x *trial) open() *sentBody {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	b := &sentBody{text: strings.NewReader(x.body)}
@@ -144,7 +144,7 @@ func (x *exchange) open() *sentBody {
 
 // RoundTrip is next: a RoundTripper of good manners, which looks at what it is
 // given.
-func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
+func (x *trial) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL == nil || r.Header == nil {
 		x.t.breaksf(ruleTrue, "%s: next was given a request without a URL or a Header: begin from r.Clone(ctx)", x.what)
 		return nil, errors.New("aplombtest: no URL or no Header")
@@ -171,7 +171,7 @@ func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // check says whether what next was given is of a piece.
-func (x *exchange) check(r *http.Request, body io.Reader) {
+func (x *trial) check(r *http.Request, body io.Reader) {
 	text, err := io.ReadAll(body)
 	if err != nil {
 		x.t.breaksf(ruleTrue, "%s: the body that next was given cannot be read (%v): give it one that nobody has read or closed", x.what, err)
@@ -210,7 +210,7 @@ func (x *exchange) check(r *http.Request, body io.Reader) {
 }
 
 // respond makes next's answer.
-func (x *exchange) respond(r *http.Request, code int, body *answerBody) (*http.Response, error) {
+func (x *trial) respond(r *http.Request, code int, body *answerBody) (*http.Response, error) {
 	body.ctx = r.Context()
 	body.gone = make(chan struct{})
 	x.mu.Lock()
@@ -239,11 +239,11 @@ type result struct {
 
 // trip sends the request through a new RoundTripper of m's. It returns false if
 // nothing came back.
-func (x *exchange) trip(ctx context.Context) (result, bool) {
+func (x *trial) trip(ctx context.Context) (result, bool) {
 	return x.tripBy(x.t.wrap(x), x.make(ctx))
 }
 
-func (x *exchange) tripBy(rt http.RoundTripper, r *http.Request) (result, bool) {
+func (x *trial) tripBy(rt http.RoundTripper, r *http.Request) (result, bool) {
 	if rt == nil {
 		x.t.Fatal("aplombtest: the middleware returned a nil RoundTripper")
 	}
@@ -273,7 +273,7 @@ func (x *exchange) tripBy(rt http.RoundTripper, r *http.Request) (result, bool) 
 }
 
 // either looks at what came back before its body is read.
-func (x *exchange) either(got result) {
+func (x *trial) either(got result) {
 	resp := got.resp
 	switch {
 	case resp == nil && got.err == nil:
@@ -291,7 +291,7 @@ func (x *exchange) either(got result) {
 }
 
 // finish reads the answer to its end, as a caller does, and looks at what is left.
-func (x *exchange) finish(got result) {
+func (x *trial) finish(got result) {
 	if got.resp != nil && got.resp.Body != nil {
 		x.read(got.resp)
 		_ = got.resp.Body.Close()
@@ -301,12 +301,12 @@ func (x *exchange) finish(got result) {
 
 // settled says whether all is closed that was open, when nothing more goes on:
 // net/http lets a body be closed a little later.
-func (x *exchange) settled() {
+func (x *trial) settled() {
 	synctest.Wait()
 	x.closed()
 }
 
-func (x *exchange) closed() {
+func (x *trial) closed() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if d := x.before.differs(x.request); d != "" {
@@ -331,7 +331,7 @@ func (x *exchange) closed() {
 
 // read reads an answer as a caller does. What came of next's last answer must not
 // come out empty, nor cut without a word.
-func (x *exchange) read(resp *http.Response) {
+func (x *trial) read(resp *http.Response) {
 	text, err := io.ReadAll(resp.Body)
 	x.mu.Lock()
 	var last *answerBody

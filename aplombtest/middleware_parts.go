@@ -20,16 +20,16 @@ var errWire = errors.New("aplombtest: the connection broke")
 
 // The answers of next.
 
-func answering(code int, parts ...string) func(*exchange, *http.Request) (*http.Response, error) {
-	return func(x *exchange, r *http.Request) (*http.Response, error) {
+func answering(code int, parts ...string) func(*trial, *http.Request) (*http.Response, error) {
+	return func(x *trial, r *http.Request) (*http.Response, error) {
 		return x.respond(r, code, &answerBody{parts: parts})
 	}
 }
 
-func breaking(*exchange, *http.Request) (*http.Response, error) { return nil, errWire }
+func breaking(*trial, *http.Request) (*http.Response, error) { return nil, errWire }
 
 // silent is a server that says nothing: it ends with its request's context.
-func silent(_ *exchange, r *http.Request) (*http.Response, error) {
+func silent(_ *trial, r *http.Request) (*http.Response, error) {
 	select {
 	case <-r.Context().Done():
 		return nil, r.Context().Err()
@@ -40,7 +40,7 @@ func silent(_ *exchange, r *http.Request) (*http.Response, error) {
 
 // exchanges sends each kind of request to each kind of server.
 func (t *middlewareTest) exchanges() {
-	requests := []*exchange{
+	requests := []*trial{
 		{what: "GET", method: http.MethodGet},
 		{what: "GET with http.NoBody", method: http.MethodGet, none: http.NoBody},
 		{what: "HEAD", method: http.MethodHead},
@@ -53,15 +53,15 @@ func (t *middlewareTest) exchanges() {
 	servers := []struct {
 		what   string
 		reads  bool
-		answer func(*exchange, *http.Request) (*http.Response, error)
+		answer func(*trial, *http.Request) (*http.Response, error)
 	}{
 		{"answered 200", true, answering(200, `{"ok":`, `true}`)},
-		{"answered 200 chunked", true, func(x *exchange, r *http.Request) (*http.Response, error) {
+		{"answered 200 chunked", true, func(x *trial, r *http.Request) (*http.Response, error) {
 			return x.respond(r, 200, &answerBody{parts: []string{"one ", "two"}, chunked: true})
 		}},
 		{"answered 204", true, answering(204)},
 		{"answered 304", true, answering(304)},
-		{"answered 302", true, func(x *exchange, r *http.Request) (*http.Response, error) {
+		{"answered 302", true, func(x *trial, r *http.Request) (*http.Response, error) {
 			resp, err := x.respond(r, 302, &answerBody{parts: []string{"elsewhere"}})
 			resp.Header.Set("Location", "/elsewhere")
 			return resp, err
@@ -74,7 +74,7 @@ func (t *middlewareTest) exchanges() {
 	}
 	for _, request := range requests {
 		for _, server := range servers {
-			x := &exchange{t: t, what: request.what + " " + server.what, method: request.method, body: request.body,
+			x := &trial{t: t, what: request.what + " " + server.what, method: request.method, body: request.body,
 				stream: request.stream, none: request.none, reads: server.reads, answer: server.answer}
 			t.exchange(x)
 		}
@@ -83,7 +83,7 @@ func (t *middlewareTest) exchanges() {
 
 // exchange is one of them. Another goroutine looks at the request meanwhile, for
 // the race detector to see who writes to it.
-func (t *middlewareTest) exchange(x *exchange) {
+func (t *middlewareTest) exchange(x *trial) {
 	r := x.make(context.Background())
 	var looking sync.WaitGroup
 	looking.Go(func() { _ = x.before.differs(r) })
@@ -96,7 +96,7 @@ func (t *middlewareTest) exchange(x *exchange) {
 
 // truncation: an answer that breaks off is not handed on as a whole one.
 func (t *middlewareTest) truncation() {
-	x := &exchange{t: t, what: "an answer that breaks off", method: http.MethodGet, answer: func(x *exchange, r *http.Request) (*http.Response, error) {
+	x := &trial{t: t, what: "an answer that breaks off", method: http.MethodGet, answer: func(x *trial, r *http.Request) (*http.Response, error) {
 		return x.respond(r, 200, &answerBody{parts: []string{"half of"}, end: io.ErrUnexpectedEOF, chunked: true})
 	}}
 	t.exchange(x)
@@ -104,7 +104,7 @@ func (t *middlewareTest) truncation() {
 
 // streams: the first event is there before the last is sent.
 func (t *middlewareTest) streams() {
-	x := &exchange{t: t, what: "a stream", method: http.MethodGet, answer: eventStream}
+	x := &trial{t: t, what: "a stream", method: http.MethodGet, answer: eventStream}
 	got, ok := x.trip(context.Background())
 	if !ok {
 		return
@@ -120,7 +120,7 @@ func (t *middlewareTest) streams() {
 	}
 	x.finish(got)
 
-	left := &exchange{t: t, what: "a stream left in the middle", method: http.MethodGet, answer: eventStream}
+	left := &trial{t: t, what: "a stream left in the middle", method: http.MethodGet, answer: eventStream}
 	if got, ok = left.trip(context.Background()); !ok {
 		return
 	}
@@ -134,7 +134,7 @@ func (t *middlewareTest) streams() {
 // eventPause is what lies between two events: less than an idle timeout allows.
 const eventPause = 10 * time.Second
 
-func eventStream(x *exchange, r *http.Request) (*http.Response, error) {
+func eventStream(x *trial, r *http.Request) (*http.Response, error) {
 	resp, err := x.respond(r, 200, &answerBody{parts: []string{"data: 1\n\n", "data: 2\n\n"}, pause: eventPause, chunked: true})
 	resp.Header.Set("Content-Type", "text/event-stream")
 	return resp, err
@@ -142,7 +142,7 @@ func eventStream(x *exchange, r *http.Request) (*http.Response, error) {
 
 // upgrade: a WebSocket writes to the body of its answer.
 func (t *middlewareTest) upgrade() {
-	x := &exchange{t: t, what: "101 Switching Protocols", method: http.MethodGet, answer: func(x *exchange, r *http.Request) (*http.Response, error) {
+	x := &trial{t: t, what: "101 Switching Protocols", method: http.MethodGet, answer: func(x *trial, r *http.Request) (*http.Response, error) {
 		body := &answerBody{chunked: true}
 		resp, err := x.respond(r, 101, body)
 		resp.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}
@@ -168,7 +168,7 @@ func (t *middlewareTest) upgrade() {
 func (t *middlewareTest) cancelled() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	x := &exchange{t: t, what: "a context that is over", method: http.MethodPost, body: "the body", reads: true, answer: answering(200, "late")}
+	x := &trial{t: t, what: "a context that is over", method: http.MethodPost, body: "the body", reads: true, answer: answering(200, "late")}
 	if got, ok := x.trip(ctx); ok {
 		if got.took > 0 {
 			t.breaksf(ruleContext, "a call whose context was over took %v: look at it before you wait", got.took)
@@ -193,7 +193,7 @@ func (t *middlewareTest) cancelledLate() {
 		}},
 	} {
 		ctx, cancel := end.ctx()
-		x := &exchange{t: t, what: end.what, method: http.MethodPut, body: "the body", reads: true, answer: silent}
+		x := &trial{t: t, what: end.what, method: http.MethodPut, body: "the body", reads: true, answer: silent}
 		got, ok := x.trip(ctx)
 		if ok {
 			if got.took > time.Minute {
@@ -209,13 +209,13 @@ func (t *middlewareTest) cancelledLate() {
 func (t *middlewareTest) cancelledWait() {
 	for _, server := range []struct {
 		what   string
-		answer func(*exchange, *http.Request) (*http.Response, error)
+		answer func(*trial, *http.Request) (*http.Response, error)
 	}{
 		{"429", answering(429, "wait")},
 		{"503", answering(503, "wait")},
 		{"a broken connection", breaking},
 	} {
-		x := &exchange{t: t, what: "a call cancelled after " + server.what, method: http.MethodGet, answer: func(x *exchange, r *http.Request) (*http.Response, error) {
+		x := &trial{t: t, what: "a call cancelled after " + server.what, method: http.MethodGet, answer: func(x *trial, r *http.Request) (*http.Response, error) {
 			resp, err := server.answer(x, r)
 			if resp != nil {
 				resp.Header.Set("Retry-After", "3600")
@@ -239,7 +239,7 @@ func (t *middlewareTest) cancelledWait() {
 func (t *middlewareTest) cancelledBody() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	x := &exchange{t: t, what: "a stream that is cancelled", method: http.MethodGet, answer: eventStream}
+	x := &trial{t: t, what: "a stream that is cancelled", method: http.MethodGet, answer: eventStream}
 	got, ok := x.trip(ctx)
 	if !ok || got.resp == nil || got.resp.Body == nil {
 		return
@@ -263,7 +263,7 @@ func (t *middlewareTest) values() {
 	traced := make(chan struct{}, 100)
 	ctx := context.WithValue(context.Background(), conformKey{}, "kept")
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GetConn: func(string) { traced <- struct{}{} }})
-	x := &exchange{t: t, what: "a call with values", method: http.MethodGet, answer: func(x *exchange, r *http.Request) (*http.Response, error) {
+	x := &trial{t: t, what: "a call with values", method: http.MethodGet, answer: func(x *trial, r *http.Request) (*http.Response, error) {
 		called.Store(true)
 		value.Store(r.Context().Value(conformKey{}) == "kept")
 		if trace := httptrace.ContextClientTrace(r.Context()); trace != nil && trace.GetConn != nil {
@@ -288,7 +288,7 @@ func (t *middlewareTest) values() {
 // crowd sends many at a time through one RoundTripper, each in a minute's time.
 func (t *middlewareTest) crowd() {
 	const many = 32
-	server := &exchange{t: t, what: "32 calls at a time", method: http.MethodPost}
+	server := &trial{t: t, what: "32 calls at a time", method: http.MethodPost}
 	rt := t.wrap(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		who := ""
 		if r.Body != nil {
@@ -306,10 +306,10 @@ func (t *middlewareTest) crowd() {
 		return resp, err
 	}))
 	var calls sync.WaitGroup
-	all := make([]*exchange, many)
+	all := make([]*trial, many)
 	for i := range all {
 		who := strconv.Itoa(i)
-		all[i] = &exchange{t: t, what: server.what, method: http.MethodPost, body: "from " + who}
+		all[i] = &trial{t: t, what: server.what, method: http.MethodPost, body: "from " + who}
 		calls.Go(func() { all[i].oneOfMany(rt, who) })
 	}
 	calls.Wait()
@@ -320,7 +320,7 @@ func (t *middlewareTest) crowd() {
 }
 
 // oneOfMany is a call that must not get another's answer.
-func (x *exchange) oneOfMany(rt http.RoundTripper, who string) {
+func (x *trial) oneOfMany(rt http.RoundTripper, who string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r := x.make(ctx)

@@ -117,7 +117,7 @@ func (s *Sender) Send(ctx context.Context, messages ...Message) []Delivery {
 			defer first()
 			if s.Trouble.Shuffled > 0 {
 				first()
-				if !pauseFor(ctx, time.Duration(chance.Int64N(int64(s.Trouble.Shuffled)))) {
+				if !holdUp(ctx, time.Duration(chance.Int64N(int64(s.Trouble.Shuffled)))) {
 					deliveries[i].Message = m
 					return
 				}
@@ -166,7 +166,7 @@ func (s *Sender) deliver(ctx context.Context, m Message, chance *rand.Rand, firs
 			return d
 		}
 		wait, again := s.Schedule.next(n, &attempt)
-		if !again || !pauseFor(ctx, wait) {
+		if !again || !holdUp(ctx, wait) {
 			return d
 		}
 		reason = attempt.reason()
@@ -259,8 +259,8 @@ func (a *DeliveryAttempt) reason() string {
 	return "http_error"
 }
 
-// pauseFor waits, and reports whether ctx let it.
-func pauseFor(ctx context.Context, d time.Duration) bool {
+// holdUp waits, and reports whether ctx let it.
+func holdUp(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
