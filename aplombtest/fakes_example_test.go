@@ -70,7 +70,7 @@ func ExampleSender() {
 	srv := httptest.NewServer(&webhook.Handler{Source: "shop", Scheme: scheme, Sink: store})
 	defer srv.Close()
 	sender := aplombtest.NewSender(scheme, srv.Client(), srv.URL)
-	sender.Trouble.Duplicated = 1
+	sender.Mishaps.Duplicated = 1
 	for _, d := range sender.Send(context.Background(), shop.Events()...) {
 		fmt.Println(d.Delivered, len(d.Attempts))
 	}

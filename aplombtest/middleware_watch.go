@@ -175,11 +175,11 @@ func stackOf(all bool) string {
 	}
 }
 
-var inBubble = regexp.MustCompile(`^goroutine (\d+) \[.*synctest bubble (\d+)[^\]]*\]:`)
+var bubbleLine = regexp.MustCompile(`^goroutine (\d+) \[.*synctest bubble (\d+)[^\]]*\]:`)
 
 // bubbleOf is the bubble of the trace's first goroutine, "" if it is in none.
 func bubbleOf(stack string) string {
-	if m := inBubble.FindStringSubmatch(stack); len(m) > 2 {
+	if m := bubbleLine.FindStringSubmatch(stack); len(m) > 2 {
 		return m[2]
 	}
 	return ""
@@ -191,7 +191,7 @@ func goroutines() map[string]string {
 	mine := bubbleOf(stackOf(false))
 	found := map[string]string{}
 	for stack := range strings.SplitSeq(stackOf(true), "\n\n") {
-		if m := inBubble.FindStringSubmatch(stack); len(m) > 2 && m[2] == mine {
+		if m := bubbleLine.FindStringSubmatch(stack); len(m) > 2 && m[2] == mine {
 			_, by, _ := strings.Cut(stack, "\ncreated by ")
 			by, _, _ = strings.Cut(by, " in goroutine")
 			found[m[1]] = "made by " + by

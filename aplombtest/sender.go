@@ -24,14 +24,14 @@ import (
 //	deliveries := sender.Send(t.Context(), stripe.Events()...)
 //
 // A [Script] before the handler makes it fail; what goes wrong on the sender's side
-// is Trouble. The fields are set before the first Send; all methods are safe for
+// are Mishaps. The fields are set before the first Send; all methods are safe for
 // concurrent use.
 type Sender struct {
 	// Schedule is how often it is tried. NewSender sets what the vendor of the
 	// scheme is known to do.
 	Schedule Schedule
-	// Trouble is what happens to deliveries besides. Default: nothing.
-	Trouble Trouble
+	// Mishaps are what happens to deliveries besides. Default: nothing.
+	Mishaps Mishaps
 
 	scheme webhook.Scheme
 	client *http.Client
@@ -41,9 +41,9 @@ type Sender struct {
 	sent uint64 // messages so far
 }
 
-// Trouble is what a receiver has to be ready for. Of one Seed always the same comes
+// Mishaps are what a receiver has to be ready for. Of one Seed always the same comes
 // to the same messages.
-type Trouble struct {
+type Mishaps struct {
 	Seed uint64
 	// Lost is the share of answers, from 0 to 1, that do not arrive: what was
 	// accepted is sent again.
@@ -115,9 +115,9 @@ func (s *Sender) Send(ctx context.Context, messages ...Message) []Delivery {
 			var begun sync.Once
 			first := func() { begun.Do(func() { close(done) }) }
 			defer first()
-			if s.Trouble.Shuffled > 0 {
+			if s.Mishaps.Shuffled > 0 {
 				first()
-				if !holdUp(ctx, time.Duration(chance.Int64N(int64(s.Trouble.Shuffled)))) {
+				if !holdUp(ctx, time.Duration(chance.Int64N(int64(s.Mishaps.Shuffled)))) {
 					deliveries[i].Message = m
 					return
 				}
@@ -136,7 +136,7 @@ func (s *Sender) chance() *rand.Rand {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent++
-	return rand.New(rand.NewPCG(s.Trouble.Seed, s.sent))
+	return rand.New(rand.NewPCG(s.Mishaps.Seed, s.sent))
 }
 
 // deliver sends a message until it is through. first is called when its first attempt
@@ -150,10 +150,10 @@ func (s *Sender) deliver(ctx context.Context, m Message, chance *rand.Rand, firs
 		d.Attempts = []DeliveryAttempt{{At: time.Now(), Err: err}}
 		return d
 	}
-	twin := chance.Float64() < s.Trouble.Duplicated
+	twin := chance.Float64() < s.Mishaps.Duplicated
 	var reason string
 	for n := 0; ; n++ {
-		lost := chance.Float64() < s.Trouble.Lost
+		lost := chance.Float64() < s.Mishaps.Lost
 		attempt, also := s.attempts(ctx, d.Message, n, reason, twin && n == 0)
 		if lost && attempt.Status != 0 {
 			attempt.Lost, attempt.Err = true, errLost

@@ -182,7 +182,7 @@ func TestSenderOfTwilio(t *testing.T) {
 
 // An inbox behind a handler takes each event once, whatever its sender does: answers
 // lost, duplicates at the same time, nothing in order.
-func TestSenderInTrouble(t *testing.T) {
+func TestSenderMishaps(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
 		bubbled(t, fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestSenderInTrouble(t *testing.T) {
 				}
 				handler.ServeHTTP(w, r)
 			})
-			sender.Trouble = aplombtest.Trouble{Seed: seed, Lost: 0.3, Duplicated: 0.3, Shuffled: time.Minute}
+			sender.Mishaps = aplombtest.Mishaps{Seed: seed, Lost: 0.3, Duplicated: 0.3, Shuffled: time.Minute}
 			messages := make([]aplombtest.Message, 40)
 			for i := range messages {
 				messages[i].Body = fmt.Appendf(nil, `{"id":"evt_%d","type":"a","created":%d}`, i, i)
@@ -227,10 +227,10 @@ func TestSenderInTrouble(t *testing.T) {
 // Of one seed always the same comes, and without trouble messages come in order.
 func TestSenderRepeats(t *testing.T) {
 	t.Parallel()
-	run := func(t *testing.T, trouble aplombtest.Trouble) (bodies []string, at []time.Duration) {
+	run := func(t *testing.T, mishaps aplombtest.Mishaps) (bodies []string, at []time.Duration) {
 		t.Helper()
 		hook, sender := newHook(t, webhook.GitHub(webhook.Static(hookSecret)), func(int, http.ResponseWriter, *http.Request) {})
-		sender.Trouble, sender.Schedule.Waits = trouble, []time.Duration{time.Second, time.Second}
+		sender.Mishaps, sender.Schedule.Waits = mishaps, []time.Duration{time.Second, time.Second}
 		messages := make([]aplombtest.Message, 20)
 		for i := range messages {
 			messages[i].Body = fmt.Append(nil, i)
@@ -239,17 +239,17 @@ func TestSenderRepeats(t *testing.T) {
 		return hook.bodies, hook.at
 	}
 	bubbled(t, "in trouble", func(t *testing.T) {
-		trouble := aplombtest.Trouble{Seed: 7, Lost: 0.5, Shuffled: time.Hour}
-		one, oneAt := run(t, trouble)
-		two, twoAt := run(t, trouble)
+		mishaps := aplombtest.Mishaps{Seed: 7, Lost: 0.5, Shuffled: time.Hour}
+		one, oneAt := run(t, mishaps)
+		two, twoAt := run(t, mishaps)
 		assert.Equal(t, one, two)
 		assert.Equal(t, oneAt, twoAt)
-		trouble.Seed = 8
-		three, _ := run(t, trouble)
+		mishaps.Seed = 8
+		three, _ := run(t, mishaps)
 		assert.True(t, !slices.Equal(one, three))
 	})
 	bubbled(t, "in order", func(t *testing.T) {
-		bodies, _ := run(t, aplombtest.Trouble{})
+		bodies, _ := run(t, aplombtest.Mishaps{})
 		assert.Equal(t, len(bodies), 20)
 		for i, body := range bodies {
 			assert.Equal(t, body, strconv.Itoa(i))

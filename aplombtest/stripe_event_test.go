@@ -210,7 +210,7 @@ func TestStripeEventsByWebhookAndPoll(t *testing.T) {
 		scheme := webhook.Stripe(webhook.Static(hookSecret))
 		srv := aplombtest.NewServer(t, &webhook.Handler{Source: "shop", Scheme: scheme, Sink: box})
 		sender := aplombtest.NewSender(scheme, srv.Client(), srv.URL)
-		sender.Trouble = aplombtest.Trouble{Seed: 1, Lost: 0.4, Duplicated: 0.4, Shuffled: time.Minute}
+		sender.Mishaps = aplombtest.Mishaps{Seed: 1, Lost: 0.4, Duplicated: 0.4, Shuffled: time.Minute}
 		feed := &poll.Feed[stripe.Event]{
 			Client: sc.API(), Path: "/v1/events", By: aplomb.ByCursor{Items: "data", Param: "starting_after", Last: "id", More: "has_more"},
 			Key: func(e stripe.Event) string { return e.ID }, Type: func(e stripe.Event) string { return e.Type },

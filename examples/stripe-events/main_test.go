@@ -54,7 +54,7 @@ func TestEachPaymentOnce(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, listener, api, webhook.Static(hookSecret)) }()
 	sender := aplombtest.NewSender(webhook.Stripe(webhook.Static(hookSecret)), http.DefaultClient, "http://"+listener.Addr().String()+"/stripe")
-	sender.Trouble.Duplicated = 1
+	sender.Mishaps.Duplicated = 1
 	for _, d := range sender.Send(t.Context(), paid...) {
 		if !d.Delivered {
 			t.Errorf("a webhook was answered %d, %v", d.Attempts[0].Status, d.Attempts[0].Err)
