@@ -3,7 +3,8 @@
 //
 //	go run github.com/aplomb-go/aplomb/cmd/fromvcr@latest [flags] cassette.yaml...
 //
-// It is run in the folder of the tests and writes testdata/fixtures/TestX.json there
+// and in a checkout of aplomb, which it takes before the first tag, go run
+// ./cmd/fromvcr with -o. It is run in the folder of the tests and writes testdata/fixtures/TestX.json there
 // for a cassette called TestX.yaml, wherever that is. What is read are cassettes of
 // version 2, which go-vcr v3 and v4 write. In the test
 //

@@ -149,6 +149,20 @@ func TestDiscardedInteractions(t *testing.T) {
 	})
 }
 
+// TestHandwriting: a header that a hand or a hook wrote in small letters is known all
+// the same, and a request without a method is a GET, as in net/http.
+func TestHandwriting(t *testing.T) {
+	folder(t)
+	get := []request{{"GET", "http://api.test/object", "", ""}}
+	record(t, "TestX.yaml", api(), func(rt http.RoundTripper) { send(t, rt, get) })
+	edit(t, "TestX.yaml", "Content-Type:", "content-type:")
+	edit(t, "TestX.yaml", "method: GET", `method: ""`)
+	t.Run("replay", func(t *testing.T) {
+		converted(t, "-test", t.Name(), "TestX.yaml")
+		assert.Equal(t, send(t, aplombtest.Fixtures(t), get)[0].kind, "text/plain; charset=utf-8")
+	})
+}
+
 // TestLatency: what go-vcr kept of it is there for Recorder.Latency.
 func TestLatency(t *testing.T) {
 	folder(t)
@@ -296,6 +310,7 @@ func TestSays(t *testing.T) {
 		{"hostless", "url: http://api.test/text?u=1", "url: /text?u=1", "interaction 2: its URL has no host: write the whole"},
 		{"badurl", "url: http://api.test/text?u=1", "url: 'http://u:pl4nt-0001@api.test:x/'", "interaction 2: its URL is broken: invalid port"},
 		{"brotli", "Content-Type:", "Content-Encoding: [br]\n            Content-Type:", `interaction 1, GET http://api.test/object: the response's body: it is packed by "br"`},
+		{"namesake", "url: http://api.test/object", "url: http://go-vcr/object", ""},
 		{"served", "host: api.test", "host: api.test\n        remote_addr: 127.0.0.1:1", ""},
 	} {
 		edit(t, fresh(tt.name+".yaml"), tt.from, tt.to)
