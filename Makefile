@@ -2,7 +2,7 @@
 
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
-MODULES := . examples redis graphqlws
+MODULES := . examples redis graphqlws cmd/fromvcr
 OUTSIDE := compat bench river
 
 FUZZTIME ?= 30s
@@ -10,7 +10,7 @@ BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook bench-fixtures
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,3 +81,6 @@ bench-inbox: ## measure aplomb/inbox beside a driver alone, into bench/inbox/RES
 
 bench-webhook: ## measure aplomb/webhook beside stripe-go, into bench/webhook/RESULTS.md
 	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./webhook -results
+
+bench-fixtures: ## measure aplombtest.Fixtures beside go-vcr, into bench/fixtures/RESULTS.md (two minutes)
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./fixtures -results

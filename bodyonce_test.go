@@ -36,7 +36,7 @@ func TestLaw01_BodyOnce(t *testing.T) {
 		n := aplombtest.NewNetwork(t)
 		n.Serve("https://api.test", h)
 		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()))
-		n.Refuse("api.test")
+		n.Break("api.test", aplombtest.DialRefused)
 		body := &opaque{Reader: strings.NewReader("once")}
 		go func() {
 			pause(1)

@@ -130,7 +130,7 @@ func failureLine(t *testing.T, step http.HandlerFunc, call func(context.Context,
 		n := aplombtest.NewNetwork(t)
 		n.Serve("http://orders.test", script(orOK(step)))
 		if step == nil {
-			n.Refuse("orders.test")
+			n.Break("orders.test", aplombtest.DialRefused)
 		}
 		c := newClientAt(t, "http://"+userinfo+"orders.test", append(opts, aplomb.Name("orders"), aplomb.Transport(n.Transport()))...)
 		fixedJitter(c, 1)

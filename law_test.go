@@ -105,7 +105,7 @@ func TestLaw01_BodyIsReplayedWholeOrNotAtAll(t *testing.T) {
 			var bodies []string
 			n := aplombtest.NewNetwork(t)
 			n.Serve("http://api.test", script(read(&bodies, ok)))
-			n.Refuse("api.test")
+			n.Break("api.test", aplombtest.DialRefused)
 			c := newClientAt(t, "http://api.test", aplomb.Transport(n.Transport()), aplomb.Hooks{
 				WaitDone: func(context.Context, aplomb.WaitEvent) { n.Restore("api.test") },
 			})
@@ -488,7 +488,7 @@ func TestLaw08_CancelReturnsAtOnce(t *testing.T) {
 				n := aplombtest.NewNetwork(t)
 				n.Serve("http://api.test", script(append(tt.steps, ok)...))
 				if tt.hang {
-					n.Hang("api.test")
+					n.Break("api.test", aplombtest.DialHangs)
 				}
 				c := newClientAt(t, "http://api.test", append(tt.opts, aplomb.Transport(n.Transport()))...)
 				aplomb.SetRandom(c, func() float64 { return 0.9 })

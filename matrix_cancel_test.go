@@ -66,9 +66,9 @@ func cancelRows() []faultRow {
 			want: outcome{requests: 1, attempts: none, dials: 1, kept: 1}}),
 		at("at a closed gate", faultRow{call: twice(gone), steps: []http.HandlerFunc{status(429, "Retry-After", "50")}, opts: []aplomb.Option{aplomb.NoRetry()},
 			want: outcome{requests: 1, attempts: none, dials: 1, kept: 1}}),
-		at("dialling", faultRow{inject: func(m *rig) { m.network.Hang("api.test"); m.linger = 5 * sec },
+		at("dialling", faultRow{inject: func(m *rig) { breaking("http", aplombtest.DialHangs)(m); m.linger = 5 * sec },
 			want: outcome{attempts: 1, dials: 1}}),
-		at("in the TLS handshake", faultRow{inject: func(m *rig) { mute(m); m.linger = 5 * sec },
+		at("in the TLS handshake", faultRow{inject: func(m *rig) { breaking("https", aplombtest.TLSHangs)(m); m.linger = 5 * sec },
 			want: outcome{attempts: 1, dials: 1, kept: 1}}), // net/http goes on for who comes next; settle sees it end
 		at("waiting for headers", faultRow{steps: []http.HandlerFunc{mutes},
 			want: outcome{requests: 1, dials: 1}}),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
@@ -18,7 +19,7 @@ import (
 // more, over loopback. Its backoffs are nothing, so it neither waits nor measures.
 func TestFaultMatrixOnSockets(t *testing.T) {
 	t.Parallel()
-	rst := wire("", lingering)
+	fin, short, rstInBody := fault(aplombtest.LostResponse()), fault(aplombtest.TruncatedBody(6)), fault(aplombtest.ResetBody(6))
 	for _, tt := range []struct {
 		name     string
 		steps    []http.HandlerFunc // none: a closed port
@@ -28,14 +29,14 @@ func TestFaultMatrixOnSockets(t *testing.T) {
 		is       error // nil: it succeeds
 	}{
 		{name: "1 connection refused", call: postOrder, dials: 4, is: syscall.ECONNREFUSED},
-		{name: "2 RST before headers", steps: []http.HandlerFunc{rst, rst, ok}, call: getOrder, requests: 3, dials: 3},
-		{name: "2k RST, POST with a key", steps: []http.HandlerFunc{rst, ok}, call: postKeyed, requests: 2, dials: 2},
-		{name: "2p RST, POST without a key", steps: []http.HandlerFunc{rst, ok}, call: postOrder, requests: 1, dials: 1, is: syscall.ECONNRESET},
-		{name: "3 FIN before headers", steps: []http.HandlerFunc{wire(""), ok}, call: getOrder, requests: 2, dials: 2},
-		{name: "3p FIN, POST without a key", steps: []http.HandlerFunc{wire(""), ok}, call: postOrder, requests: 1, dials: 1, is: io.EOF},
-		{name: "4 RST in the body", steps: []http.HandlerFunc{wire(cutShort, lingering), ok}, call: getOrder, requests: 2, dials: 2},
-		{name: "6 body shorter than its length", steps: []http.HandlerFunc{wire(cutShort), ok}, call: getOrder, requests: 2, dials: 2},
-		{name: "6p RST in the body, POST", steps: []http.HandlerFunc{wire(cutShort, lingering), ok}, call: postOrder, requests: 1, dials: 1, is: syscall.ECONNRESET},
+		{name: "2 RST before headers", steps: []http.HandlerFunc{reset, reset, ok}, call: getOrder, requests: 3, dials: 3},
+		{name: "2k RST, POST with a key", steps: []http.HandlerFunc{reset, ok}, call: postKeyed, requests: 2, dials: 2},
+		{name: "2p RST, POST without a key", steps: []http.HandlerFunc{reset, ok}, call: postOrder, requests: 1, dials: 1, is: syscall.ECONNRESET},
+		{name: "3 FIN before headers", steps: []http.HandlerFunc{fin, ok}, call: getOrder, requests: 2, dials: 2},
+		{name: "3p FIN, POST without a key", steps: []http.HandlerFunc{fin, ok}, call: postOrder, requests: 1, dials: 1, is: io.EOF},
+		{name: "4 RST in the body", steps: []http.HandlerFunc{rstInBody, ok}, call: getOrder, requests: 2, dials: 2},
+		{name: "6 body shorter than its length", steps: []http.HandlerFunc{short, ok}, call: getOrder, requests: 2, dials: 2},
+		{name: "6p RST in the body, POST", steps: []http.HandlerFunc{rstInBody, ok}, call: postOrder, requests: 1, dials: 1, is: syscall.ECONNRESET},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -54,9 +55,6 @@ func TestFaultMatrixOnSockets(t *testing.T) {
 		})
 	}
 }
-
-// lingering is RST on a socket: socket(7), SO_LINGER.
-func lingering(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
 
 func newSocketRig(t *testing.T, steps []http.HandlerFunc) *rig {
 	t.Helper()

@@ -59,9 +59,9 @@ var allWaits = []time.Duration{first, second, third}
 // Connections that cannot be made or that break.
 func brokenRows() []faultRow {
 	return []faultRow{
-		{name: "1 connection refused", inject: refuse(9), call: postOrder, want: outcome{
+		{name: "1 connection refused", inject: breaking("http", aplombtest.DialRefused), call: postOrder, want: outcome{
 			attempts: 4, waits: allWaits, takes: first + second + third, dials: 4, err: "CallError", is: syscall.ECONNREFUSED}},
-		{name: "1 refused twice, any method", inject: refuse(2), call: postOrder, want: outcome{
+		{name: "1 refused twice, any method", inject: breakingFor(2, aplombtest.DialRefused), call: postOrder, want: outcome{
 			requests: 1, attempts: 3, takes: first + second, dials: 3, kept: 1, status: 200}},
 		{name: "2 RST before headers", steps: []http.HandlerFunc{reset, reset, ok}, want: outcome{
 			requests: 3, waits: allWaits[:2], takes: first + second, dials: 3, kept: 1, status: 200}},
@@ -106,36 +106,24 @@ func brokenRows() []faultRow {
 		{name: "12 twenty 103", steps: []http.HandlerFunc{hints(20)}, want: outcome{requests: 1, dials: 1, kept: 1, status: 200}},
 		{name: "12 endless 103", steps: []http.HandlerFunc{wire("", endlessHints), ok}, want: outcome{
 			requests: 1, dials: 1, err: "CallError", says: []string{"response headers exceeded 1048576 bytes"}}},
-		{name: "30 unknown CA", inject: overTLS(func(_ *rig, c *tls.Config) { c.RootCAs = x509.NewCertPool() }), call: postOrder, want: outcome{
+		{name: "30 unknown CA", inject: breaking("https", aplombtest.TLSUnknownAuthority), call: postOrder, want: outcome{
 			attempts: 1, dials: 1, err: "CallError", says: []string{"certificate signed by unknown authority", "set SSL_CERT_FILE to its CA"}},
 			also: certificate[x509.UnknownAuthorityError]},
-		{name: "30 expired", call: postOrder,
-			inject: overTLS(func(_ *rig, c *tls.Config) {
-				c.Time = func() time.Time { return time.Date(2121, 1, 1, 0, 0, 0, 0, time.UTC) }
-			}),
-			want: outcome{attempts: 1, dials: 1, err: "CallError", says: []string{"certificate has expired", "(1 attempt, 0s)"}},
+		{name: "30 expired", inject: breaking("https", aplombtest.TLSExpired), call: postOrder, want: outcome{
+			attempts: 1, dials: 1, err: "CallError", says: []string{"certificate has expired", "(1 attempt, 0s)"}},
 			also: certificate[x509.CertificateInvalidError]},
-		{name: "30 wrong name", call: postOrder, inject: overTLS(func(m *rig, _ *tls.Config) { // an address brings no name, so the server shows its own
-			m.url = "https://192.0.2.7"
-			dial := m.base.DialContext
-			m.base.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return dial(ctx, network, "api.test:443")
-			}
-		}), want: outcome{attempts: 1, dials: 1, err: "CallError", says: []string{"not 192.0.2.7"}},
+		{name: "30 wrong name", inject: breaking("https", aplombtest.TLSWrongHost), call: postOrder, want: outcome{
+			attempts: 1, dials: 1, err: "CallError", says: []string{"not api.test"}},
 			also: certificate[x509.HostnameError]},
-		{name: "30 no TLS at all", call: postOrder, inject: overTLS(func(m *rig, _ *tls.Config) {
-			dial := m.base.DialContext
-			m.base.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return dial(ctx, network, "api.test:80")
-			}
-		}), want: outcome{attempts: 1, dials: 1, err: "CallError", says: []string{"the server speaks plain http on this port"}},
+		{name: "30 no TLS at all", inject: breaking("https", aplombtest.TLSPlain), call: postOrder, want: outcome{
+			attempts: 1, dials: 1, err: "CallError", says: []string{"the server speaks plain http on this port"}},
 			also: certificate[tls.RecordHeaderError]},
-		{name: "31 TLS handshake hangs", inject: mute, call: postOrder, want: outcome{
+		{name: "31 TLS handshake hangs", inject: breaking("https", aplombtest.TLSHangs), call: postOrder, want: outcome{
 			attempts: 4, waits: []time.Duration{5*time.Second + first, 5*time.Second + second, 5*time.Second + third},
 			takes: 20*time.Second + first + second + third, dials: 4, err: "CallError", says: []string{"TLS handshake timeout"}}},
-		{name: "32 NXDOMAIN", inject: unresolved(9, net.DNSError{Err: "no such host", Name: "api.test", IsNotFound: true}), want: outcome{
+		{name: "32 NXDOMAIN", inject: breaking("http", aplombtest.DNSNotFound), want: outcome{
 			attempts: 1, dials: 1, err: "CallError", says: []string{"no such host"}}},
-		{name: "32 SERVFAIL", inject: unresolved(2, net.DNSError{Err: "server misbehaving", Name: "api.test", IsTemporary: true}), call: postOrder, want: outcome{
+		{name: "32 SERVFAIL", inject: breakingFor(2, aplombtest.DNSFails), call: postOrder, want: outcome{
 			requests: 1, attempts: 3, takes: first + second, dials: 3, kept: 1, status: 200}},
 		{name: "35 answer lost after the commit", inject: committing, opts: []aplomb.Option{aplomb.Idempotency{}}, call: postOrder, want: outcome{
 			requests: 3, waits: allWaits[:2], takes: first + second, dials: 3, kept: 1, status: 200}},
@@ -333,7 +321,7 @@ func onceRows() []faultRow {
 			requests: 1, dials: 1, err: "CallError", is: syscall.ECONNRESET, says: []string{cannot}}},
 		{name: "42 pipe, 429", steps: []http.HandlerFunc{taking(status(429)), ok}, call: piped, want: outcome{
 			requests: 1, dials: 1, kept: 1, status: 429}},
-		{name: "42 pipe, refused before it was touched", inject: refuse(2), steps: []http.HandlerFunc{taking(ok)}, call: piped, want: outcome{
+		{name: "42 pipe, refused before it was touched", inject: breakingFor(2, aplombtest.DialRefused), steps: []http.HandlerFunc{taking(ok)}, call: piped, want: outcome{
 			requests: 1, attempts: 3, takes: first + second, dials: 3, kept: 1, status: 200}},
 	}
 }

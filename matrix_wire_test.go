@@ -103,27 +103,22 @@ func gzipBomb(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// refuse closes the port for the first n dials.
-func refuse(n int) func(*rig) {
+// breaking calls the server by that scheme and brings trouble to it.
+func breaking(scheme string, what aplombtest.Trouble) func(*rig) {
 	return func(m *rig) {
-		dial := m.base.DialContext
-		m.base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if _, dials := m.ledger.count(); dials <= n {
-				return nil, memnet.Refused(addr)
-			}
-			return dial(ctx, network, addr)
-		}
+		m.url = scheme + "://api.test"
+		m.network.Break("api.test", what)
 	}
 }
 
-// unresolved has the first n dials fail to find the host's address, as the net
-// package says it.
-func unresolved(n int, why net.DNSError) func(*rig) {
+// breakingFor does so for the first n dials.
+func breakingFor(n int, what aplombtest.Trouble) func(*rig) {
 	return func(m *rig) {
+		m.network.Break("api.test", what)
 		dial := m.base.DialContext
 		m.base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if _, dials := m.ledger.count(); dials <= n {
-				return nil, &net.OpError{Op: "dial", Net: network, Err: &why}
+			if _, dials := m.ledger.count(); dials > n {
+				m.network.Restore("api.test")
 			}
 			return dial(ctx, network, addr)
 		}
@@ -136,14 +131,6 @@ func overTLS(change func(m *rig, config *tls.Config)) func(*rig) {
 		m.url = "https://api.test"
 		change(m, m.base.TLSClientConfig)
 	}
-}
-
-// mute is a peer that takes connections and never says a word.
-func mute(m *rig) {
-	listener := memnet.Listen("api.test:443")
-	m.Cleanup(func() { _ = listener.Close() })
-	m.url = "https://api.test"
-	m.base.DialContext = listener.DialContext
 }
 
 // warmed makes one call that is not the row's: its connection is kept.

@@ -10,6 +10,7 @@ type pace struct {
 	rate  float64   // per second, by the last refusal; 0 unknown
 	since time.Time // when rate began to hold
 	hold  time.Duration
+	downs int     // how often rate was lowered since anything proved or bore it out
 	ramp  float64 // the growing pace while rate is looked for; 0 is none
 
 	burst  float64       // so many were granted in a run as short as spread; 0 unknown
@@ -40,6 +41,10 @@ const (
 	holdFactor = 30
 	holdLeast  = 2 * time.Second
 	holdMost   = 10 * time.Minute
+	// A rate that was lowered so often, to a quarter, and is refused all the same is
+	// not what the refusals are about.
+	mostDowns = 4
+	longRun   = 16 // granted in a row, which bears a rate out
 	freeAgain  = 10.0 // times the rate: the quota is no more what it was
 )
 
@@ -122,12 +127,17 @@ func (p *pace) mark(now time.Time) {
 func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	was := p.current(now)
 	proven := p.proven()
+	if p.run >= longRun {
+		p.downs = 0
+	}
 	switch {
 	case proven > 0:
-		p.rate = proven
+		p.rate, p.downs = proven, 0
 	case p.run == 0: // it was refused whatever its pace
+	case was > 0 && p.downs >= mostDowns:
 	case was > 0:
 		p.rate = max(backDown*was, min(was, p.average()))
+		p.downs++
 	case p.lastRate > 0:
 		p.rate = max(backDown*p.lastRate, p.average())
 	}
@@ -137,6 +147,9 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	}
 	p.since = reopens
 	p.hold = min(max(holdFactor*asked, holdLeast), holdMost)
+	if p.downs >= mostDowns {
+		p.hold = holdLeast // more may be tried at once when they end
+	}
 }
 
 // average is the rate of a run of some length: so much, at least, was granted.

@@ -195,14 +195,9 @@ func TestRetryTellsWhatItWaitedFor(t *testing.T) {
 
 // Pitfall 19: what the next attempt would only repeat is not repeated.
 func TestRetryNever(t *testing.T) {
-	garbage := func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, _ := w.(http.Hijacker).Hijack()
-		_, _ = io.WriteString(conn, "SMTP ready\r\n\r\n")
-		_ = conn.Close()
-	}
 	t.Run("garbage", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {
-			h := script(garbage)
+			h := script(fault(aplombtest.Raw("SMTP ready\r\n\r\n")))
 			_, err := get(t, newClient(t, aplombtest.NewServer(t, h)))
 			assert.Contains(t, err.Error(), "malformed HTTP")
 			assert.Equal(t, h.count(), 1)

@@ -34,7 +34,7 @@ func TestTimeoutDefaults(t *testing.T) {
 				n := aplombtest.NewNetwork(t)
 				n.Serve("http://api.test", aplombtest.NewScript(ok).Always(tt.fault))
 				if tt.hang {
-					n.Hang("api.test")
+					n.Break("api.test", aplombtest.DialHangs)
 				}
 				c := newClientAt(t, "http://api.test", aplomb.Transport(n.Transport()), aplomb.NoRetry())
 				start := time.Now()

@@ -2,8 +2,12 @@ package aplombtest
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // heldAnswer is an answer that a handler has given and nobody has sent yet.
@@ -40,6 +44,24 @@ func (w *heldAnswer) Write(p []byte) (int, error) {
 
 // Flush makes a handler believe that it streams.
 func (w *heldAnswer) Flush() { w.WriteHeader(http.StatusOK) }
+
+// send sends the whole answer.
+func (w *heldAnswer) send(to http.ResponseWriter) {
+	maps.Copy(to.Header(), w.header)
+	to.WriteHeader(w.code)
+	_, _ = to.Write(w.body.Bytes())
+}
+
+// head is the answer's status line and headers as HTTP/1 has them, cut in two
+// after the first header. The connection does not outlive it.
+func (w *heldAnswer) head() (first, rest string) {
+	w.header.Set("Connection", "close")
+	w.header.Set("Content-Length", strconv.Itoa(w.body.Len()))
+	var b strings.Builder
+	_ = w.header.Write(&b) // to memory
+	return fmt.Sprintf("HTTP/1.1 %d %s\r\nDate: %s\r\n", w.code, http.StatusText(w.code), time.Now().UTC().Format(http.TimeFormat)),
+		b.String() + "\r\n"
+}
 
 // begin sends status, headers and the first n bytes of the body to the client.
 func (w *heldAnswer) begin(to http.ResponseWriter, n int) {

@@ -18,8 +18,9 @@ import (
 // The bubbles of testing/synctest begin in the year 2000, so certificates hold
 // from before that until long after today.
 var (
-	certificateFrom  = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
-	certificateUntil = time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
+	certificateFrom    = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+	certificateExpired = time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)
+	certificateUntil   = time.Date(2120, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // certificateAuthority signs the certificates of all servers of this process.
@@ -31,25 +32,37 @@ type certificateAuthority struct {
 	pool *x509.CertPool
 
 	mu     sync.Mutex
-	leaves map[string]*tls.Certificate // by host name
+	leaves map[leafKey]*tls.Certificate
 }
 
-var authority = sync.OnceValue(func() *certificateAuthority {
-	ca, err := newAuthority()
+// leafKey is what a certificate is made for.
+type leafKey struct {
+	host    string
+	expired bool
+}
+
+var (
+	authority = sync.OnceValue(func() *certificateAuthority { return mustAuthority("aplombtest, one process only") })
+	// stranger signs as authority does, and nobody trusts it.
+	stranger = sync.OnceValue(func() *certificateAuthority { return mustAuthority("aplombtest, trusted by nobody") })
+)
+
+func mustAuthority(name string) *certificateAuthority {
+	ca, err := newAuthority(name)
 	if err != nil {
 		panic(fmt.Sprintf("aplombtest: making the test certificate: %v", err)) // only if the system has no randomness
 	}
 	return ca
-})
+}
 
-func newAuthority() (*certificateAuthority, error) {
+func newAuthority(name string) (*certificateAuthority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "aplombtest, one process only"},
+		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             certificateFrom,
 		NotAfter:              certificateUntil,
 		IsCA:                  true,
@@ -66,28 +79,45 @@ func newAuthority() (*certificateAuthority, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
-	return &certificateAuthority{cert: cert, key: key, pool: pool, leaves: map[string]*tls.Certificate{}}, nil
+	return &certificateAuthority{cert: cert, key: key, pool: pool, leaves: map[leafKey]*tls.Certificate{}}, nil
 }
 
-// certificateFor is a tls.Config.GetCertificate: it makes a certificate for the
-// name the client asks for. A client that dials an address sends no name.
-func certificateFor(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return authority().leaf(cmp.Or(hello.ServerName, "api.test"))
+// certificate is a tls.Config.GetCertificate: it makes a certificate for the
+// name the client asks for, or one that is wrong in the way the server's trouble
+// says. A client that dials an address sends no name.
+func (s *Server) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	key := leafKey{host: cmp.Or(hello.ServerName, "api.test")}
+	switch s.trouble() { //nolint:exhaustive // the others are met before the handshake
+	case TLSUnknownAuthority:
+		return stranger().leaf(key)
+	case TLSWrongHost:
+		key.host = "wrong.test"
+	case TLSExpired:
+		key.expired = true
+	}
+	return authority().leaf(key)
 }
 
-func (ca *certificateAuthority) leaf(host string) (*tls.Certificate, error) {
+func (ca *certificateAuthority) leaf(key leafKey) (*tls.Certificate, error) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()
-	if leaf := ca.leaves[host]; leaf != nil {
+	if leaf := ca.leaves[key]; leaf != nil {
 		return leaf, nil
+	}
+	until, addresses := certificateUntil, []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	if key.expired {
+		until = certificateExpired
+	}
+	if key.host == "wrong.test" {
+		addresses = nil // whoever dials one is at the wrong host too
 	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(len(ca.leaves)) + 2),
-		Subject:      pkix.Name{CommonName: host},
-		DNSNames:     []string{host},
-		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		Subject:      pkix.Name{CommonName: key.host},
+		DNSNames:     []string{key.host},
+		IPAddresses:  addresses,
 		NotBefore:    certificateFrom,
-		NotAfter:     certificateUntil,
+		NotAfter:     until,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -96,6 +126,6 @@ func (ca *certificateAuthority) leaf(host string) (*tls.Certificate, error) {
 		return nil, err
 	}
 	leaf := &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: ca.key}
-	ca.leaves[host] = leaf
+	ca.leaves[key] = leaf
 	return leaf, nil
 }

@@ -26,15 +26,24 @@
 //
 //   - [NewServer], [NewTLSServer], [NewNetwork]: one server, one with TLS and
 //     HTTP/2, several joined by host name. They close themselves.
-//   - [NewScript] and the faults [LostResponse], [Reset], [Stall], [StallBody],
-//     [Status], [Answer], [TruncatedBody]: they work here and on
-//     [net/http/httptest] alike.
+//   - [NewScript], which serves each [Fault] when its turn comes, for so many
+//     requests, for so long, or at [Random] from a seed. They work here and on
+//     [net/http/httptest] alike, in front of a fake or of a live API.
+//   - [Server.Break] and [Network.Break], for [Trouble] with dials, DNS and TLS.
+//   - [Outage]: a whole program goes through a bad hour, and numbers come out.
 //   - [Fixtures]: records the exchanges of a test with a real API once, without
 //     its secrets, and replays them from then on.
 //   - [NewStripe], [NewGraphQL]: stateful fakes of two APIs that between them
-//     show most habits of the rest. They count their effects.
+//     show most habits of the rest, and [NewOAuth], an authorization server. They
+//     count their effects.
+//   - [NewSender]: webhooks as their vendors send them, and send them again.
+//   - [TestMiddleware], [TestRetry]: whether a RoundTripper, of whatever client,
+//     keeps net/http's contract, and does no harm when it retries.
 //   - [TestStore], [TestInbox]: whether a store of your own is an [aplomb.Store] or
 //     an [github.com/aplomb-go/aplomb/inbox.Store].
+//
+// For stubs by hand there is github.com/jarcoal/httpmock, whose NewMockTransport goes
+// into [aplomb.Transport]: see the examples.
 //
 // The fakes answer as the vendors' servers do as far as a client can tell, and
 // say so where they do not. They hold everything in memory and trust every key

@@ -2,7 +2,6 @@ package aplombtest
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
@@ -10,21 +9,34 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // maxFaultBody bounds what a fault keeps of a request's body, and is far above
 // what tests send.
 const maxFaultBody = 16 << 20
 
-// Fault is one way for a request to go wrong. The constructors are [Pass],
-// [LostResponse], [Reset], [Stall], [StallBody], [Status], [Answer] and
-// [TruncatedBody]; the zero value is Pass. A [Script] serves them.
+// Fault is one way for a request to go wrong. The zero value is [Pass]. A
+// [Script] serves them, an [Outage] too. In the order of what a request lives
+// through, they are:
+//
+//	before it is read      StallUpload, GoAwayUnprocessed, RefusedStream
+//	before it is handled   Stall, Reset, Status, Throttle, Answer, Raw, HeaderFlood
+//	it has taken effect    LostResponse, LateResponse
+//	within the headers     StallHeader
+//	within the body        StallBody, Drip, TruncatedBody, ResetBody, WrongLength, GarbageChunk
+//	after a good answer    GoAway
+//	all the while          Skew
+//	now this, now that     Random
 //
 // Faults work wherever a handler runs: on a [Server], on
-// [net/http/httptest.Server], on TCP and TLS. Over HTTP/2 a dropped connection
-// is a reset stream (RST_STREAM), for there the connection is shared; only
-// [Reset] on a [Server] ends the whole connection.
+// [net/http/httptest.Server], on TCP and TLS; in front of a fake, of a
+// recording that is a handler, or of a live API, for which
+// [net/http/httputil.ReverseProxy] is the handler.
+//
+// On HTTP/1 a fault that drops the connection closes it (FIN), unless it says
+// that it resets it. Over HTTP/2 the connection is shared, and what is dropped is
+// the stream (RST_STREAM INTERNAL_ERROR); only on a [Server] do the faults that
+// reset end the whole connection there. Each one says where else HTTP/2 differs.
 //
 // When a fault drops a connection that was used before, [http.Transport] itself
 // sends a GET, or a request with an Idempotency-Key and a replayable body, once
@@ -74,62 +86,18 @@ func Reset() Fault {
 	}}
 }
 
-// Stall is silence for d before the handler runs; zero means until the client
-// goes away. A client that goes away earlier has the handler not run at all.
-func Stall(d time.Duration) Fault {
-	return Fault{fmt.Sprintf("Stall(%v)", d), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		r = readBody(r) // only then does http.Server watch whether the client is still there
-		if d <= 0 || !wait(r.Context(), d) {
-			<-r.Context().Done()
-			drop(w)
-			return
-		}
-		next.ServeHTTP(w, r)
-	}}
-}
-
-// StallBody sends the handler's status, headers and the first n bytes of its
-// body, is silent for d, then sends the rest; zero means silent until the
-// client goes away. The body is sent chunked, so that the client cannot know
-// its end before the silence is over.
-func StallBody(n int, d time.Duration) Fault {
-	return Fault{fmt.Sprintf("StallBody(%d, %v)", n, d), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		r = readBody(r)
-		answer := holdAnswer(next, r)
-		answer.header.Del("Content-Length")
-		n := max(0, min(n, answer.body.Len()))
-		answer.begin(w, n)
-		if d <= 0 || !wait(r.Context(), d) {
-			<-r.Context().Done()
-			drop(w)
-			return
-		}
-		_, _ = w.Write(answer.body.Bytes()[n:])
-	}}
-}
-
-// TruncatedBody sends the handler's status and headers, with the true
-// Content-Length, and the first n bytes of the body, then drops the connection:
-// the client's read of the body fails with [io.ErrUnexpectedEOF]. At least one
-// byte is kept back; an empty body is announced as one of one byte.
-func TruncatedBody(n int) Fault {
-	return Fault{fmt.Sprintf("TruncatedBody(%d)", n), func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		answer := holdAnswer(next, r)
-		readBody(r)
-		size := max(1, answer.body.Len())
-		answer.header.Set("Content-Length", strconv.Itoa(size))
-		answer.begin(w, max(0, min(n, size-1)))
-		drop(w)
-	}}
-}
-
 // Status answers code with the headers given as key, value, key, value and a
 // small JSON body; the handler does not run. The body is
 //
 //	{"error":{"code":"429","message":"Too Many Requests"}}
 //
 // A key without a value is sent empty. To answer with another body use
-// [Answer].
+// [Answer]. A storm is this fault again and again: see [Script.Times],
+// [Script.For], [Script.Always] and, for a share of the requests, [Random]. Its
+// Retry-After may be anything, a date within the bubble's time among it:
+//
+//	until := time.Now().Add(time.Minute).UTC().Format(http.TimeFormat)
+//	script.For(time.Minute, aplombtest.Status(503, "Retry-After", until))
 func Status(code int, headerKV ...string) Fault {
 	return Fault{fmt.Sprintf("Status(%d)", code), func(w http.ResponseWriter, r *http.Request, _ http.Handler) {
 		readBody(r)
@@ -151,18 +119,6 @@ func Status(code int, headerKV ...string) Fault {
 // Answer has another handler answer in the place of the one behind the script.
 func Answer(h func(http.ResponseWriter, *http.Request)) Fault {
 	return Fault{"Answer", func(w http.ResponseWriter, r *http.Request, _ http.Handler) { h(w, r) }}
-}
-
-// wait waits for d and reports whether the client is still there.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // readBody reads the body of r and returns a copy of r that has it to read
@@ -198,19 +154,27 @@ func drop(w http.ResponseWriter) {
 func reset(w http.ResponseWriter, r *http.Request) {
 	c, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		c, _ = r.Context().Value(connKey{}).(net.Conn)
+		if link := linkOf(r); link != nil {
+			c = link.Conn
+		}
 	}
-	if secure, ok := c.(*tls.Conn); ok {
-		c = secure.NetConn() // below TLS, for that would send a close_notify first
-	}
-	switch c := c.(type) {
+	switch below := belowTLS(c).(type) { // TLS itself would send a close_notify first
 	case interface{ Reset() }:
-		c.Reset()
+		below.Reset()
 	case interface{ SetLinger(int) error }:
-		_ = c.SetLinger(0)
+		_ = below.SetLinger(0)
+		_ = belowTLS(c).Close()
 	}
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
 	_ = c.Close()
+}
+
+// belowTLS is the connection that carries c.
+func belowTLS(c net.Conn) net.Conn {
+	if secure, ok := c.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return c
 }

@@ -64,6 +64,19 @@ type scene struct {
 	dial   func() (net.Conn, error)
 	script *aplombtest.Script
 	effect *effects
+	exact  bool // time is virtual
+}
+
+// took checks that something begun at start has taken d: to the nanosecond where
+// time is virtual, no less on sockets.
+func (s *scene) took(t *testing.T, start time.Time, d time.Duration) {
+	t.Helper()
+	switch since := time.Since(start); {
+	case s.exact:
+		assert.Equal(t, since, d)
+	default:
+		assert.True(t, since >= d, since)
+	}
 }
 
 // onBothNetworks runs test on TCP sockets and, in virtual time, on memnet.
@@ -81,7 +94,7 @@ func onBothNetworks(t *testing.T, test func(*testing.T, *scene), faults ...aplom
 	t.Run("memnet", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
-			s := &scene{effect: new(effects)}
+			s := &scene{effect: new(effects), exact: true}
 			s.script = aplombtest.NewScript(s.effect, faults...)
 			srv := aplombtest.NewServer(t, s.script)
 			s.url, s.client = srv.URL, srv.Client()
@@ -168,7 +181,7 @@ func TestStall(t *testing.T) {
 		res, err := s.post(t.Context())
 		assert.NoError(t, err)
 		assert.Equal(t, read(t, res), "0123456789")
-		assert.True(t, time.Since(start) >= 20*time.Millisecond, time.Since(start))
+		s.took(t, start, 20*time.Millisecond)
 
 		for range 2 { // the second is patient for an hour, the client is not
 			_, err = s.impatient(t)
@@ -185,7 +198,7 @@ func TestStallBody(t *testing.T) {
 		res, err := s.post(t.Context())
 		assert.NoError(t, err)
 		assert.Equal(t, read(t, res), "0123456789")
-		assert.True(t, time.Since(start) >= 20*time.Millisecond, time.Since(start))
+		s.took(t, start, 20*time.Millisecond)
 
 		for _, bytes := range []string{"0123", "0123456789", ""} {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -271,7 +284,11 @@ func TestFaultsOverTLS(t *testing.T) {
 	}{
 		"lost response":  {aplombtest.LostResponse(), 1, 1},
 		"truncated body": {aplombtest.TruncatedBody(4), 1, 1},
+		"garbage chunk":  {aplombtest.GarbageChunk(4), 1, 1},
+		"raw":            {aplombtest.Raw("SMTP ready\r\n\r\n"), 0, 1},
+		"header flood":   {aplombtest.HeaderFlood(), 0, 2},
 		"reset":          {aplombtest.Reset(), 0, 2},
+		"reset body":     {aplombtest.ResetBody(4), 1, 2},
 	}
 	for name, test := range faults {
 		for _, http1 := range []bool{false, true} {
@@ -302,6 +319,22 @@ func TestFaultsOverTLS(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestResetOverTLSOnSockets: no close_notify may come before the RST, for that
+// would be an io.EOF.
+func TestResetOverTLSOnSockets(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewTLSServer(aplombtest.NewScript(hello, aplombtest.Reset(), aplombtest.ResetBody(2)))
+	defer srv.Close()
+	_, err := srv.Client().Post(srv.URL, "", nil)
+	assert.ErrorIs(t, err, syscall.ECONNRESET)
+	res, err := srv.Client().Post(srv.URL, "", nil)
+	assert.NoError(t, err)
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	assert.Equal(t, string(got), "he")
+	assert.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
 func TestScript(t *testing.T) {
@@ -360,6 +393,13 @@ func TestFaultNames(t *testing.T) {
 		{}, aplombtest.Pass(), aplombtest.LostResponse(), aplombtest.Reset(), aplombtest.Stall(time.Minute),
 		aplombtest.StallBody(3, 0), aplombtest.TruncatedBody(4), aplombtest.Status(503), aplombtest.Answer(hello),
 	}), "[Pass Pass LostResponse Reset Stall(1m0s) StallBody(3, 0s) TruncatedBody(4) Status(503) Answer]")
+	assert.Equal(t, fmt.Sprint([]aplombtest.Fault{
+		aplombtest.StallUpload(0), aplombtest.LateResponse(time.Second), aplombtest.StallHeader(0), aplombtest.Drip(2, time.Second),
+		aplombtest.ResetBody(1), aplombtest.WrongLength(3), aplombtest.WrongLength(-3), aplombtest.GarbageChunk(1),
+		aplombtest.Raw("hi\n"), aplombtest.HeaderFlood(), aplombtest.Skew(-time.Hour),
+		aplombtest.GoAway(), aplombtest.GoAwayUnprocessed(), aplombtest.RefusedStream(),
+	}), `[StallUpload(0s) LateResponse(1s) StallHeader(0s) Drip(2, 1s) ResetBody(1) WrongLength(+3) WrongLength(-3) GarbageChunk(1) `+
+		`Raw("hi\n") HeaderFlood Skew(-1h0m0s) GoAway GoAwayUnprocessed RefusedStream]`)
 }
 
 // TestFaultsKeepTheRequestBody sends what a fault must read before the handler

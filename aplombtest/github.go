@@ -22,8 +22,9 @@ const maxGraphQLBody = 1 << 20
 //
 // It serves a small part of GitHub's schema, to POST and, for queries, to GET:
 //
-//	query    { user(login:) { id login name repositories(first:, after:, orderBy:) { … } }  viewer { … }  rateLimit { … } }
-//	mutation { addStar(input: {starrableId:}) { starrable { … } clientMutationId } }
+//	query    { user(login:) { id login name repositories(first:, after:, orderBy:) { … } }  viewer { … }  rateLimit { … }
+//	           repository(owner:, name:) { … } }
+//	mutation { addStar(input: {starrableId:}) { starrable { … } clientMutationId }  removeStar(…) { … } }
 //
 // with totalCount, pageInfo, nodes and edges of a connection and id, name,
 // nameWithOwner, description, stargazerCount, url, isPrivate, owner and
@@ -48,6 +49,8 @@ type GraphQL struct {
 	used     int       // points in the window
 	reset    time.Time // when the window ends
 	refuse   int       // answers that RateLimited has ordered
+	slow     int       // answers that SecondaryLimited has ordered
+	pause    time.Duration
 	effects  GraphQLEffects
 	received []Received
 }
@@ -59,6 +62,7 @@ type GraphQLEffects struct {
 	Mutations   int // executed
 	Stars       int // added by addStar: a mutation sent twice shows here
 	RateLimited int // answers that were RATE_LIMITED errors
+	Secondary   int // answers that SecondaryLimited has ordered
 }
 
 // NewGraphQL returns a GraphQL without users and with a quota of 5000 points an
@@ -82,6 +86,16 @@ func (g *GraphQL) RateLimited(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refuse = n
+}
+
+// SecondaryLimited makes the next n answers those of the secondary limit, which is
+// for too much at once and has no header of its own: status 403 and Retry-After, in
+// whole seconds, with points left
+// (https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
+func (g *GraphQL) SecondaryLimited(n int, retryAfter time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slow, g.pause = n, retryAfter
 }
 
 // Effects returns what has happened so far.
@@ -146,6 +160,14 @@ func (g *GraphQL) serve(h http.Header, r *http.Request, body []byte) graphqlRepl
 	if !hasToken(r) {
 		writeRate(h, 0, 0, 0, time.Now().Add(time.Hour)) // GitHub does so: no reason to wait an hour
 		return graphqlReply{status: http.StatusUnauthorized, refusal: "Bad credentials"}
+	}
+	if g.slow > 0 {
+		g.slow--
+		g.effects.Secondary++
+		writeRate(h, g.limit, max(0, g.limit-g.used), g.used, g.reset)
+		h.Set("Retry-After", strconv.Itoa(int(g.pause/time.Second)))
+		return graphqlReply{status: http.StatusForbidden, refusal: "You have exceeded a secondary rate limit. " +
+			"Please wait a few minutes before you try again."}
 	}
 	if g.spend(h) {
 		g.effects.RateLimited++

@@ -213,22 +213,38 @@ func (run *graphqlRun) root(field *graphqlSelection) any {
 	case "rateLimit":
 		return graphqlBranch{"RateLimit", map[string]any{"cost": 1, "limit": api.limit, "remaining": api.limit - api.used,
 			"used": api.used, "resetAt": api.reset.UTC().Format(time.RFC3339)}}
+	case "repository":
+		return run.repository(run.text(field, "owner"), run.text(field, "name"))
+	case "removeStar":
+		return run.star(field, "RemoveStarPayload", -1)
 	}
-	return run.addStar(field)
+	return run.star(field, "AddStarPayload", 1)
 }
 
-// addStar counts every time it runs: GitHub's own is idempotent, but then
+// repository finds one by its full name, in which case does not count.
+func (run *graphqlRun) repository(owner, name string) any {
+	if user := run.api.users[strings.ToLower(owner)]; user != nil {
+		for i, repo := range user.repos {
+			if strings.EqualFold(repo.name, name) {
+				return user.node(i)
+			}
+		}
+	}
+	return &githubError{"NOT_FOUND", "Could not resolve to a Repository with the name '" + owner + "/" + name + "'."}
+}
+
+// star counts every time it runs: GitHub's own is idempotent, but then
 // nobody would see that a mutation was sent twice.
-func (run *graphqlRun) addStar(field *graphqlSelection) any {
+func (run *graphqlRun) star(field *graphqlSelection, payload string, by int) any {
 	input, _ := run.value(field.arguments["input"]).(map[string]any)
 	id, _ := input["starrableId"].(string)
 	repo := run.api.repos[id]
 	if repo == nil {
 		return &githubError{"NOT_FOUND", "Could not resolve to a node with the global id of '" + id + "'."}
 	}
-	repo.stars++
-	run.api.effects.Stars++
-	return graphqlBranch{"AddStarPayload", map[string]any{
+	repo.stars = max(0, repo.stars+by)
+	run.api.effects.Stars += max(0, by)
+	return graphqlBranch{payload, map[string]any{
 		"clientMutationId": input["clientMutationId"], "starrable": graphqlBranch{"Repository", repo}}}
 }
 

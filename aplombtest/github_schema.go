@@ -23,14 +23,20 @@ var githubScalars = []string{"Boolean", "DateTime", "ID", "Int", "String", "URI"
 // exist.
 var githubSchema = map[string]map[string]githubField{
 	"Query": {
-		"user":      {"User", []string{"login!"}},
-		"viewer":    {"User", nil},
-		"rateLimit": {"RateLimit", nil},
+		"user":       {"User", []string{"login!"}},
+		"viewer":     {"User", nil},
+		"rateLimit":  {"RateLimit", nil},
+		"repository": {"Repository", []string{"owner!", "name!", "followRenames"}},
 	},
 	"Mutation": {
-		"addStar": {"AddStarPayload", []string{"input!"}},
+		"addStar":    {"AddStarPayload", []string{"input!"}},
+		"removeStar": {"RemoveStarPayload", []string{"input!"}},
 	},
 	"AddStarPayload": {
+		"clientMutationId": {"String", nil},
+		"starrable":        {"Repository", nil},
+	},
+	"RemoveStarPayload": {
 		"clientMutationId": {"String", nil},
 		"starrable":        {"Repository", nil},
 	},

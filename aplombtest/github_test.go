@@ -3,6 +3,7 @@ package aplombtest_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/graphql"
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
 
@@ -419,5 +422,46 @@ func FuzzGraphQL(f *testing.F) {
 		if res.StatusCode != 200 || !json.Valid([]byte(body)) {
 			t.Errorf("%q: %s %s", document, res.Status, body)
 		}
+	})
+}
+
+func TestGraphQLRepository(t *testing.T) {
+	t.Parallel()
+	api := seeded(3)
+	api.FailNode("octocat", 2, "FORBIDDEN", "not for you")
+	const document = `query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) { nameWithOwner stargazerCount } }`
+	for name, want := range map[string]string{
+		"Hello-Go": `{"data":{"repository":{"nameWithOwner":"octocat/hello-go","stargazerCount":42}}}`,
+		"nothing":  `{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","path":["repository"],"locations":[{"line":1,"column":42}],"message":"Could not resolve to a Repository with the name 'OctoCat/nothing'."}]}`,
+		"repo-03":  `{"data":{"repository":null},"errors":[{"type":"FORBIDDEN","path":["repository"],"locations":[{"line":1,"column":42}],"message":"not for you"}]}`,
+	} {
+		_, body := query(t, api, document, map[string]any{"owner": "OctoCat", "name": name})
+		assert.Equal(t, body, want)
+	}
+	_, body := query(t, api, `mutation { removeStar(input: {starrableId: "R_1", clientMutationId: "m"}) { clientMutationId starrable { stargazerCount } } }`, nil)
+	assert.Equal(t, body, `{"data":{"removeStar":{"clientMutationId":"m","starrable":{"stargazerCount":41}}}}`)
+	assert.Equal(t, api.Effects().Stars, 0)
+}
+
+// The secondary limit says how long to wait, and spends nothing.
+func TestGraphQLSecondaryLimit(t *testing.T) {
+	t.Parallel()
+	bubbled(t, "", func(t *testing.T) {
+		api := seeded(1)
+		api.SecondaryLimited(2, 7*time.Second)
+		srv := aplombtest.NewServer(t, api)
+		c, err := aplomb.New(srv.URL, aplomb.Transport(srv.Transport()), aplomb.Bearer(aplomb.Static("t")), aplomb.NoRateLimit())
+		assert.NoError(t, err)
+		t.Cleanup(c.CloseIdleConnections)
+		type answer struct{ RateLimit struct{ Remaining int } }
+		for range 2 {
+			_, err = graphql.Execute[answer](t.Context(), graphql.New(c), `{ rateLimit { remaining } }`, nil)
+			e, _ := errors.AsType[*aplomb.APIError](err)
+			assert.Equal(t, [2]any{e.StatusCode, e.RetryAfter}, [2]any{403, 7 * time.Second})
+			assert.Contains(t, e.Message, "secondary rate limit")
+		}
+		got, err := graphql.Execute[answer](t.Context(), graphql.New(c), `{ rateLimit { remaining } }`, nil)
+		assert.NoError(t, err)
+		assert.Equal(t, [2]int{got.RateLimit.Remaining, api.Effects().Secondary}, [2]int{4999, 2})
 	})
 }

@@ -1,10 +1,12 @@
 package aplombtest
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // Network joins several servers by host name: for redirects between origins,
-// hosts that are down and hosts that never answer. Make one with [NewNetwork].
+// hosts that are down, that never answer or that nobody finds. Make one with [NewNetwork].
 // All methods are safe for concurrent use.
 type Network struct {
 	tb     testing.TB
@@ -20,16 +22,8 @@ type Network struct {
 
 	mu       sync.Mutex
 	servers  map[string]*Server // by host:port
-	troubles map[string]trouble // by host or host:port
+	troubles map[string]Trouble // by host or host:port
 }
-
-// trouble is what a dial meets instead of a server.
-type trouble int
-
-const (
-	refused trouble = iota + 1
-	hanging
-)
 
 // NewNetwork returns a network without servers. Everything on it is closed when
 // the test, or the bubble it was made in, ends.
@@ -38,7 +32,7 @@ func NewNetwork(tb testing.TB) *Network {
 		tb:       tb,
 		closed:   make(chan struct{}),
 		servers:  map[string]*Server{},
-		troubles: map[string]trouble{},
+		troubles: map[string]Trouble{},
 	}
 	tb.Cleanup(func() { close(n.closed) }) // after the servers: cleanups run last to first
 	return n
@@ -62,7 +56,7 @@ func (n *Network) Serve(origin string, h http.Handler) *Server {
 	if n.servers[addr] != nil {
 		n.tb.Fatalf("aplombtest: Serve(%q): a server is already at %s", origin, addr)
 	}
-	s := start(n.tb, u.Scheme, addr, u.Host, h)
+	s := start(n.tb, u.Scheme, addr, u.Host, h, n)
 	n.servers[addr] = s
 	return s
 }
@@ -76,24 +70,29 @@ func (n *Network) Transport() *http.Transport { return newTransport(n.dial) }
 // Client returns a new client on a Transport of its own, without a timeout.
 func (n *Network) Client() *http.Client { return &http.Client{Transport: n.Transport()} }
 
-// Refuse makes host a closed port until Restore: dials are refused, and what
-// connections the server there has are reset. host is "b.test", for all its
-// ports, or "b.test:8080".
-func (n *Network) Refuse(host string) {
-	n.trouble(host, refused)
-	for _, s := range n.at(host) {
-		s.listener.ResetConns()
+// Break brings trouble to host until Restore, or until other trouble takes its
+// place. host is "b.test", for all its ports, or "b.test:8080", which counts
+// before that. A host without a server can only fail to be found or reached;
+// what is about TLS is for hosts with an https server. A [http.Transport] lets a
+// dial outlive the request it was for; at the latest it ends with the Network.
+func (n *Network) Break(host string, t Trouble) {
+	n.tb.Helper()
+	servers := n.at(host)
+	if t.aboutTLS() && !slices.ContainsFunc(servers, (*Server).secure) {
+		n.tb.Fatalf("aplombtest: Break(%q, %v): no https server is there", host, t)
+	}
+	n.mu.Lock()
+	n.troubles[host] = t
+	n.mu.Unlock()
+	if t == DialRefused {
+		for _, s := range servers {
+			s.listener.ResetConns()
+		}
 	}
 }
 
-// Hang makes dials to host wait until their context is done, as if a firewall
-// dropped their packets, until Restore. Open connections live on. host is as
-// for Refuse. A [http.Transport] lets a dial outlive the request it was for;
-// at the latest it ends with the Network.
-func (n *Network) Hang(host string) { n.trouble(host, hanging) }
-
-// Restore ends what Refuse or Hang began for the same host. Dials that already
-// hang go on hanging.
+// Restore ends what Break began for the same host. Dials that already hang go on
+// hanging.
 func (n *Network) Restore(host string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -101,31 +100,27 @@ func (n *Network) Restore(host string) {
 }
 
 func (n *Network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(addr); err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	n.mu.Lock()
-	server, trouble := n.servers[addr], max(n.troubles[addr], n.troubles[host])
+	server := n.servers[addr]
 	n.mu.Unlock()
-	switch {
-	case trouble == hanging:
-		select {
-		case <-ctx.Done():
-			return nil, &net.OpError{Op: "dial", Net: network, Addr: memnet.Addr(addr), Err: ctx.Err()}
-		case <-n.closed:
-			return nil, memnet.Refused(addr)
-		}
-	case trouble == refused || server == nil:
-		return nil, memnet.Refused(addr)
+	if server != nil {
+		return server.dial(ctx, network, addr)
 	}
-	return server.listener.DialContext(ctx, network, addr)
+	if err := n.trouble(addr).misdial(ctx, network, addr, n.closed); err != nil {
+		return nil, err
+	}
+	return nil, memnet.Refused(addr)
 }
 
-func (n *Network) trouble(host string, what trouble) {
+// trouble is what Break has brought to addr, a host:port.
+func (n *Network) trouble(addr string) Trouble {
+	host, _, _ := net.SplitHostPort(addr)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.troubles[host] = what
+	return cmp.Or(n.troubles[addr], n.troubles[host])
 }
 
 // at returns the servers that a host, or host:port, means.

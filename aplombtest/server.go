@@ -2,6 +2,7 @@ package aplombtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"log"
@@ -26,14 +27,22 @@ type Server struct {
 	URL string
 
 	tb       testing.TB
+	tls      bool
 	listener *memnet.Listener
 	server   *http.Server
 	logs     *testLog
+	network  *Network           // nil: it is alone
+	closed   <-chan struct{}    // closed by Close, first of all
 	stop     context.CancelFunc // ends the context of every request
 	served   chan struct{}      // closed when Serve has returned
 	busy     tally              // connections and handlers still running
 	accepted atomic.Int64
+	broken   atomic.Int64 // the Trouble of Break
+	outage   atomic.Pointer[passage]
 	closing  sync.Once
+
+	mu   sync.Mutex
+	mute []net.Conn // the ends of connections that no handshake is made on
 
 	client func() *http.Client
 }
@@ -43,7 +52,7 @@ type Server struct {
 // ended as well. What [http.Server] logs, such as a panic in h, goes to tb.
 func NewServer(tb testing.TB, h http.Handler) *Server {
 	tb.Helper()
-	return start(tb, "http", "api.test:80", "api.test", h)
+	return start(tb, "http", "api.test:80", "api.test", h, nil)
 }
 
 // NewTLSServer is [NewServer] at https://api.test. It speaks HTTP/2 and
@@ -51,19 +60,22 @@ func NewServer(tb testing.TB, h http.Handler) *Server {
 // the client asks for; Transport and Client trust it.
 func NewTLSServer(tb testing.TB, h http.Handler) *Server {
 	tb.Helper()
-	return start(tb, "https", "api.test:443", "api.test", h)
+	return start(tb, "https", "api.test:443", "api.test", h, nil)
 }
 
 // start runs a server whose listener reports addr. host is how the address
-// reads in a URL, without the scheme's own port.
-func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
+// reads in a URL, without the scheme's own port. It may be on a network.
+func start(tb testing.TB, scheme, addr, host string, h http.Handler, n *Network) *Server {
 	tb.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
 		URL:      scheme + "://" + host,
 		tb:       tb,
+		tls:      scheme == "https",
 		listener: memnet.Listen(addr),
 		logs:     &testLog{tb: tb},
+		network:  n,
+		closed:   ctx.Done(),
 		stop:     stop,
 		served:   make(chan struct{}),
 	}
@@ -73,12 +85,14 @@ func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
 		Handler:     s.counted(h),
 		ErrorLog:    log.New(s.logs, "", 0),
 		BaseContext: func(net.Listener) context.Context { return ctx },
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
-		ConnState:   s.connState,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, linkKey{}, &link{Conn: c, server: s})
+		},
+		ConnState: s.connState,
 	}
 	serve := s.server.Serve
-	if scheme == "https" {
-		s.server.TLSConfig = &tls.Config{GetCertificate: certificateFor, MinVersion: tls.VersionTLS12}
+	if s.tls {
+		s.server.TLSConfig = &tls.Config{GetCertificate: s.certificate, MinVersion: tls.VersionTLS12}
 		serve = func(l net.Listener) error { return s.server.ServeTLS(l, "", "") }
 	}
 	go func() {
@@ -96,11 +110,28 @@ func start(tb testing.TB, scheme, addr, host string, h http.Handler) *Server {
 //
 //	transport.Protocols = new(http.Protocols)
 //	transport.Protocols.SetHTTP1(true)
-func (s *Server) Transport() *http.Transport { return newTransport(s.listener.DialContext) }
+func (s *Server) Transport() *http.Transport { return newTransport(s.dial) }
 
 // Client returns a client on a Transport of its own, the same client each
 // time, so that its connections are reused. It has no timeout.
 func (s *Server) Client() *http.Client { return s.client() }
+
+// Break brings trouble to the server until Restore, or until other trouble takes
+// its place: see [Trouble]. What [Network.Break] has brought to its host counts
+// before this.
+func (s *Server) Break(t Trouble) {
+	s.tb.Helper()
+	if t.aboutTLS() && !s.secure() {
+		s.tb.Fatalf("aplombtest: Break(%v): %s does not speak TLS", t, s.URL)
+	}
+	s.broken.Store(int64(t))
+	if t == DialRefused {
+		s.listener.ResetConns()
+	}
+}
+
+// Restore ends what Break began. Dials that already hang go on hanging.
+func (s *Server) Restore() { s.broken.Store(0) }
 
 // Conns returns how many connections the server has accepted so far: for tests
 // of connection reuse.
@@ -117,6 +148,7 @@ func (s *Server) Close() {
 		_ = s.server.Close()
 		<-s.served
 		s.listener.CloseConns() // again, for those accepted in between
+		s.unmute()
 		s.busy.wait()
 		s.logs.close()
 	})
@@ -133,6 +165,58 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 	}
 }
 
+// secure says whether the server speaks TLS.
+func (s *Server) secure() bool { return s.tls }
+
+// trouble is what the server is in: its host's, its own, the outage's.
+func (s *Server) trouble() Trouble {
+	var hosts, outages Trouble
+	if s.network != nil {
+		hosts = s.network.trouble(s.listener.Addr().String())
+	}
+	if p := s.outage.Load(); p != nil {
+		outages = p.trouble()
+	}
+	return cmp.Or(hosts, Trouble(s.broken.Load()), outages)
+}
+
+// dial connects to the server, or to its trouble.
+func (s *Server) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if p := s.outage.Load(); p != nil {
+		p.dialled()
+	}
+	trouble := s.trouble()
+	if err := trouble.misdial(ctx, network, addr, s.closed); err != nil {
+		return nil, err
+	}
+	if text, instead := trouble.greeting(); instead {
+		return s.greet(text), nil
+	}
+	return s.listener.DialContext(ctx, network, addr)
+}
+
+// greet returns a connection whose other end says text and, unless that is
+// nothing, that it says no more; it reads nothing.
+func (s *Server) greet(text string) net.Conn {
+	client, mute := memnet.Pipe("192.0.2.1:49151", memnet.Addr(s.listener.Addr().String()))
+	if text != "" {
+		_, _ = mute.Write([]byte(text)) // it fits the window
+		_ = mute.CloseWrite()
+	}
+	s.mu.Lock()
+	s.mute = append(s.mute, mute)
+	s.mu.Unlock()
+	return client
+}
+
+func (s *Server) unmute() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.mute {
+		_ = c.Close()
+	}
+}
+
 // counted wraps h so that Close can wait for it. Over HTTP/2 a handler may
 // start after its connection was closed; past Close there is nobody to answer.
 func (s *Server) counted(h http.Handler) http.Handler {
@@ -140,6 +224,13 @@ func (s *Server) counted(h http.Handler) http.Handler {
 		s.busy.add()
 		defer s.busy.done()
 		if r.Context().Err() != nil {
+			return
+		}
+		link := linkOf(r)
+		link.begin()
+		defer link.end()
+		if p := s.outage.Load(); p != nil {
+			p.serve(w, r, h)
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -158,10 +249,6 @@ func (s *Server) connState(_ net.Conn, state http.ConnState) {
 	default: // it goes on
 	}
 }
-
-// connKey is where a request's context holds its connection: over HTTP/2 there
-// is no Hijacker to ask.
-type connKey struct{}
 
 // tally counts what is still running. Unlike a sync.WaitGroup it may rise from
 // zero while somebody waits.

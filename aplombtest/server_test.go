@@ -251,7 +251,7 @@ func TestNetworkRefuses(t *testing.T) {
 		}
 
 		get(t, client, "http://a.test/")
-		network.Refuse("a.test")
+		network.Break("a.test", aplombtest.DialRefused)
 		synctest.Wait() // the idle connection is found to be reset
 		_, err := client.Get("http://a.test/")
 		assert.ErrorIs(t, err, syscall.ECONNREFUSED)
@@ -265,7 +265,7 @@ func TestNetworkHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := aplombtest.NewNetwork(t)
 		network.Serve("http://a.test", hello)
-		network.Hang("a.test:80")
+		network.Break("a.test:80", aplombtest.DialHangs)
 		transport := network.Transport()
 		dial := transport.DialContext
 		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -23,8 +23,10 @@ const defaultStripeVersion = "2026-08-26.dahlia"
 // It serves, under /v1 and in the form encoding of the real API:
 //
 //	customers         create, retrieve, update, delete, list (email, created)
-//	payment_intents   create, retrieve, update, confirm, cancel, list (customer, created)
+//	payment_intents   create, retrieve, update, confirm, capture, cancel, list (customer, created)
 //	charges           create, retrieve, list (customer, payment_intent, created)
+//	refunds           create, retrieve, update, list (charge, payment_intent, created)
+//	events            retrieve, list (type, types, created), for 30 days; see [Stripe.Events]
 //
 // Lists are newest first, in pages of limit (1 to 100, 10 if not given) from
 // starting_after or ending_before. Errors have Stripe's types, codes and words:
@@ -45,7 +47,7 @@ const defaultStripeVersion = "2026-08-26.dahlia"
 // visa_) are declined. A charge of a customer without a source uses a card that
 // works.
 //
-// Left out: capture_method=manual, 3-D Secure, search, expansion (expand[] is
+// Left out: 3-D Secure, search, files, expansion (expand[] is
 // accepted and ignored), rate limits (a [Script] can answer 429), Stripe-Account
 // other than to keep idempotency keys apart, and parameters whose effect no
 // field of the answer would show, which are accepted.
@@ -56,6 +58,8 @@ type Stripe struct {
 	customers shelf[*stripeCustomer]
 	intents   shelf[*stripeIntent]
 	charges   shelf[*stripeCharge]
+	refunds   shelf[*stripeRefund]
+	events    shelf[*stripeEvent]
 	ids       map[string]int // by prefix: how many were given out
 	keys      map[string]*stripeStored
 	delay     time.Duration
@@ -69,6 +73,7 @@ type Stripe struct {
 func NewStripe() *Stripe {
 	s := &Stripe{mux: http.NewServeMux(), ids: map[string]int{}, keys: map[string]*stripeStored{}}
 	s.customers.name, s.intents.name, s.charges.name = "customer", "payment_intent", "charge"
+	s.refunds.name, s.events.name = "refund", "event"
 	s.route()
 	return s
 }
@@ -88,11 +93,20 @@ func (s *Stripe) route() {
 	s.handle("GET /v1/payment_intents/{id}", s.getIntent, []string{"client_secret"})
 	s.handle("POST /v1/payment_intents/{id}", s.updateIntent, intentParams)
 	s.handle("POST /v1/payment_intents/{id}/confirm", s.confirmIntent, confirmParams)
+	s.handle("POST /v1/payment_intents/{id}/capture", s.captureIntent, captureParams)
 	s.handle("POST /v1/payment_intents/{id}/cancel", s.cancelIntent, []string{"cancellation_reason"})
 
 	s.handle("POST /v1/charges", s.createCharge, chargeParams)
 	s.handle("GET /v1/charges", s.listCharges, list, []string{"customer", "payment_intent", "transfer_group"})
 	s.handle("GET /v1/charges/{id}", s.getCharge)
+
+	s.handle("POST /v1/refunds", s.createRefund, []string{"charge", "payment_intent", "amount", "reason", "metadata"}, refundParams)
+	s.handle("GET /v1/refunds", s.listRefunds, list, []string{"charge", "payment_intent"})
+	s.handle("GET /v1/refunds/{id}", s.getRefund)
+	s.handle("POST /v1/refunds/{id}", s.updateRefund, []string{"metadata"})
+
+	s.handle("GET /v1/events", s.listEvents, list, []string{"type", "types", "delivery_success"})
+	s.handle("GET /v1/events/{id}", s.getEvent)
 
 	for _, name := range []string{"customers", "payment_intents", "charges"} { // else the id of an object
 		s.mux.HandleFunc("GET /v1/"+name+"/search", func(w http.ResponseWriter, r *http.Request) { errUnknownURL(r).reply().send(w) })
@@ -105,6 +119,8 @@ type stripeCall struct {
 	path string
 	form stripeForm
 	now  int64 // unix seconds
+
+	request, key string // its id, and its Idempotency-Key
 }
 
 // stripeOp does what an endpoint is for, with s.mu held. An error that came
@@ -161,9 +177,9 @@ func (s *Stripe) handle(pattern string, op stripeOp, params ...[]string) {
 			err.reply().send(w)
 			return
 		}
-		c := &stripeCall{id: r.PathValue("id"), path: r.URL.Path, form: form}
-		run := func() (stripeReply, bool) { return s.run(c, op, known) }
 		key := r.Header.Get("Idempotency-Key")
+		c := &stripeCall{id: r.PathValue("id"), path: r.URL.Path, form: form, request: w.Header().Get("Request-Id"), key: key}
+		run := func() (stripeReply, bool) { return s.run(c, op, known) }
 		if r.Method != http.MethodPost || key == "" { // GET and DELETE need none: the header is ignored
 			s.pause()
 			reply, _ := run()

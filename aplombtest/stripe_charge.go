@@ -87,7 +87,7 @@ func (s *Stripe) createCharge(c *stripeCall) (any, *stripeError) {
 	c.form.set("receipt_email", &charge.ReceiptEmail)
 	c.form.object("shipping", &charge.Shipping)
 	charge.Metadata = c.form.metadata(charge.Metadata)
-	if d := s.settleCharge(charge); d != nil {
+	if d := s.settleCharge(c, charge, true); d != nil {
 		return nil, errDeclined(d, charge, nil)
 	}
 	return charge, nil
@@ -101,23 +101,34 @@ func (s *Stripe) newCharge(now, amount int64, currency, card string) *stripeChar
 	return charge
 }
 
-// settleCharge moves the money, or returns why the card's bank does not.
-func (s *Stripe) settleCharge(charge *stripeCharge) *stripeDecline {
+// settleCharge moves the money, or holds it for a capture, or returns why the card's
+// bank does neither.
+func (s *Stripe) settleCharge(c *stripeCall, charge *stripeCharge, capture bool) *stripeDecline {
 	if d := declineOf(charge.PaymentMethod); d != nil {
 		charge.Status, charge.FailureCode, charge.FailureMessage = "failed", &d.code, &d.message
 		s.effects.Declined++
+		s.happened(c, "charge.failed", charge)
 		return d
 	}
-	s.succeed(charge)
+	charge.Status, charge.Paid = "succeeded", true
 	s.effects.Charges++
-	s.effects.ChargedMinor += charge.Amount
+	if capture {
+		s.captureCharge(charge, charge.Amount)
+	}
+	s.happened(c, "charge.succeeded", charge)
 	return nil
 }
 
-func (s *Stripe) succeed(charge *stripeCharge) {
+// captureCharge moves what was held.
+func (s *Stripe) captureCharge(charge *stripeCharge, amount int64) {
+	s.succeed(charge, amount)
+	s.effects.ChargedMinor += amount
+}
+
+func (s *Stripe) succeed(charge *stripeCharge, amount int64) {
 	transaction := s.id("txn")
 	charge.Status, charge.Paid, charge.Captured = "succeeded", true, true
-	charge.AmountCaptured, charge.BalanceTransaction = charge.Amount, &transaction
+	charge.AmountCaptured, charge.BalanceTransaction = amount, &transaction
 }
 
 func (s *Stripe) getCharge(c *stripeCall) (any, *stripeError) {

@@ -50,6 +50,7 @@ func (s *Stripe) createCustomer(c *stripeCall) (any, *stripeError) {
 	customer.Balance = balance
 	customer.fill(c.form)
 	s.effects.Customers++
+	s.happened(c, "customer.created", customer)
 	return customer, nil
 }
 
@@ -95,6 +96,7 @@ func (s *Stripe) updateCustomer(c *stripeCall) (any, *stripeError) {
 	}
 	customer.Balance = balance
 	customer.fill(c.form)
+	s.happened(c, "customer.updated", customer)
 	return customer, nil
 }
 
@@ -105,6 +107,7 @@ func (s *Stripe) deleteCustomer(c *stripeCall) (any, *stripeError) {
 	}
 	customer.deleted = true
 	s.customers.hide(c.id)
+	s.happened(c, "customer.deleted", customer)
 	return stripeDeleted{c.id, "customer", true}, nil
 }
 

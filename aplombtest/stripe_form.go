@@ -173,3 +173,13 @@ func (f stripeForm) object(name string, field *map[string]any) {
 		at[path[len(path)-1]] = f.get(full)
 	}
 }
+
+// shownMoney is an amount as messages have it, such as "$12.00". Of other currencies
+// than the dollar it is the bare number and their code.
+func shownMoney(minor int64, currency string) string {
+	if currency != "usd" {
+		return strconv.FormatInt(minor, 10) + " " + currency
+	}
+	cents := strconv.FormatInt(minor%100+100, 10)
+	return "$" + strconv.FormatInt(minor/100, 10) + "." + cents[1:]
+}

@@ -18,6 +18,8 @@ var (
 		"payment_method_options", "payment_method_types", "receipt_email", "return_url", "setup_future_usage", "shipping",
 		"use_stripe_sdk",
 	}
+	captureParams = []string{"amount_to_capture", "application_fee_amount", "final_capture", "metadata", "statement_descriptor",
+		"statement_descriptor_suffix", "transfer_data"}
 )
 
 // stripeIntent is https://docs.stripe.com/api/payment_intents/object.
@@ -73,6 +75,7 @@ func (s *Stripe) createIntent(c *stripeCall) (any, *stripeError) {
 	intent.fill(c.form)
 	s.intents.add(intent)
 	s.effects.PaymentIntents++
+	s.happened(c, "payment_intent.created", intent)
 	if confirm {
 		return s.pay(c, intent)
 	}
@@ -89,8 +92,10 @@ func (s *Stripe) checkIntent(form stripeForm) *stripeError {
 	if id := form.get("payment_method"); id != "" && !strings.HasPrefix(id, "pm_") {
 		return errMissing("PaymentMethod", id, "payment_method", http.StatusBadRequest)
 	}
-	if form.get("capture_method") == "manual" {
-		return errInvalidParam("capture_method", "capture_method=manual is not part of this fake (aplombtest)")
+	switch form.get("capture_method") {
+	case "", "automatic", "automatic_async", "manual":
+	default:
+		return errInvalidParam("capture_method", "Invalid capture_method: must be one of automatic, automatic_async, or manual")
 	}
 	return nil
 }
@@ -110,8 +115,12 @@ func (p *stripeIntent) fill(form stripeForm) {
 	if method := form.get("confirmation_method"); method != "" {
 		p.ConfirmationMethod = method
 	}
-	if p.Status = "requires_payment_method"; p.PaymentMethod != nil {
+	switch {
+	case p.Status == "requires_capture": // it is paid for
+	case p.PaymentMethod != nil:
 		p.Status = "requires_confirmation"
+	default:
+		p.Status = "requires_payment_method"
 	}
 }
 
@@ -146,7 +155,7 @@ func (s *Stripe) updateIntent(c *stripeCall) (any, *stripeError) {
 			return nil, err
 		}
 	}
-	if intent.Status == "succeeded" || intent.Status == "canceled" {
+	if intent.Status == "succeeded" || intent.Status == "canceled" || intent.Status == "requires_capture" && c.form.has("amount") {
 		return nil, errIntentState(intent, "This PaymentIntent could not be updated because it has a status of "+intent.Status+".")
 	}
 	intent.Amount, intent.Currency = amount, currency
@@ -166,7 +175,7 @@ func (s *Stripe) confirmIntent(c *stripeCall) (any, *stripeError) {
 		return nil, err
 	}
 	switch {
-	case intent.Status == "succeeded":
+	case intent.Status == "succeeded" || intent.Status == "requires_capture":
 		return nil, errIntentState(intent, "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.")
 	case intent.Status == "canceled":
 		return nil, errIntentState(intent, "You cannot confirm this PaymentIntent because it has a status of canceled. "+
@@ -185,12 +194,44 @@ func (s *Stripe) pay(c *stripeCall, intent *stripeIntent) (any, *stripeError) {
 	charge.PaymentIntent, charge.Customer, charge.Description = &intent.ID, intent.Customer, intent.Description
 	charge.ReceiptEmail, charge.Metadata = intent.ReceiptEmail, maps.Clone(intent.Metadata)
 	intent.LatestCharge = &charge.ID
-	if d := s.settleCharge(charge); d != nil {
+	manual := intent.CaptureMethod == "manual"
+	if d := s.settleCharge(c, charge, !manual); d != nil {
 		intent.Status, intent.PaymentMethod = "requires_payment_method", nil
 		intent.LastPaymentError = errDeclined(d, charge, nil)
+		s.happened(c, "payment_intent.payment_failed", intent)
 		return nil, errDeclined(d, charge, intent)
 	}
-	intent.Status, intent.AmountReceived, intent.LastPaymentError = "succeeded", intent.Amount, nil
+	intent.LastPaymentError = nil
+	if manual {
+		intent.Status, intent.AmountCapturable = "requires_capture", intent.Amount
+		s.happened(c, "payment_intent.amount_capturable_updated", intent)
+		return intent, nil
+	}
+	intent.Status, intent.AmountReceived = "succeeded", intent.Amount
+	s.happened(c, "payment_intent.succeeded", intent)
+	return intent, nil
+}
+
+// captureIntent takes what is held, or a part of it: the rest goes back.
+func (s *Stripe) captureIntent(c *stripeCall) (any, *stripeError) {
+	intent, err := s.intent(c.id)
+	if err != nil {
+		return nil, err
+	}
+	if intent.Status != "requires_capture" {
+		return nil, errIntentState(intent, "This PaymentIntent could not be captured because it has a status of "+intent.Status+
+			". Only a PaymentIntent with one of the following statuses may be captured: requires_capture.")
+	}
+	amount, err := c.form.integer("amount_to_capture", intent.Amount, 1, intent.Amount)
+	if err != nil {
+		return nil, err
+	}
+	charge := s.charges.byID[*intent.LatestCharge]
+	s.captureCharge(charge, amount)
+	intent.Metadata = c.form.metadata(intent.Metadata)
+	intent.Status, intent.AmountReceived, intent.AmountCapturable = "succeeded", amount, 0
+	s.happened(c, "charge.captured", charge)
+	s.happened(c, "payment_intent.succeeded", intent)
 	return intent, nil
 }
 
@@ -205,7 +246,13 @@ func (s *Stripe) cancelIntent(c *stripeCall) (any, *stripeError) {
 			"requires_confirmation, requires_action, processing.")
 	}
 	c.form.set("cancellation_reason", &intent.CancellationReason)
+	if intent.Status == "requires_capture" { // what was held goes back
+		charge := s.charges.byID[*intent.LatestCharge]
+		charge.AmountRefunded, charge.Refunded, intent.AmountCapturable = charge.Amount, true, 0
+		s.happened(c, "charge.refunded", charge)
+	}
 	intent.Status, intent.CanceledAt = "canceled", &c.now
+	s.happened(c, "payment_intent.canceled", intent)
 	return intent, nil
 }
 

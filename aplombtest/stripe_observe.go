@@ -16,9 +16,11 @@ const maxReceived = 1000
 type StripeEffects struct {
 	Customers      int   // created, also if deleted later
 	PaymentIntents int   // created, paid or not
-	Charges        int   // that succeeded
+	Charges        int   // that succeeded, captured or not
 	Declined       int   // charges that failed
-	ChargedMinor   int64 // sum of the charges that succeeded, in minor units, currencies added up regardless
+	ChargedMinor   int64 // sum of what was captured, in minor units, currencies added up regardless
+	Refunds        int   // created
+	RefundedMinor  int64 // sum of the refunds, as ChargedMinor
 	Replays        int   // answers given from an Idempotency-Key
 	Requests       int   // all, with those that were refused
 }
@@ -88,7 +90,7 @@ func (s *Stripe) SeedCharges(customer string, n int) []string {
 		if customer != "" {
 			charge.Customer = &customer
 		}
-		s.succeed(charge)
+		s.succeed(charge, charge.Amount)
 		ids[k] = charge.ID
 	}
 	return ids

@@ -241,7 +241,7 @@ func TestStripeErrors(t *testing.T) {
 		{"POST /v1/payment_intents", "amount=100&currency=usd&confirm=true", 400, "payment_intent_unexpected_state", nil, "missing a payment method"},
 		{"POST /v1/payment_intents", "amount=100&currency=usd&customer=cus_x", 400, "resource_missing", "customer", "No such customer: 'cus_x'"},
 		{"POST /v1/payment_intents", "amount=100&currency=usd&payment_method=x", 400, "resource_missing", "payment_method", "No such PaymentMethod: 'x'"},
-		{"POST /v1/payment_intents", "amount=100&currency=usd&capture_method=manual", 400, nil, "capture_method", "not part of this fake"},
+		{"POST /v1/payment_intents", "amount=100&currency=usd&capture_method=later", 400, nil, "capture_method", "must be one of automatic"},
 		{"POST /v1/customers", "colour=red", 400, "parameter_unknown", "colour", "Received unknown parameter: colour"},
 		{"GET /v1/charges", "created[zz]=1", 400, "parameter_unknown", "created[zz]", "Received unknown parameter: created[zz]"},
 		{"GET /v1/charges", "created[gte]=soon", 400, "parameter_invalid_integer", "created[gte]", "Invalid integer: soon"},

@@ -8,44 +8,29 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/oauth"
 )
 
 // exampleServer is an API and its authorization server in one, on loopback.
-func exampleServer() *httptest.Server {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
-		if r.FormValue("grant_type") == "refresh_token" && r.FormValue("refresh_token") != "the-refresh-token" {
-			refuse(400, "invalid_grant", "the login was revoked")(w, r)
-			return
-		}
-		answer(w, map[string]any{"access_token": "t-1", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "the-next-one"})
-	})
-	mux.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, r *http.Request) {
-		at := "http://" + r.Host
-		answer(w, map[string]string{"issuer": at, "token_endpoint": at + "/token", "authorization_endpoint": at + "/authorize", "device_authorization_endpoint": at + "/device"})
-	})
-	mux.HandleFunc("GET /authorize", func(w http.ResponseWriter, r *http.Request) { // the user has agreed
-		back := url.Values{"code": {"the-code"}, "state": {r.FormValue("state")}}
-		http.Redirect(w, r, r.FormValue("redirect_uri")+"?"+back.Encode(), http.StatusFound)
-	})
-	mux.HandleFunc("POST /device", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"device_code": "the-device", "user_code": "WDJB-MJHT", "verification_uri": "https://login.example/device", "expires_in": 600, "interval": 1})
-	})
-	mux.HandleFunc("POST /app/installations/{id}/access_tokens", func(w http.ResponseWriter, _ *http.Request) {
+func exampleServer() (*httptest.Server, *aplombtest.OAuth) {
+	authority, mux := aplombtest.NewOAuth(), http.NewServeMux()
+	authority.DeviceInterval(time.Second)
+	mux.Handle("/", authority)
+	mux.HandleFunc("POST /app/installations/{id}/access_tokens", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusCreated)
-		answer(w, map[string]any{"token": "t-1", "expires_at": time.Now().Add(time.Hour)})
+		answer(w, map[string]any{"token": authority.SeedToken(r.PathValue("id"), ""), "expires_at": time.Now().Add(time.Hour)})
 	})
-	mux.HandleFunc("GET /orders/{id}", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("GET /orders/{id}", authority.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer(w, map[string]string{"id": r.PathValue("id"), "sent": r.Header.Get("Authorization")})
-	})
-	return httptest.NewServer(mux)
+	})))
+	return httptest.NewServer(mux), authority
 }
 
 type exampleOrder struct {
@@ -55,7 +40,7 @@ type exampleOrder struct {
 
 // A service that acts for itself.
 func ExampleClient_ClientCredentials() {
-	server := exampleServer()
+	server, _ := exampleServer()
 	defer server.Close()
 
 	authz, err := oauth.New(oauth.Config{
@@ -76,12 +61,12 @@ func ExampleClient_ClientCredentials() {
 	defer c.CloseIdleConnections()
 	order, err := aplomb.Get[exampleOrder](context.Background(), c, "/orders/{id}", aplomb.Path("id", "o_1"))
 	fmt.Println(order, err)
-	// Output: {o_1 Bearer t-1} <nil>
+	// Output: {o_1 Bearer access-1} <nil>
 }
 
 // A command-line tool logs its user in once, and goes on from the file.
 func ExampleClient_Session() {
-	server := exampleServer()
+	server, authority := exampleServer()
 	defer server.Close()
 	dir, err := os.MkdirTemp("", "oauth")
 	if err != nil {
@@ -106,7 +91,7 @@ func ExampleClient_Session() {
 	fmt.Println(errors.Is(err, oauth.ErrLoginRequired))
 
 	// Here Login or LoginDevice would ask the user.
-	if err := authz.Adopt(ctx, store, aplomb.NewSecret("the-refresh-token")); err != nil {
+	if err := authz.Adopt(ctx, store, aplomb.NewSecret(authority.SeedLogin("cli", "orders.read"))); err != nil {
 		fmt.Println(err)
 		return
 	}
@@ -125,7 +110,7 @@ func ExampleClient_Session() {
 	fmt.Println(order, err)
 	// Output:
 	// true
-	// {o_1 Bearer t-1} <nil>
+	// {o_1 Bearer access-1} <nil>
 }
 
 // browse stands for a browser, and the user in front of it.
@@ -145,7 +130,7 @@ func browse(address string) error {
 // A command-line tool finds its provider's endpoints, and has its user log in
 // with a browser.
 func ExampleClient_Login() {
-	server := exampleServer()
+	server, _ := exampleServer()
 	defer server.Close()
 	ctx := context.Background()
 
@@ -178,33 +163,34 @@ func ExampleClient_Login() {
 	defer c.CloseIdleConnections()
 	order, err := aplomb.Get[exampleOrder](ctx, c, "/orders/{id}", aplomb.Path("id", "o_1"))
 	fmt.Println(order, err)
-	// Output: {o_1 Bearer t-1} <nil>
+	// Output: {o_1 Bearer access-1} <nil>
 }
 
 // A program without a browser shows a code to be entered elsewhere.
 func ExampleClient_LoginDevice() {
-	server := exampleServer()
+	server, authority := exampleServer()
 	defer server.Close()
 
-	authz, err := oauth.New(oauth.Config{TokenURL: server.URL + "/token", DeviceURL: server.URL + "/device", ClientID: "tv"})
+	authz, err := oauth.New(oauth.Config{TokenURL: server.URL + "/token", DeviceURL: server.URL + "/device_authorization", ClientID: "tv"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	store := &memory{} // a program has oauth.FileStore(path)
 	err = authz.LoginDevice(context.Background(), store, func(p oauth.DevicePrompt) error {
-		fmt.Println("open", p.VerificationURI, "and enter", p.UserCode)
+		fmt.Println("open", strings.TrimPrefix(p.VerificationURI, server.URL), "and enter", p.UserCode)
+		authority.Approve(p.UserCode) // which the user does
 		return nil
 	})
 	fmt.Println(err)
 	// Output:
-	// open https://login.example/device and enter WDJB-MJHT
+	// open /device and enter BBBB-BBBC
 	// <nil>
 }
 
 // A service calls another in the name of the user who called it.
 func ExampleClient_TokenExchange() {
-	server := exampleServer()
+	server, authority := exampleServer()
 	defer server.Close()
 
 	authz, err := oauth.New(oauth.Config{TokenURL: server.URL + "/token", ClientID: "orders", Auth: oauth.SecretBasic(aplomb.Static("use aplomb.Env in a program"))})
@@ -212,7 +198,8 @@ func ExampleClient_TokenExchange() {
 		fmt.Println(err)
 		return
 	}
-	tokens, err := authz.TokenExchange(oauth.Exchange{Subject: aplomb.Static("the caller's token"), Audience: "billing"})
+	callers := authority.SeedToken("web", "orders.read") // a program has it from the request it serves
+	tokens, err := authz.TokenExchange(oauth.Exchange{Subject: aplomb.Static(callers), Audience: "billing"})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -225,12 +212,12 @@ func ExampleClient_TokenExchange() {
 	defer c.CloseIdleConnections()
 	order, err := aplomb.Get[exampleOrder](context.Background(), c, "/orders/{id}", aplomb.Path("id", "o_1"))
 	fmt.Println(order, err)
-	// Output: {o_1 Bearer t-1} <nil>
+	// Output: {o_1 Bearer access-2} <nil>
 }
 
 // A service account signs for itself, as at Google.
 func ExampleClient_JWTBearer() {
-	server := exampleServer()
+	server, _ := exampleServer()
 	defer server.Close()
 
 	authz, err := oauth.New(oauth.Config{TokenURL: server.URL + "/token", Scopes: []string{"orders.read"}})
@@ -251,7 +238,7 @@ func ExampleClient_JWTBearer() {
 
 // An installation of a GitHub App, narrowed to what it is needed for.
 func ExampleGitHubApp() {
-	server := exampleServer()
+	server, _ := exampleServer()
 	defer server.Close()
 
 	tokens, err := oauth.GitHubApp{
@@ -273,7 +260,7 @@ func ExampleGitHubApp() {
 	defer c.CloseIdleConnections()
 	order, err := aplomb.Get[exampleOrder](context.Background(), c, "/orders/{id}", aplomb.Path("id", "o_1"))
 	fmt.Println(order, err)
-	// Output: {o_1 Bearer t-1} <nil>
+	// Output: {o_1 Bearer access-1} <nil>
 }
 
 // examplePEM is a private key as a file has it.

@@ -497,7 +497,7 @@ func TestFailures(t *testing.T) {
 		h := newHub()
 		h.addMany(1, 2)
 		n.Serve("http://a.test", h)
-		n.Refuse("a.test")
+		n.Break("a.test", aplombtest.DialRefused)
 		time.AfterFunc(10*time.Minute, func() { n.Restore("a.test") })
 		c, err := aplomb.New("http://a.test", aplomb.Transport(n.Transport()))
 		assert.NoError(t, err)

@@ -382,7 +382,7 @@ func TestAWSIsAway(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		call := r.api(r.secrets().Secret("acme/api", "key"))
-		r.net.Refuse("secretsmanager.eu-central-1.amazonaws.com")
+		r.net.Break("secretsmanager.eu-central-1.amazonaws.com", aplombtest.DialRefused)
 		began := time.Now()
 		err := call()
 		if took := time.Since(began); err == nil || took > 30*time.Second {
@@ -392,7 +392,7 @@ func TestAWSIsAway(t *testing.T) {
 		r.net.Restore("secretsmanager.eu-central-1.amazonaws.com")
 		time.Sleep(time.Minute)
 		r.ok(call())
-		r.net.Refuse("secretsmanager.eu-central-1.amazonaws.com")
+		r.net.Break("secretsmanager.eu-central-1.amazonaws.com", aplombtest.DialRefused)
 		for range 20 {
 			time.Sleep(10 * time.Minute)
 			r.ok(atOnce(5, call))

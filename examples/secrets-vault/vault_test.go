@@ -430,7 +430,7 @@ func TestOutage(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		r := newRig(t)
 		call := r.api(r.appRole().KV("secret", "acme/api", "key"))
-		r.net.Refuse("vault.test")
+		r.net.Break("vault.test", aplombtest.DialRefused)
 		for range 200 {
 			if call() == nil {
 				t.Fatal("served without a key")

@@ -2,59 +2,46 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/webhook"
 )
 
 // hookSecret is fake, and put together so that no scanner takes it for a real one.
 const hookSecret = "whsec_" + "made0up0for0tests"
 
-// succeeded is the event of a payment.
-func succeeded(id, payment string, amount int) string {
-	return fmt.Sprintf(`{"id":%q,"object":"event","type":"payment_intent.succeeded","created":%d,"data":{"object":{"id":%q,"object":"payment_intent","amount":%d,"currency":"eur","customer":"cus_1"}}}`,
-		id, time.Now().Unix(), payment, amount)
-}
-
-// deliver sends a webhook and returns the status of its answer.
-func deliver(t *testing.T, address, body string) int {
+// pay has a customer pay an amount.
+func pay(t *testing.T, api *aplomb.Client, amount string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/stripe", strings.NewReader(body))
-	if err != nil {
+	if _, err := aplomb.Post[struct{}](t.Context(), api, "/v1/payment_intents", aplomb.Form(url.Values{
+		"amount": {amount}, "currency": {"eur"}, "customer": {"cus_1"}, "payment_method": {"pm_card_visa"}, "confirm": {"true"},
+	})); err != nil {
 		t.Fatal(err)
 	}
-	if err := webhook.Stripe(webhook.Static(hookSecret)).Sign(r, []byte(body), time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close() // its status is all there is
-	return resp.StatusCode
 }
 
 // TestEachPaymentOnce: one comes by webhook twice and by poll, one by poll only.
 func TestEachPaymentOnce(t *testing.T) {
 	t.Parallel()
-	first, second := succeeded("evt_1", "pi_1", 1000), succeeded("evt_2", "pi_2", 234)
-	stripeAPI := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"object":"list","data":[%s,%s],"has_more":false}`, second, first)
-	}))
+	shop := aplombtest.NewStripe()
+	stripeAPI := httptest.NewServer(shop)
 	t.Cleanup(stripeAPI.Close)
-	api, err := aplomb.New(stripeAPI.URL)
+	api, err := aplomb.New(stripeAPI.URL, aplomb.Bearer(aplomb.Static("sk_test_"+"for0tests")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	shop.SeedCustomer("ada@example.com") // cus_1
+	pay(t, api, "1000")
+	paid := shop.Events()
+	pay(t, api, "234")
 	s, err := open(t.Context(), filepath.Join(t.TempDir(), "events.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -66,9 +53,11 @@ func TestEachPaymentOnce(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- s.serve(ctx, listener, api, webhook.Static(hookSecret)) }()
-	for range 2 {
-		if status := deliver(t, listener.Addr().String(), first); status != http.StatusOK {
-			t.Errorf("a webhook was answered %d", status)
+	sender := aplombtest.NewSender(webhook.Stripe(webhook.Static(hookSecret)), http.DefaultClient, "http://"+listener.Addr().String()+"/stripe")
+	sender.Mishaps.Duplicated = 1
+	for _, d := range sender.Send(t.Context(), paid...) {
+		if !d.Delivered {
+			t.Errorf("a webhook was answered %d, %v", d.Attempts[0].Status, d.Attempts[0].Err)
 		}
 	}
 	var n, sum int

@@ -64,11 +64,15 @@ func TestRootRequirements(t *testing.T) {
 func TestGoLines(t *testing.T) {
 	t.Parallel()
 	h := theHouse(t)
-	mods, err := filepath.Glob(filepath.Join(h.dir, "*", "go.mod"))
-	if err != nil {
-		t.Fatal(err)
+	mods := []string{filepath.Join(h.dir, "go.mod")}
+	for _, pattern := range []string{"*/go.mod", "cmd/*/go.mod"} {
+		more, err := filepath.Glob(filepath.Join(h.dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		mods = append(mods, more...)
 	}
-	for _, file := range append(mods, filepath.Join(h.dir, "go.mod")) {
+	for _, file := range mods {
 		m := readGoMod(t, filepath.Dir(file))
 		if m.Go != goLine || m.Toolchain != "" {
 			t.Errorf("module %s says go %q, toolchain %q; want go %s and no toolchain line", m.Module.Path, m.Go, m.Toolchain, goLine)

@@ -5,7 +5,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -94,5 +96,49 @@ func calls(f *ast.File, x, name string) []token.Pos {
 		}
 		return true
 	})
+	return found
+}
+
+// TestNoGlobalMock: httpmock's package functions change http.DefaultTransport for every
+// test of the process; a test has a MockTransport of its own.
+func TestNoGlobalMock(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		source string
+		want   []string
+	}{
+		{`httpmock.Activate()`, []string{"Activate"}},
+		{`httpmock.ActivateNonDefault(c); httpmock.RegisterResponder("GET", "/", nil)`, []string{"ActivateNonDefault", "RegisterResponder"}},
+		{`m := httpmock.NewMockTransport(); m.RegisterResponder("GET", "/", httpmock.NewStringResponder(200, ""))`, nil},
+	} {
+		f, err := parser.ParseFile(token.NewFileSet(), "x.go", `package x; import "github.com/jarcoal/httpmock"; func f() { `+tt.source+` }`, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := globalMocks(f); !slices.Equal(slices.Sorted(maps.Keys(got)), tt.want) {
+			t.Errorf("%s: found %v, want %q", tt.source, got, tt.want)
+		}
+	}
+	eachTestFile(t, func(rel string, fset *token.FileSet, f *ast.File) {
+		for name, pos := range globalMocks(f) {
+			t.Errorf("%s:%d: httpmock.%s is global; use httpmock.NewMockTransport() and aplomb.Transport", rel, fset.Position(pos).Line, name)
+		}
+	})
+}
+
+// globalMocks finds httpmock's functions that work on its DefaultTransport.
+func globalMocks(f *ast.File) map[string]token.Pos {
+	found := map[string]token.Pos{}
+	if !imports(f, httpmock) {
+		return found
+	}
+	for _, name := range []string{
+		"Activate", "ActivateNonDefault", "DeactivateNonDefault", "Deactivate", "DeactivateAndReset", "Reset", "ZeroCallCounters",
+		"RegisterResponder", "RegisterMatcherResponder", "RegisterRegexpResponder", "RegisterNoResponder", "GetCallCountInfo", "GetTotalCallCount",
+	} {
+		for _, pos := range calls(f, "httpmock", name) {
+			found[name] = pos
+		}
+	}
 	return found
 }

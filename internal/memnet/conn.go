@@ -72,14 +72,19 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Reset closes the connection as a TCP reset (RST) does: whatever is under way
-// is lost, and the peer's reads and writes fail with [syscall.ECONNRESET] at
-// once. This end is closed.
+// Reset closes the connection as a TCP reset (RST) does: the peer's writes fail
+// with [syscall.ECONNRESET] at once and its reads once it has read what had
+// arrived, which Linux hands out first. This end is closed.
 func (c *Conn) Reset() {
 	c.in.reset(syscall.ECONNRESET, net.ErrClosed)  // the peer writes, we read
 	c.out.reset(net.ErrClosed, syscall.ECONNRESET) // we write, the peer reads
 	c.closing()
 }
+
+// Gone is closed once the peer has closed, reset or ended its writing way,
+// although there may be bytes left to read: what poll(2) tells by POLLRDHUP. A
+// peer that reads nothing learns of it in no other way.
+func (c *Conn) Gone() <-chan struct{} { return c.in.ended }
 
 // LocalAddr returns the address of this end.
 func (c *Conn) LocalAddr() net.Addr { return c.local }

@@ -240,19 +240,52 @@ func TestCloseWakesWhoWaits(t *testing.T) {
 	}
 }
 
-func TestResetDropsWhatIsUnderWay(t *testing.T) {
+// TestResetComesAfterWhatArrived holds memnet to what a socket of Linux does.
+func TestResetComesAfterWhatArrived(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, a, b *memnet.Conn) {
-		_, err := a.Write([]byte("never read"))
+		_, err := a.Write([]byte("arrived"))
 		assert.NoError(t, err)
 		a.Reset()
-		n, err := b.Read(make([]byte, 64))
-		assert.Equal(t, n, 0)
+		got := make([]byte, 64)
+		n, err := b.Read(got)
+		assert.NoError(t, err)
+		assert.Equal(t, string(got[:n]), "arrived")
+		_, err = b.Read(got)
 		assert.ErrorIs(t, err, syscall.ECONNRESET)
 		assert.Equal(t, err.Error(), "read tcp api.test:80->192.0.2.1:49152: read: connection reset by peer")
 		_, err = b.Write([]byte("x"))
 		assert.ErrorIs(t, err, syscall.ECONNRESET)
 	})
+}
+
+func TestGone(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(*memnet.Conn){
+		"close":       func(c *memnet.Conn) { _ = c.Close() },
+		"close write": func(c *memnet.Conn) { _ = c.CloseWrite() },
+		"reset":       (*memnet.Conn).Reset,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, func(t *testing.T, a, b *memnet.Conn) {
+				_, err := a.Write([]byte("nobody reads this"))
+				assert.NoError(t, err)
+				gone := func() bool {
+					select {
+					case <-b.Gone():
+						return true
+					default:
+						return false
+					}
+				}
+				assert.True(t, !gone(), "not yet")
+				leave(a)
+				leave(a)
+				assert.True(t, gone(), "with bytes unread")
+			})
+		})
+	}
 }
 
 // TestRaces has everything done to one connection at once; the race detector

@@ -21,12 +21,15 @@ type stream struct {
 	buf     []byte // written and not yet read, at most window bytes
 	writing bool   // a write is under way; others wait for their turn
 
-	readErr, writeErr error // what that side gets from now on; a reader's io.EOF comes after buf
+	readErr, writeErr error // what that side gets from now on; a reader's come after buf
 	readEnd, writeEnd deadline
+
+	ended chan struct{} // closed once nothing more will be written
+	end   sync.Once
 }
 
 func newStream() *stream {
-	s := &stream{}
+	s := &stream{ended: make(chan struct{})}
 	s.cond = sync.NewCond(&s.mu)
 	return s
 }
@@ -36,7 +39,7 @@ func (s *stream) read(p []byte) (int, error) {
 	defer s.mu.Unlock()
 	for {
 		switch {
-		case s.readErr != nil && s.readErr != io.EOF:
+		case s.readErr == net.ErrClosed:
 			return 0, s.readErr
 		case s.readEnd.passed:
 			return 0, os.ErrDeadlineExceeded
@@ -47,8 +50,8 @@ func (s *stream) read(p []byte) (int, error) {
 			s.buf = s.buf[n:]
 			s.cond.Broadcast()
 			return n, nil
-		case s.readErr == io.EOF:
-			return 0, io.EOF
+		case s.readErr != nil:
+			return 0, s.readErr
 		}
 		s.cond.Wait()
 	}
@@ -104,6 +107,12 @@ func (s *stream) closeWriter(err error) {
 		s.writeErr = err
 	}
 	s.writeEnd.stop()
+	s.over()
+}
+
+// over wakes whoever waits and says that the writing side has ended.
+func (s *stream) over() {
+	s.end.Do(func() { close(s.ended) })
 	s.cond.Broadcast()
 }
 
@@ -123,8 +132,8 @@ func (s *stream) closeReader() (already bool) {
 	return already
 }
 
-// reset gives each side its error, before anything that is still under way,
-// unless that side had closed by itself.
+// reset gives each side its error, unless that side had closed by itself. What
+// has arrived is read first, as Linux has it; what has not is lost.
 func (s *stream) reset(writeErr, readErr error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +145,7 @@ func (s *stream) reset(writeErr, readErr error) {
 	}
 	s.readEnd.stop()
 	s.writeEnd.stop()
-	s.cond.Broadcast()
+	s.over()
 }
 
 func (s *stream) setReadDeadline(t time.Time) (ok bool) {

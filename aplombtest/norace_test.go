@@ -1,0 +1,5 @@
+//go:build !race
+
+package aplombtest_test
+
+const raceEnabled = false
