@@ -44,8 +44,8 @@ const (
 	// A rate that was lowered so often, to a quarter, and is refused all the same is
 	// not what the refusals are about.
 	mostDowns = 4
-	longRun   = 16 // granted in a row, which bears a rate out
-	freeAgain  = 10.0 // times the rate: the quota is no more what it was
+	longRun   = 16   // granted in a row, which bears a rate out
+	freeAgain = 10.0 // times the rate: the quota is no more what it was
 )
 
 // current is the pace per second; 0 is none.
