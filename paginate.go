@@ -408,6 +408,7 @@ type envelope struct {
 	codec  *Codec
 	valid  bool            // as JSON, for sure
 	raw    json.RawMessage // the items
+	last   json.RawMessage // of them; nil if they were not taken apart
 	top    map[string]json.RawMessage
 }
 
@@ -444,7 +445,7 @@ func decodeItems[T any](e *envelope) (items []T, err error) {
 		if err := decodeItself(raw, reflect.ValueOf(&item).Elem()); err != nil {
 			return nil, err
 		}
-		items = append(items, item)
+		items, e.last = append(items, item), raw
 	}
 	return items, nil
 }
