@@ -16,7 +16,7 @@ var secretStems = []string{
 // secretWords smell of a secret as a whole word; inside one they are innocent
 // ("shipping", "className").
 var secretWords = []string{
-	"pwd", "pass", "key", "sig", "auth", "card", "number", "pan", "pin", "csc", "ssn", "sin", "tin", "otp", "totp",
+	"pwd", "pw", "pass", "key", "sig", "auth", "card", "number", "pan", "pin", "csc", "ssn", "sin", "tin", "otp", "totp",
 	"mfa", "nonce", "hmac", "jwt", "sid", "pem", "cert", "seed", "mnemonic", "passport", "cryptogram", "challenge",
 	"verifier", "dob", "bic", "swift",
 }
