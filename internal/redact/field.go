@@ -41,6 +41,10 @@ func SecretField(name string) bool {
 	return false
 }
 
+// Harmless reports whether the name is that of a body field that [Body] shows:
+// "token_type" and "expires_in" smell, and are no secrets.
+func Harmless(name string) bool { return fieldAllowed.has(strings.ToLower(name)) }
+
 // splitWords splits snake_case, kebab-case, dotted[0] and camelCase into
 // lower-cased words; "APIKey" is api, key.
 func splitWords(name string) []string {
