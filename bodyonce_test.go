@@ -40,7 +40,7 @@ func TestLaw01_BodyOnce(t *testing.T) {
 		body := &opaque{Reader: strings.NewReader("once")}
 		go func() {
 			pause(1)
-			n.Restore("api.test")
+			n.Heal("api.test")
 		}()
 		_, err := aplomb.Post[order](context.Background(), c, "/x", aplomb.BodyOnce("text/plain", body), aplomb.IdempotencyKey("k"))
 		assert.Equal(t, aplomb.StatusCode(err), http.StatusServiceUnavailable)

@@ -107,7 +107,7 @@ func TestLaw01_BodyIsReplayedWholeOrNotAtAll(t *testing.T) {
 			n.Serve("http://api.test", script(read(&bodies, ok)))
 			n.Break("api.test", aplombtest.DialRefused)
 			c := newClientAt(t, "http://api.test", aplomb.Transport(n.Transport()), aplomb.Hooks{
-				WaitDone: func(context.Context, aplomb.WaitEvent) { n.Restore("api.test") },
+				WaitDone: func(context.Context, aplomb.WaitEvent) { n.Heal("api.test") },
 			})
 			once := &closeCounter{Reader: strings.NewReader(want)}
 			req, _ := http.NewRequest("POST", "http://api.test/x", once)

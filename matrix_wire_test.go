@@ -118,7 +118,7 @@ func breakingFor(n int, what aplombtest.Trouble) func(*rig) {
 		dial := m.base.DialContext
 		m.base.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if _, dials := m.ledger.count(); dials > n {
-				m.network.Restore("api.test")
+				m.network.Heal("api.test")
 			}
 			return dial(ctx, network, addr)
 		}

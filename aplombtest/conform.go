@@ -21,7 +21,7 @@ type findings struct {
 // needBubble ends the test outside of a bubble: there the hours would be real.
 func (f *findings) needBubble(name string) {
 	f.Helper()
-	if bubbleOf(stackOf(false)) == "" {
+	if !inBubble() {
 		f.Fatalf("aplombtest: call %s in a bubble: synctest.Test(t, func(t *testing.T) { ... })", name)
 	}
 }

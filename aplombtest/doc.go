@@ -33,7 +33,7 @@
 //   - [Outage]: a whole program goes through a bad hour, and numbers come out.
 //   - [Fixtures]: records the exchanges of a test with a real API once, without
 //     its secrets, and replays them from then on.
-//   - [NewStripe], [NewGraphQL]: stateful fakes of two APIs that between them
+//   - [NewStripe], [NewGitHub]: stateful fakes of two APIs that between them
 //     show most habits of the rest, and [NewOAuth], an authorization server. They
 //     count their effects.
 //   - [NewSender]: webhooks as their vendors send them, and send them again.

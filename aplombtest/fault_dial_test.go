@@ -75,7 +75,7 @@ func TestTroubleOfDials(t *testing.T) {
 					if trouble != aplombtest.DialHangs { // whose dial http.Client lets run on
 						assert.Contains(t, err.Error(), strings.ReplaceAll(want.text, "HOST", host))
 					}
-					network.Restore(host)
+					network.Heal(host)
 					if host == "served.test" {
 						_, body := get(t, network.Client(), "http://served.test")
 						assert.Equal(t, body, "hello")
@@ -170,7 +170,7 @@ func TestTroubleOfTLS(t *testing.T) {
 				default:
 					check(t, errors.Unwrap(err)) // of the *url.Error
 				}
-				srv.Restore()
+				srv.Heal()
 				_, body := get(t, client, srv.URL)
 				assert.Equal(t, body, "hello")
 			})
@@ -207,14 +207,14 @@ func TestBreakOfServerAndNetwork(t *testing.T) {
 		assert.Equal(t, []bool{refused("a.test:80"), refused("a.test:81")}, []bool{true, false})
 		network.Break("a.test", aplombtest.DialRefused)
 		assert.Equal(t, []bool{refused("a.test:80"), refused("a.test:81")}, []bool{true, true})
-		network.Restore("a.test")
+		network.Heal("a.test")
 		assert.Equal(t, []bool{refused("a.test:80"), refused("a.test:81")}, []bool{true, false})
-		a.Restore()
+		a.Heal()
 		network.Break("a.test", aplombtest.DNSFails)
 		network.Break("a.test:81", aplombtest.DialRefused)
 		assert.Equal(t, []bool{refused("a.test:80"), refused("a.test:81")}, []bool{false, true}, "a port counts before its host")
-		network.Restore("a.test:81")
-		network.Restore("a.test")
+		network.Heal("a.test:81")
+		network.Heal("a.test")
 
 		c, err := dialled(t, network, "a.test:81")
 		assert.NoError(t, err)

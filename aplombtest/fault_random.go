@@ -27,7 +27,8 @@ type Odds struct {
 //	aplombtest.Random(seed, aplombtest.Odds{P: 0.2, Fault: aplombtest.Status(503)})
 //
 // four of five pass. The n-th request meets the same fault whenever seed is the
-// same ([rand.PCG]). A mix whose shares sum up to more than 1 is cut off there. It
+// same ([rand.PCG]), counted from where the fault was made: make one for each
+// [Script]. A mix whose shares sum up to more than 1 is cut off there. It
 // is a fault like any other, to be given to [Script.Always], [Script.For] or a
 // [Phase]; its name says the seed. For a seed of its own in each run see [Seed].
 func Random(seed uint64, mix ...Odds) Fault {

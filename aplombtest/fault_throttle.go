@@ -10,7 +10,8 @@ import (
 
 // Throttle is a quota of n requests in each window: these pass, and the others
 // are answered 429 with a Retry-After of the seconds until the next window,
-// rounded up. Windows follow one another from the first request on. For refusals
+// rounded up. Windows follow one another from the first request on, and are the fault's: make one for
+// each [Script]. For refusals
 // that no pace avoids see [Random].
 func Throttle(n int, window time.Duration) Fault {
 	window = max(window, 1)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -15,9 +16,6 @@ import (
 
 	"github.com/aplomb-go/aplomb/internal/fixture"
 )
-
-// fixtureDir is where fixtures are, beside the test.
-const fixtureDir = "testdata/fixtures"
 
 // record is registered in test programs only: an example that has a fake server
 // in it needs no such flag.
@@ -29,25 +27,23 @@ var record = func() *bool {
 }()
 
 // Recorder is an [http.RoundTripper] that answers with what was recorded. [Fixtures]
-// makes one. What changes it, from [Recorder.Over] to [Recorder.MaxAge], is called
-// before its first request; each returns the Recorder itself. All else is safe for
-// concurrent use.
+// makes one. All methods are safe for concurrent use.
 type Recorder struct {
+	Recording // as it was given
+
 	tb        testing.TB
-	path      string
+	path      string // absolute: a test may change its folder
+	shown     string // the same as the test's folder has it
 	recording bool
-	base      http.RoundTripper
 	rules     fixture.Rules
-	settings  struct {
-		repeat, inOrder, unused, latency bool
-		maxAge                           time.Duration
-	}
 
 	file  *fixture.File
 	begin sync.Once
 	tape  *fixture.Tape
 
-	mu        sync.Mutex // over all below, and over the exchanges
+	client func() *http.Client
+
+	mu        sync.Mutex // over all below, over the exchanges and what is hidden
 	exchanges []*exchange
 	receivers map[string]receiver
 	played    int  // how many interactions have been looked at for deliveries
@@ -62,20 +58,32 @@ type Recorder struct {
 //
 //	client := &http.Client{Transport: aplombtest.Fixtures(t)}
 //
-// They are in testdata/fixtures, in a file named after the test. Nothing is
-// recorded but by
+// They are in testdata/fixtures, in a file named after the test, TestCheckout.json, and
+// bodies of answers over 64 KiB that are no JSON beside it, TestCheckout.3.txt: all are to
+// be committed. Nothing is recorded but by
 //
-//	go test -run '^TestCheckout$' -record
+//	go test example.com/shop -run '^TestCheckout$' -v -record
 //
-// which asks the servers themselves, and writes the file when the test has passed.
+// which asks the servers themselves, writes the files when the test has passed, and says
+// so. The flag is one of the test program's: it stands behind the package, and a package
+// whose tests define a flag of that name cannot be tested with aplombtest.
 // Where the environment has CI set it is refused. A test that has no file fails,
 // and so does one that asks for what is not in it, with a report of what comes
 // nearest, or does not ask for all that is. Inside a bubble of [testing/synctest] the
-// Recorder is made there.
+// Recorder is made there; of a server outside of it no times are kept, for in the
+// bubble none passes.
+//
+// An aplomb client gets it by [aplomb.Transport]:
+//
+//	rec := aplombtest.Fixtures(t)
+//	key := rec.Env("ACME_KEY", "key-replayed")
+//	client, err := aplomb.New("https://api.acme.example", aplomb.Transport(rec), aplomb.Bearer(aplomb.Static(key)))
 //
 // A request is known by its method, URL and body, and by no header; where fields and
 // parameters have no order, theirs does not matter, and the ports of the loopback are
-// all one. Equal requests get their answers in the order of the recording. Each
+// all one, also in addresses that a body holds. What is hidden is compared if it was
+// the server that brought it, a cursor or a token: it has to come back. What the
+// client brings itself may be anything. Equal requests get their answers in the order of the recording. Each
 // attempt of a client that retries is a request of its own. What a server answers
 // is replayed byte for byte, but for its secrets and without trailers, and a failure
 // of the network as the same error; the Date is today's.
@@ -93,16 +101,69 @@ type Recorder struct {
 //
 // Body fields that are none of these are kept as they are: a fixture holds the data
 // of the account that it was recorded with.
-func Fixtures(tb testing.TB) *Recorder {
+func Fixtures(tb testing.TB, how ...Recording) *Recorder {
 	tb.Helper()
-	return openFixtures(tb, fixtureDir, *record)
+	return openFixtures(tb, fixture.Dir, *record, how...)
 }
 
-func openFixtures(tb testing.TB, dir string, recording bool) *Recorder {
+// Recording is what may be different about [Fixtures]; the zero value is what most
+// tests want. It is the same where a test records and where it replays.
+type Recording struct {
+	// Over is asked while recording. Default: a transport of the Recorder's own.
+	Over http.RoundTripper
+	// Hide are secrets that nothing gives away, each of four bytes or more: a
+	// shorter one would be found everywhere, and ends the test.
+	Hide []string
+	// Show names headers, fields and parameters that are kept although they would
+	// be hidden for their names or, headers, left out as noise. What looks like a
+	// secret is hidden there, too.
+	Show []string
+	// Ignore names parameters of the query and fields of the request's body that
+	// are not compared: a time, or a number that is another one in each run. A field
+	// in a JSON document is named by its own name or by all of them,
+	// "order.sent_at".
+	Ignore []string
+	// Compare names headers of requests that are compared as well, such as Accept, or
+	// that of the API's version.
+	Compare []string
+	// Repeat has the last answer to a request given to all further requests like it:
+	// for what is asked again and again.
+	Repeat bool
+	// InOrder makes it an error to ask in another order than the recorded one. It is
+	// only logged otherwise, since goroutines have none.
+	InOrder bool
+	// AllowUnused makes it no error to leave interactions unused.
+	AllowUnused bool
+	// Latency has answers and the parts of streams take the time that they took, as
+	// far as it was kept: to 1, 2 or 5 of a power of ten, and nothing below 300 ms,
+	// or 50 ms within a stream. The request's context ends each such wait. It is
+	// meant for [testing/synctest].
+	Latency bool
+	// MaxAge makes it an error if the recording is older. A day more is granted, and
+	// it is not looked at where time is virtual. Default: none, and half a year is
+	// logged.
+	MaxAge time.Duration
+}
+
+func openFixtures(tb testing.TB, dir string, recording bool, how ...Recording) *Recorder {
 	tb.Helper()
 	r := &Recorder{
-		tb: tb, path: filepath.Join(dir, fileName(tb.Name())+".json"), recording: recording,
+		tb: tb, shown: filepath.Join(dir, fixture.FileName(tb.Name())), recording: recording,
 		receivers: map[string]receiver{}, reported: map[string]bool{},
+	}
+	r.client = sync.OnceValue(func() *http.Client { return &http.Client{Transport: r} })
+	switch len(how) {
+	case 0:
+	case 1:
+		r.Recording = how[0]
+	default:
+		tb.Fatalf("aplombtest: Fixtures has %d Recordings: give it one", len(how))
+	}
+	r.rules = fixture.Rules{Show: r.Show, Ignore: r.Ignore, Compare: r.Compare}
+	r.hide(r.Hide...)
+	var err error
+	if r.path, err = filepath.Abs(r.shown); err != nil {
+		tb.Fatalf("aplombtest: %v", err)
 	}
 	if !claim(r.path) {
 		tb.Fatalf("aplombtest: this test has its Fixtures already: one Recorder serves any number of clients and hosts")
@@ -111,26 +172,48 @@ func openFixtures(tb testing.TB, dir string, recording bool) *Recorder {
 	switch {
 	case recording && os.Getenv("CI") != "":
 		tb.Fatal("aplombtest: -record is given, and CI is set: fixtures are recorded by hand and looked at before they are committed")
-	case recording:
+	case recording && r.Over == nil:
 		own := &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true}
+		own.DisableKeepAlives = inBubble() // where time stands still while a socket waits, an idle one too
 		tb.Cleanup(own.CloseIdleConnections)
-		r.base = own
-		return r
+		r.Over = own
+	case !recording:
+		r.read()
 	}
+	return r
+}
+
+// read reads the file.
+func (r *Recorder) read() {
+	r.tb.Helper()
 	f, err := fixture.Read(r.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		tb.Fatalf("aplombtest: %s: nothing is recorded: %s", r.path, r.how())
+		r.tb.Fatalf("aplombtest: %s: nothing is recorded: %s", r.shown, r.how())
 	case err != nil:
-		tb.Fatalf("aplombtest: %v: mend it, or record it anew: %s", err, r.how())
+		r.tb.Fatalf("aplombtest: %s: %v: mend it, or record it anew: %s", r.shown, err, r.how())
 	}
 	r.file = f
-	return r
 }
 
 // how says how to record.
 func (r *Recorder) how() string {
-	return "go test -run '" + pattern(r.tb.Name()) + "' -record"
+	return "go test " + testedPackage() + "-run '" + pattern(r.tb.Name()) + "' -v -record"
+}
+
+// testedPackage is the import path of the package under test, with a space behind it;
+// "" if it is not known. The path has to stand before -record: what follows on a flag
+// that the go command does not know it hands to the test.
+func testedPackage() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	path, ok := strings.CutSuffix(info.Path, ".test")
+	if !ok || path == "" {
+		return ""
+	}
+	return path + " "
 }
 
 // pattern matches the test of that name alone.
@@ -142,21 +225,6 @@ func pattern(name string) string {
 	return strings.Join(parts, "/")
 }
 
-var unfitForFiles = regexp.MustCompile(`[^\w.()+,=@-]`)
-
-// fileName is a test's name as a path: a subtest is in a folder of its test.
-func fileName(test string) string {
-	parts := strings.Split(test, "/")
-	for i, part := range parts {
-		part = unfitForFiles.ReplaceAllString(part, "_")
-		if strings.Trim(part, ".") == "" {
-			part = "_" + part
-		}
-		parts[i] = part
-	}
-	return filepath.Join(parts...)
-}
-
 // open are the files in use, so that no two recorders write one.
 var (
 	openMu sync.Mutex
@@ -166,7 +234,6 @@ var (
 func claim(path string) bool {
 	openMu.Lock()
 	defer openMu.Unlock()
-	path, _ = filepath.Abs(path)
 	was := opened[path]
 	opened[path] = true
 	return !was
@@ -175,78 +242,12 @@ func claim(path string) bool {
 func release(path string) {
 	openMu.Lock()
 	defer openMu.Unlock()
-	path, _ = filepath.Abs(path)
 	delete(opened, path)
 }
 
-// Over has rt asked while recording, in the place of a transport of its own.
-func (r *Recorder) Over(rt http.RoundTripper) *Recorder {
-	return r.set(func() { r.base = rt })
-}
-
-// Hide has secrets hidden that nothing gives away, each of four bytes or more.
-func (r *Recorder) Hide(secrets ...string) *Recorder {
-	return r.set(func() { r.rules.Hide = append(r.rules.Hide, secrets...) })
-}
-
-// Show keeps headers, fields and parameters with these names, which would be hidden
-// for their names or, with a header, left out as noise. What looks like a secret is
-// hidden there, too.
-func (r *Recorder) Show(names ...string) *Recorder {
-	return r.set(func() { r.rules.Show = append(r.rules.Show, names...) })
-}
-
-// Ignore has parameters of the query and fields of the request's body not
-// compared: a time, or a number that is another one in each run. A field in a JSON
-// document is named by its own name or by all of them, "order.sent_at".
-func (r *Recorder) Ignore(names ...string) *Recorder {
-	return r.set(func() { r.rules.Ignore = append(r.rules.Ignore, names...) })
-}
-
-// Compare has these headers of requests compared as well, such as Accept, or that
-// of the API's version.
-func (r *Recorder) Compare(headers ...string) *Recorder {
-	return r.set(func() { r.rules.Compare = append(r.rules.Compare, headers...) })
-}
-
-// Repeat has the last answer to a request given to all further requests like it:
-// for what is asked again and again.
-func (r *Recorder) Repeat() *Recorder { return r.set(func() { r.settings.repeat = true }) }
-
-// InOrder makes it an error to ask in another order than the recorded one. It is
-// only logged otherwise, since goroutines have none.
-func (r *Recorder) InOrder() *Recorder { return r.set(func() { r.settings.inOrder = true }) }
-
-// AllowUnused makes it no error to leave interactions unused.
-func (r *Recorder) AllowUnused() *Recorder { return r.set(func() { r.settings.unused = true }) }
-
-// Latency has answers and the parts of streams take the time that they took, as far
-// as it was kept: to 1, 2 or 5 of a power of ten, and nothing below 300 ms, or 50 ms
-// within a stream. The request's context ends each such wait. It is meant for [testing/synctest].
-func (r *Recorder) Latency() *Recorder { return r.set(func() { r.settings.latency = true }) }
-
-// MaxAge makes it an error if the recording is older than d. A day more is
-// granted, and it is not looked at where time is virtual. Half a year is logged
-// anyway.
-func (r *Recorder) MaxAge(d time.Duration) *Recorder {
-	return r.set(func() { r.settings.maxAge = d })
-}
-
-func (r *Recorder) set(change func()) *Recorder {
-	r.tb.Helper()
-	r.mu.Lock()
-	begun := r.tape != nil || len(r.exchanges) > 0
-	r.mu.Unlock()
-	if begun {
-		r.tb.Fatal("aplombtest: a Recorder is changed after its first request")
-	}
-	change()
-	return r
-}
-
-// Recording reports whether requests go to the servers themselves: for a test that
-// needs more time or a real account then.
-func (r *Recorder) Recording() bool { return r.recording }
+// Live reports whether requests go to the servers themselves, to be recorded: for a
+// test that needs more time or a real account then.
+func (r *Recorder) Live() bool { return r.recording }
 
 // Env gives the value of an environment variable while recording, which must be
 // there and is hidden, and replayed otherwise: for keys.
@@ -261,12 +262,24 @@ func (r *Recorder) Env(name, replayed string) string {
 	if value == "" {
 		r.tb.Fatalf("aplombtest: %s is empty: it is needed to record", name)
 	}
-	r.Hide(value)
+	r.hide(value)
 	return value
 }
 
-// Client returns a new client on this Recorder, without a timeout.
-func (r *Recorder) Client() *http.Client { return &http.Client{Transport: r} }
+// hide takes secrets that are to be replaced.
+func (r *Recorder) hide(secrets ...string) {
+	r.tb.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, secret := range secrets {
+		if err := r.rules.Hide(secret); err != nil {
+			r.tb.Fatalf("aplombtest: %v", err)
+		}
+	}
+}
+
+// Client returns a client on this Recorder, the same each time, without a timeout.
+func (r *Recorder) Client() *http.Client { return r.client() }
 
 // RoundTrip implements [http.RoundTripper].
 func (r *Recorder) RoundTrip(req *http.Request) (*http.Response, error) {

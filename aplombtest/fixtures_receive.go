@@ -17,7 +17,14 @@ type receiver struct {
 }
 
 // Receive has the deliveries that h takes in recorded beside the calls, and gives
-// the handler to serve in its place. Replayed, they come by themselves, one after
+// the handler to serve in its place:
+//
+//	rec := aplombtest.Fixtures(t)
+//	srv := httptest.NewServer(rec.Receive(scheme, hooks)) // the vendor reaches it by a tunnel
+//	register(rec.Client(), srv.URL)
+//	<-paid // by hooks
+//
+// h is all that a replay calls: what wraps the handler is to be wrapped around h. Replayed, they come by themselves, one after
 // the other: each when all calls recorded before it have been answered, signed
 // anew by the scheme, with its secret and the time of the day. An answer of
 // another status than the recorded one is an error, and so is a delivery that
@@ -44,10 +51,14 @@ func (r *Recorder) Receive(s webhook.Scheme, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { r.receive(s.Name, h, w, req) })
 }
 
+// maxDelivery bounds a delivery's body, and is far above what vendors send.
+const maxDelivery = 16 << 20
+
 // receive records one delivery.
 func (r *Recorder) receive(name string, h http.Handler, w http.ResponseWriter, req *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(req.Body, maxFaultBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxDelivery))
 	if err != nil {
+		r.complainf("a delivery to %s is not recorded: %v", req.URL.Path, err)
 		http.Error(w, "the body could not be read", http.StatusBadRequest)
 		return
 	}
@@ -140,6 +151,6 @@ func (r *Recorder) complainf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
-		r.tb.Errorf("aplombtest: "+r.path+": "+format, args...)
+		r.tb.Errorf("aplombtest: "+r.shown+": "+format, args...)
 	}
 }

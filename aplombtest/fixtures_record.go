@@ -6,9 +6,9 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/fixture"
@@ -38,7 +38,7 @@ func (r *Recorder) record(req *http.Request) (*http.Response, error) {
 	r.mu.Unlock()
 
 	start := time.Now()
-	resp, err := r.base.RoundTrip(r.watched(req, e))
+	resp, err := r.Over.RoundTrip(r.watched(req, e))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e.Took = time.Since(start)
@@ -154,6 +154,14 @@ func (e *exchange) stream() bool {
 	return !e.Sized && slices.ContainsFunc(e.Chunks, func(c fixture.Chunk) bool { return c.After >= 100*time.Millisecond })
 }
 
+// hiddenNames says what was hidden, for who is surprised by it when it is replayed.
+func hiddenNames(f *fixture.File) string {
+	if names := f.Hidden(); len(names) > 0 {
+		return "; hidden are " + strings.Join(names, ", ") + ", and Show keeps one"
+	}
+	return ""
+}
+
 // write writes what was recorded.
 func (r *Recorder) write() {
 	r.tb.Helper()
@@ -161,10 +169,7 @@ func (r *Recorder) write() {
 	defer r.mu.Unlock()
 	switch {
 	case r.tb.Failed() || r.tb.Skipped():
-		r.tb.Logf("aplombtest: %s is not written, for the test has not passed", r.path)
-		return
-	case len(r.exchanges) == 0:
-		r.tb.Logf("aplombtest: %s is not written, for the test has sent nothing", r.path)
+		r.tb.Logf("aplombtest: %s is not written, for the test has not passed", r.shown)
 		return
 	}
 	var all []*fixture.Exchange
@@ -172,10 +177,10 @@ func (r *Recorder) write() {
 		e.Stream, e.Body = e.stream(), e.sent.Bytes()
 		switch {
 		case e.upgraded:
-			r.faultf("%s is not written: request %d, %s %s, was answered by another protocol, which cannot be replayed", r.path, i+1, e.Method, shownURL(e.URL))
+			r.faultf("%s is not written: request %d, %s %s, was answered by another protocol, which cannot be replayed", r.shown, i+1, e.Method, redact.URL(e.URL))
 			return
 		case !e.done:
-			r.faultf("%s is not written: request %d, %s %s, was still under way when the test ended: wait for it, and close its body", r.path, i+1, e.Method, shownURL(e.URL))
+			r.faultf("%s is not written: request %d, %s %s, was still under way when the test ended: wait for it, and close its body", r.shown, i+1, e.Method, redact.URL(e.URL))
 			return
 		}
 		all = append(all, &e.Exchange)
@@ -185,10 +190,8 @@ func (r *Recorder) write() {
 		err = f.Write(r.path)
 	}
 	if err != nil {
-		r.faultf("%s is not written: %v", r.path, err)
+		r.faultf("%s is not written: %v", r.shown, err)
 		return
 	}
-	r.tb.Logf("aplombtest: %s is written: look through it before it is committed", r.path)
+	r.tb.Logf("aplombtest: %s is written: look through it before it is committed%s", r.shown, hiddenNames(f))
 }
-
-func shownURL(u *url.URL) string { return redact.URL(u) }

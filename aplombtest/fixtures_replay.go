@@ -41,7 +41,7 @@ func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
 		return nil, r.missed(err)
 	}
 	a := tape.Answer(i, req.URL)
-	if r.settings.latency {
+	if r.Latency {
 		if err := pauseFor(ctx, a.Took); err != nil {
 			return nil, err
 		}
@@ -56,7 +56,7 @@ func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
 // start is done by the first request, when all is set.
 func (r *Recorder) start() *fixture.Tape {
 	r.begin.Do(func() {
-		tape := fixture.NewTape(r.file, r.rules, r.settings.repeat)
+		tape := fixture.NewTape(r.file, r.rules, r.Repeat)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.tape = tape
@@ -67,29 +67,22 @@ func (r *Recorder) start() *fixture.Tape {
 // missed reports a request that nothing was recorded for, each once: a client may
 // try again.
 func (r *Recorder) missed(err error) error {
-	err = fmt.Errorf("aplombtest: %s: %w", r.path, err)
+	err = fmt.Errorf("aplombtest: %s: %w", r.shown, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if report := err.Error(); !r.reported[report] && !r.ended {
 		r.reported[report] = true
-		r.tb.Errorf("%s\nif the change is meant: %s", report, r.how())
+		r.tb.Errorf("%s\nif the change is meant: %s\nif a value is another one in each run: Recording.Ignore", report, r.how())
 	}
 	return err
 }
 
-// pauseFor waits as long as ctx allows.
+// pauseFor waits for d, or says why ctx did not let it.
 func pauseFor(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if d > 0 && !sleep(ctx, d) {
 		return context.Cause(ctx)
 	}
+	return nil
 }
 
 // failed is the recorded failure. One that was the caller's own comes when the
@@ -119,7 +112,7 @@ func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response 
 	resp := &http.Response{
 		Status: strings.TrimSpace(strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)), StatusCode: a.Status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header, ContentLength: length, Request: req,
-		Body: &replayedBody{ctx: req.Context(), answer: a, latency: r.settings.latency},
+		Body: &replayedBody{ctx: req.Context(), answer: a, latency: r.Latency},
 	}
 	if length == 0 || req.Method == http.MethodHead {
 		resp.Body = http.NoBody
@@ -188,15 +181,15 @@ func (b *replayedBody) Close() error {
 func (r *Recorder) check() {
 	r.tb.Helper()
 	tape := r.start()
-	if left := tape.Unused(); len(left) > 0 && !r.settings.unused {
-		r.faultf("%s: not asked for:\n  %s\nif they are needed no more: %s", r.path, strings.Join(left, "\n  "), r.how())
+	if left := tape.Unused(); len(left) > 0 && !r.AllowUnused {
+		r.faultf("%s: not asked for:\n  %s\nif they are needed no more: %s", r.shown, strings.Join(left, "\n  "), r.how())
 	}
 	if swapped := tape.Unordered(); swapped != "" {
 		report := r.tb.Logf
-		if r.settings.inOrder {
+		if r.InOrder {
 			report = r.faultf
 		}
-		report("aplombtest: %s: in another order than it was recorded: %s", r.path, swapped)
+		report("aplombtest: %s: in another order than it was recorded: %s", r.shown, swapped)
 	}
 	r.checkAge()
 }
@@ -208,9 +201,9 @@ func (r *Recorder) checkAge() {
 		return
 	}
 	switch age := now.Sub(day); {
-	case r.settings.maxAge > 0 && age > r.settings.maxAge+24*time.Hour:
-		r.faultf("%s was recorded on %s, more than %v ago: %s", r.path, r.file.Recorded, r.settings.maxAge, r.how())
+	case r.MaxAge > 0 && age > r.MaxAge+24*time.Hour:
+		r.faultf("%s was recorded on %s, more than %v ago: %s", r.shown, r.file.Recorded, r.MaxAge, r.how())
 	case age > halfYear:
-		r.tb.Logf("aplombtest: %s was recorded on %s: does the API still answer so? %s", r.path, r.file.Recorded, r.how())
+		r.tb.Logf("aplombtest: %s was recorded on %s: does the API still answer so? %s", r.shown, r.file.Recorded, r.how())
 	}
 }

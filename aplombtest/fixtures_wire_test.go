@@ -2,16 +2,19 @@ package aplombtest_test
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,7 +83,7 @@ func TestFixturesReplayFailures(t *testing.T) {
 		dir := t.TempDir()
 		req := httptest.NewRequestWithContext(context.Background(), "GET", "http://api.test/", http.NoBody)
 		clean(t, "TestX", func(tb *actor) {
-			_, err := aplombtest.OpenFixtures(tb, dir, true).Over(roundTrip(func(*http.Request) (*http.Response, error) { return nil, tt.err })).RoundTrip(req)
+			_, err := aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: roundTrip(func(*http.Request) (*http.Response, error) { return nil, tt.err })}).RoundTrip(req)
 			assert.ErrorIs(t, err, tt.err)
 		})
 		clean(t, "TestX", func(tb *actor) {
@@ -157,14 +160,14 @@ func TestFixturesKeepStreams(t *testing.T) {
 			parts, at, err := read(t.Context(), rec)
 			assert.Equal(t, err, io.EOF)
 			assert.Equal(t, parts, want)
-			if rec.Recording() {
+			if rec.Live() {
 				assert.Equal(t, at, []time.Duration{0, 2 * time.Second, 4 * time.Second})
 			} else {
 				assert.Equal(t, at, []time.Duration{0, 0, 0})
 			}
 		})
 		clean(t, "TestX", func(tb *actor) {
-			parts, at, err := read(t.Context(), aplombtest.OpenFixtures(tb, dir, false).Latency())
+			parts, at, err := read(t.Context(), aplombtest.OpenFixtures(tb, dir, false, aplombtest.Recording{Latency: true}))
 			assert.Equal(t, err, io.EOF)
 			assert.Equal(t, parts, want)
 			assert.Equal(t, at, []time.Duration{0, 2 * time.Second, 4 * time.Second})
@@ -173,7 +176,7 @@ func TestFixturesKeepStreams(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			start := time.Now()
-			parts, _, err := read(ctx, aplombtest.OpenFixtures(tb, dir, false).Latency())
+			parts, _, err := read(ctx, aplombtest.OpenFixtures(tb, dir, false, aplombtest.Recording{Latency: true}))
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, len(parts), 2)
 			assert.Equal(t, time.Since(start), 3*time.Second)
@@ -252,8 +255,7 @@ func TestFixturesDifferLittle(t *testing.T) {
 	var texts []string
 	record := func(t *testing.T) {
 		run++
-		dir := both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
-			rec.Ignore("sent_at", "run")
+		dir := bothAs(t, h, aplombtest.Recording{Ignore: []string{"sent_at", "run"}}, func(_ *actor, rec *aplombtest.Recorder) {
 			req := httptest.NewRequestWithContext(context.Background(), "POST", fmt.Sprintf("http://api.test/?run=%d", run), strings.NewReader(fmt.Sprintf(`{"sent_at":%d,"a":1}`, run)))
 			req.Header.Set("Authorization", fmt.Sprintf("Bearer key-%d-0123456789", run))
 			req.Header.Set("Idempotency-Key", fmt.Sprintf("key-%d", run))
@@ -287,7 +289,7 @@ func TestFixturesAnswerAsATransportDoes(t *testing.T) {
 			assert.Equal(t, resp.ContentLength, 10)
 			assert.Equal(t, resp.Header.Get("Content-Length"), "10")
 			assert.Equal(t, resp.Status, "200 OK")
-			if rec.Recording() {
+			if rec.Live() {
 				_, err = io.ReadAll(resp.Body)
 				assert.NoError(t, err)
 				assert.NoError(t, resp.Body.Close())
@@ -308,6 +310,98 @@ func TestFixturesAnswerAsATransportDoes(t *testing.T) {
 	})
 }
 
+// TestFixturesWantBackWhatTheyGave: a cursor or a token that an answer brought has to
+// come back; what the client brings itself may be another.
+func TestFixturesWantBackWhatTheyGave(t *testing.T) {
+	t.Parallel()
+	srv := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"next_page_token":"cursor-%s-0123456789","login":"me"}`, r.URL.Query().Get("page_token"))
+	}))
+	dir := t.TempDir()
+	walk := func(rec *aplombtest.Recorder, key string, cursor func(string) string) error {
+		token := ""
+		for range 3 {
+			resp, err := rec.Client().Get(srv.URL + "/?api_key=" + key + "&page_token=" + url.QueryEscape(token))
+			if err != nil {
+				return err
+			}
+			var page struct {
+				Next string `json:"next_page_token"`
+			}
+			err = json.NewDecoder(resp.Body).Decode(&page)
+			_ = resp.Body.Close()
+			if err != nil {
+				return err
+			}
+			token = cursor(page.Next)
+		}
+		return nil
+	}
+	right := func(next string) string { return next }
+	clean(t, "TestX", func(tb *actor) {
+		assert.NoError(t, walk(aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: srv.Transport()}), "pl4nt-key-0001", right))
+	})
+	clean(t, "TestX", func(tb *actor) {
+		assert.NoError(t, walk(aplombtest.OpenFixtures(tb, dir, false), "another-key-0002", right))
+	})
+	first := ""
+	for name, wrong := range map[string]func(string) string{
+		"garbage": func(string) string { return "garbage-0123456789" }, "none": func(string) string { return "" },
+		"the first": func(next string) string { first = cmp.Or(first, next); return first },
+	} {
+		act(t, "TestX", func(tb *actor) {
+			err := walk(aplombtest.OpenFixtures(tb, dir, false), "another-key-0002", wrong)
+			if assert.True(t, err != nil, name) {
+				assert.Contains(t, err.Error(), `query page_token: recorded "<next_page_token:`)
+			}
+		})
+	}
+}
+
+// TestFixturesOfTheLoopback: a callback's port is another one each time.
+func TestFixturesOfTheLoopback(t *testing.T) {
+	t.Parallel()
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	port := 40000
+	both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
+		port++
+		send(t, rec, "POST", "http://api.test/hooks", "application/json", fmt.Sprintf(`{"url":"http://127.0.0.1:%d/hook","n":1}`, port))
+		send(t, rec, "POST", "http://api.test/hooks", "application/x-www-form-urlencoded", fmt.Sprintf("url=http%%3A%%2F%%2Flocalhost%%3A%d%%2Fhook", port))
+	})
+}
+
+// TestFixturesKeepKeysThatOpenNothing: of an object, of what a list is sorted by.
+func TestFixturesKeepKeysThatOpenNothing(t *testing.T) {
+	t.Parallel()
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"key":"photos/summer.jpg","sort_key":"name","api_key":"k","private_key":"p","key_2":"x","partition_keys":["a"]}`)
+	})
+	dir := both(t, h, func(_ *actor, rec *aplombtest.Recorder) { fetch(t, rec, "http://api.test/?key=photos") })
+	text := fixtureText(t, dir)
+	for _, want := range []string{`?key=photos`, `"key": "photos/summer.jpg"`, `"sort_key": "name"`, `"api_key": "<api_key:1>"`, `"private_key": "<private_key:1>"`} {
+		assert.Contains(t, text, want)
+	}
+}
+
+// TestFixturesAreNamedApart: two subtests whose names no file can have do not share
+// one.
+func TestFixturesAreNamedApart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	srv := aplombtest.NewServer(t, http.NotFoundHandler())
+	for _, name := range []string{"TestX/qty<0", "TestX/qty>0", "TestX/é", "TestX/è", "TestX/..", "TestX/plain"} {
+		clean(t, name, func(tb *actor) {
+			fetch(t, aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: srv.Transport()}), srv.URL+"/"+url.PathEscape(name))
+		})
+	}
+	files, err := os.ReadDir(filepath.Join(dir, "TestX"))
+	assert.NoError(t, err)
+	assert.Equal(t, len(files), 6)
+	for _, name := range []string{"TestX/qty<0", "TestX/plain"} {
+		clean(t, name, func(tb *actor) { fetch(t, aplombtest.OpenFixtures(tb, dir, false), srv.URL+"/"+url.PathEscape(name)) })
+	}
+}
+
 // TestFixturesCompareHeaders: only those that are asked for.
 func TestFixturesCompareHeaders(t *testing.T) {
 	t.Parallel()
@@ -323,9 +417,9 @@ func TestFixturesCompareHeaders(t *testing.T) {
 		body, err := io.ReadAll(resp.Body)
 		return string(body), err
 	}
-	dir := both(t, h, func(_ *actor, rec *aplombtest.Recorder) {
+	dir := bothAs(t, h, aplombtest.Recording{Compare: []string{"accept"}}, func(_ *actor, rec *aplombtest.Recorder) {
 		kinds := []string{"text/a", "text/b"}
-		if rec.Compare("accept"); !rec.Recording() {
+		if !rec.Live() {
 			slices.Reverse(kinds)
 		}
 		for _, kind := range kinds {
@@ -335,7 +429,7 @@ func TestFixturesCompareHeaders(t *testing.T) {
 		}
 	})
 	a := act(t, "TestX", func(tb *actor) {
-		_, err := ask(aplombtest.OpenFixtures(tb, dir, false).Compare("Accept").AllowUnused(), "text/c")
+		_, err := ask(aplombtest.OpenFixtures(tb, dir, false, aplombtest.Recording{Compare: []string{"Accept"}, AllowUnused: true}), "text/c")
 		assert.Contains(t, err.Error(), `header Accept: recorded "text/a", asked "text/c"`)
 	})
 	assert.Equal(t, len(a.errors), 1)
@@ -383,14 +477,14 @@ func TestFixturesUnpack(t *testing.T) {
 		assert.NoError(t, err)
 		got, err := io.ReadAll(z)
 		assert.NoError(t, err)
-		if !rec.Recording() {
+		if !rec.Live() {
 			plain = `{"password":"<password:1>","n":1}`
 		}
 		assert.Equal(t, string(got), plain)
 	})
 	assert.NotContains(t, fixtureText(t, dir), "pl4nt")
 	a := act(t, "TestX", func(tb *actor) {
-		ask(aplombtest.OpenFixtures(tb, t.TempDir(), true).Over(aplombtest.NewServer(t, h).Transport()), "br")
+		ask(aplombtest.OpenFixtures(tb, t.TempDir(), true, aplombtest.Recording{Over: aplombtest.NewServer(t, h).Transport()}), "br")
 	})
 	assert.Contains(t, strings.Join(a.errors, ""), `interaction 1, GET http://api.test/: the response's body: it is packed by "br"`)
 }
@@ -405,10 +499,10 @@ func TestFixturesRefuseASurvivor(t *testing.T) {
 		_, _ = io.WriteString(w, `pl4nt\u002dsecret\u002d0001`)
 	})
 	a := act(t, "TestX", func(tb *actor) {
-		rec := aplombtest.OpenFixtures(tb, dir, true).Over(aplombtest.NewServer(t, h).Transport()).Hide("pl4nt-secret-0001")
+		rec := aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: aplombtest.NewServer(t, h).Transport(), Hide: []string{"pl4nt-secret-0001"}})
 		fetch(t, rec, "http://api.test/")
 	})
-	assert.Contains(t, strings.Join(a.errors, ""), "interaction 1, GET http://api.test/: the secret <secret:1> is still in response.base64[0]")
+	assert.Contains(t, strings.Join(a.errors, ""), "interaction 1, GET http://api.test/: the secret <hidden:1> is still in response.base64[0]")
 	_, err := os.Stat(filepath.Join(dir, "TestX.json"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
@@ -424,7 +518,7 @@ func TestFixturesEnv(t *testing.T) {
 		fetch(t, rec, "http://api.test/?who="+rec.Env("ACME_KEY", "key_replayed"))
 	})
 	assert.Equal(t, seen.Load(), any("pl4nt-from-the-environment"))
-	assert.Contains(t, fixtureText(t, dir), "?who=<secret:1>")
+	assert.Contains(t, fixtureText(t, dir), "?who=<hidden:1>")
 	a := act(t, "TestX", func(tb *actor) { aplombtest.OpenFixtures(tb, t.TempDir(), true).Env("ACME_NO_KEY", "x") })
 	assert.Contains(t, strings.Join(a.errors, ""), "ACME_NO_KEY is empty: it is needed to record")
 }
@@ -469,10 +563,7 @@ func TestFixturesShareNothing(t *testing.T) {
 			h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, i) })
 			for _, recording := range []bool{true, false} {
 				clean(t, t.Name(), func(tb *actor) {
-					rec := aplombtest.OpenFixtures(tb, dir, recording)
-					if recording {
-						rec.Over(aplombtest.NewServer(t, h).Transport())
-					}
+					rec := aplombtest.OpenFixtures(tb, dir, recording, aplombtest.Recording{Over: aplombtest.NewServer(t, h).Transport()})
 					for range 10 {
 						_, body := fetch(t, rec, "http://api.test/same")
 						assert.Equal(t, body, strconv.Itoa(i))
@@ -490,7 +581,7 @@ func TestFixturesServe(t *testing.T) {
 		dir := t.TempDir()
 		host := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.Host) })
 		clean(t, "TestX", func(tb *actor) {
-			rec := aplombtest.OpenFixtures(tb, dir, true).Over(aplombtest.NewTLSServer(t, host).Transport())
+			rec := aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: aplombtest.NewTLSServer(t, host).Transport()})
 			for range 2 {
 				fetch(t, rec, "https://api.test/a")
 			}
@@ -527,7 +618,7 @@ func TestFixturesServeFailures(t *testing.T) {
 		return err
 	}
 	clean(t, "TestX", func(tb *actor) {
-		rec := aplombtest.OpenFixtures(tb, dir, true).Over(roundTrip(func(*http.Request) (*http.Response, error) { err := fail[0]; fail = fail[1:]; return nil, err }))
+		rec := aplombtest.OpenFixtures(tb, dir, true, aplombtest.Recording{Over: roundTrip(func(*http.Request) (*http.Response, error) { err := fail[0]; fail = fail[1:]; return nil, err })})
 		assert.ErrorIs(t, post(rec.Client()), syscall.ECONNRESET)
 		assert.ErrorIs(t, post(rec.Client()), io.EOF)
 	})
@@ -547,7 +638,7 @@ func TestFixturesDeliver(t *testing.T) {
 		api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"id":"evt_1"}`) })
 		events := func(tb *actor, scheme webhook.Scheme, answer int) (*aplombtest.Recorder, http.Handler, chan string) {
 			got := make(chan string, 10)
-			rec := aplombtest.OpenFixtures(tb, dir, tb.name == "record")
+			rec := aplombtest.OpenFixtures(tb, dir, tb.name == "record", aplombtest.Recording{Over: aplombtest.NewServer(t, api).Transport()})
 			return rec, rec.Receive(scheme, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				_, err := scheme.Verify(r, body, time.Now())
@@ -560,7 +651,6 @@ func TestFixturesDeliver(t *testing.T) {
 		act(t, "record", func(tb *actor) {
 			scheme := webhook.Stripe(webhook.Static("whsec_" + "cGw0bnQtcmVhbC1zZWNyZXQtMDAwMQ"))
 			rec, h, got := events(tb, scheme, http.StatusOK)
-			rec.Over(aplombtest.NewServer(t, api).Transport())
 			fetch(t, rec, "http://api.test/1")
 			_, body, _ := strings.Cut(want, "json ")
 			for range 2 {

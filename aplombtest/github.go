@@ -16,8 +16,8 @@ import (
 // maxGraphQLBody bounds a request's body.
 const maxGraphQLBody = 1 << 20
 
-// GraphQL is a stateful fake of GitHub's GraphQL API, an [http.Handler] at any
-// path. Make one with [NewGraphQL] and fill it with SeedRepos. All methods are
+// GitHub is a stateful fake of GitHub's GraphQL API, an [http.Handler] at any
+// path. Make one with [NewGitHub] and fill it with SeedRepos. All methods are
 // safe for concurrent use.
 //
 // It serves a small part of GitHub's schema, to POST and, for queries, to GET:
@@ -40,7 +40,7 @@ const maxGraphQLBody = 1 << 20
 // GraphQL Yoga, it rejects an operationName that is there and empty.
 //
 // Each answer costs one point and carries the x-ratelimit headers.
-type GraphQL struct {
+type GitHub struct {
 	mu       sync.Mutex
 	users    map[string]*githubUser
 	repos    map[string]*githubRepo // by id
@@ -51,12 +51,12 @@ type GraphQL struct {
 	refuse   int       // answers that RateLimited has ordered
 	slow     int       // answers that SecondaryLimited has ordered
 	pause    time.Duration
-	effects  GraphQLEffects
+	effects  GitHubEffects
 	received []Received
 }
 
-// GraphQLEffects counts what requests have brought about.
-type GraphQLEffects struct {
+// GitHubEffects counts what requests have brought about.
+type GitHubEffects struct {
 	Requests    int // all, with those that were refused
 	Queries     int // executed
 	Mutations   int // executed
@@ -65,16 +65,16 @@ type GraphQLEffects struct {
 	Secondary   int // answers that SecondaryLimited has ordered
 }
 
-// NewGraphQL returns a GraphQL without users and with a quota of 5000 points an
+// NewGitHub returns a GitHub without users and with a quota of 5000 points an
 // hour, as GitHub's.
-func NewGraphQL() *GraphQL {
-	return &GraphQL{users: map[string]*githubUser{}, repos: map[string]*githubRepo{}, limit: 5000, window: time.Hour}
+func NewGitHub() *GitHub {
+	return &GitHub{users: map[string]*githubUser{}, repos: map[string]*githubRepo{}, limit: 5000, window: time.Hour}
 }
 
 // Quota sets how many points there are and how long until they are renewed, by
 // default 5000 and an hour. A new window begins. As the header counts in whole
 // seconds, a window ends on one.
-func (g *GraphQL) Quota(points int, window time.Duration) {
+func (g *GitHub) Quota(points int, window time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.limit, g.window, g.reset = points, window, time.Time{}
@@ -82,7 +82,7 @@ func (g *GraphQL) Quota(points int, window time.Duration) {
 
 // RateLimited makes the next n answers those of a spent quota: status 200, an
 // error of type RATE_LIMITED, no data, x-ratelimit-remaining 0.
-func (g *GraphQL) RateLimited(n int) {
+func (g *GitHub) RateLimited(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refuse = n
@@ -92,14 +92,14 @@ func (g *GraphQL) RateLimited(n int) {
 // for too much at once and has no header of its own: status 403 and Retry-After, in
 // whole seconds, with points left
 // (https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
-func (g *GraphQL) SecondaryLimited(n int, retryAfter time.Duration) {
+func (g *GitHub) SecondaryLimited(n int, retryAfter time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.slow, g.pause = n, retryAfter
 }
 
 // Effects returns what has happened so far.
-func (g *GraphQL) Effects() GraphQLEffects {
+func (g *GitHub) Effects() GitHubEffects {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.effects
@@ -107,7 +107,7 @@ func (g *GraphQL) Effects() GraphQLEffects {
 
 // Received returns the last 1000 requests, oldest first. Their headers hold the
 // tokens they were sent with.
-func (g *GraphQL) Received() []Received {
+func (g *GitHub) Received() []Received {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return slices.Clone(g.received)
@@ -142,7 +142,7 @@ type graphqlAnswer struct {
 }
 
 // ServeHTTP implements [http.Handler].
-func (g *GraphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *GitHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxGraphQLBody))
 	if err != nil {
 		return // the client broke off; there is nobody to answer
@@ -151,7 +151,7 @@ func (g *GraphQL) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve counts, checks and executes a request.
-func (g *GraphQL) serve(h http.Header, r *http.Request, body []byte) graphqlReply {
+func (g *GitHub) serve(h http.Header, r *http.Request, body []byte) graphqlReply {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.effects.Requests++
@@ -182,7 +182,7 @@ func (g *GraphQL) serve(h http.Header, r *http.Request, body []byte) graphqlRepl
 }
 
 // execute parses, checks and runs a request. Its caller holds g.mu.
-func (g *GraphQL) execute(h http.Header, method string, req *graphqlRequest) graphqlReply {
+func (g *GitHub) execute(h http.Header, method string, req *graphqlRequest) graphqlReply {
 	doc, err := parseGraphQL(*req.Query)
 	if err != nil {
 		return graphqlReply{status: http.StatusBadRequest, answer: graphqlAnswer{Errors: []*graphqlError{err}}}
@@ -209,7 +209,7 @@ func (g *GraphQL) execute(h http.Header, method string, req *graphqlRequest) gra
 
 // spend takes a point and writes the headers. It reports whether the request
 // must be refused.
-func (g *GraphQL) spend(h http.Header) (limited bool) {
+func (g *GitHub) spend(h http.Header) (limited bool) {
 	if now := time.Now(); !now.Before(g.reset) {
 		g.used, g.reset = 0, now.Add(g.window+time.Second-1).Truncate(time.Second)
 	}

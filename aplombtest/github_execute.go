@@ -39,7 +39,7 @@ func (o *graphqlObject) MarshalJSON() ([]byte, error) {
 // graphqlRun executes one operation with the lock of the API held
 // (https://spec.graphql.org/October2021/#sec-Execution).
 type graphqlRun struct {
-	api       *GraphQL
+	api       *GitHub
 	doc       *graphqlDocument
 	variables map[string]any
 	errors    []*graphqlError

@@ -27,7 +27,7 @@ var githubLanguages = []string{"Rust", "TypeScript", "Python", "Go", ""}
 // SeedRepos gives login, who need not exist, n more repositories. The first one
 // of all is hello-go, in Go, with 42 stars; the k-th is repo-k, where every
 // fifth has neither language nor description.
-func (g *GraphQL) SeedRepos(login string, n int) {
+func (g *GitHub) SeedRepos(login string, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	user := g.user(login)
@@ -51,14 +51,14 @@ func (g *GraphQL) SeedRepos(login string, n int) {
 // one that cannot be read: its node is null, and an error of type, such as
 // FORBIDDEN, has the path to its place on the page, such as
 // ["user","repositories","nodes",3].
-func (g *GraphQL) FailNode(login string, index int, typ, message string) {
+func (g *GitHub) FailNode(login string, index int, typ, message string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.user(login).failing[index] = &githubError{typ, message}
 }
 
 // user returns the user, made if need be. GitHub's logins ignore case.
-func (g *GraphQL) user(login string) *githubUser {
+func (g *GitHub) user(login string) *githubUser {
 	key := strings.ToLower(login)
 	user := g.users[key]
 	if user == nil {

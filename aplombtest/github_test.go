@@ -46,15 +46,15 @@ func post(api http.Handler, body string, header ...string) (*http.Response, stri
 }
 
 // seeded returns an API in which octocat has n repositories.
-func seeded(n int) *aplombtest.GraphQL {
-	api := aplombtest.NewGraphQL()
+func seeded(n int) *aplombtest.GitHub {
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", n)
 	return api
 }
 
-// ExampleGraphQL reads a page of which one repository is forbidden.
-func ExampleGraphQL() {
-	api := aplombtest.NewGraphQL()
+// ExampleGitHub reads a page of which one repository is forbidden.
+func ExampleGitHub() {
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", 10)
 	api.FailNode("octocat", 1, "FORBIDDEN", "Resource protected by organization SAML enforcement.")
 	srv := httptest.NewServer(api) // in a test: aplombtest.NewServer(t, api)
@@ -90,7 +90,7 @@ func ExampleGraphQL() {
 	// 4999 points left
 }
 
-func TestGraphQLPagination(t *testing.T) {
+func TestGitHubPagination(t *testing.T) {
 	t.Parallel()
 	api := seeded(23)
 	const document = `# a comment, {
@@ -136,7 +136,7 @@ func TestGraphQLPagination(t *testing.T) {
 	assert.Contains(t, body, `"pageInfo":{"hasNextPage":false,"endCursor":null},"nodes":[]`, "past the end")
 }
 
-func TestGraphQLAnswersInTheDocumentsShape(t *testing.T) {
+func TestGitHubAnswersInTheDocumentsShape(t *testing.T) {
 	t.Parallel()
 	api := seeded(6)
 	tests := []struct {
@@ -174,7 +174,7 @@ func TestGraphQLAnswersInTheDocumentsShape(t *testing.T) {
 	}
 }
 
-func TestGraphQLErrors(t *testing.T) {
+func TestGitHubErrors(t *testing.T) {
 	t.Parallel()
 	api := seeded(3)
 	tests := []struct {
@@ -243,7 +243,7 @@ func doubling(n int) string {
 	return document.String()
 }
 
-func TestGraphQLMediaType(t *testing.T) {
+func TestGitHubMediaType(t *testing.T) {
 	t.Parallel()
 	const modern = "application/graphql-response+json"
 	tests := []struct {
@@ -258,13 +258,13 @@ func TestGraphQLMediaType(t *testing.T) {
 		{"", `{viewer{colour}}`, "application/json", 200},
 	}
 	for _, test := range tests {
-		res, _ := query(t, aplombtest.NewGraphQL(), test.document, nil, "Accept", test.accept)
+		res, _ := query(t, aplombtest.NewGitHub(), test.document, nil, "Accept", test.accept)
 		assert.Equal(t, res.StatusCode, test.status, test.accept, test.document)
 		assert.Equal(t, res.Header.Get("Content-Type"), test.contentType+"; charset=utf-8", test.accept, test.document)
 	}
 }
 
-func TestGraphQLRequests(t *testing.T) {
+func TestGitHubRequests(t *testing.T) {
 	t.Parallel()
 	api := seeded(1)
 	for _, test := range []struct {
@@ -305,7 +305,7 @@ func TestGraphQLRequests(t *testing.T) {
 	assert.Equal(t, api.Effects().Stars, 0)
 }
 
-func TestGraphQLAuthentication(t *testing.T) {
+func TestGitHubAuthentication(t *testing.T) {
 	t.Parallel()
 	api := seeded(1)
 	for _, authorization := range []string{"", "Bearer ", "Basic eDp5"} {
@@ -315,10 +315,10 @@ func TestGraphQLAuthentication(t *testing.T) {
 		assert.Equal(t, res.Header.Get("X-Ratelimit-Remaining"), "0", "a trap: nothing to wait for")
 		assert.True(t, res.Header.Get("X-Github-Request-Id") != "")
 	}
-	assert.Equal(t, api.Effects(), aplombtest.GraphQLEffects{Requests: 3})
+	assert.Equal(t, api.Effects(), aplombtest.GitHubEffects{Requests: 3})
 }
 
-func TestGraphQLPartialData(t *testing.T) {
+func TestGitHubPartialData(t *testing.T) {
 	t.Parallel()
 	api := seeded(12)
 	api.FailNode("octocat", 8, "FORBIDDEN", "no")
@@ -328,7 +328,7 @@ func TestGraphQLPartialData(t *testing.T) {
 	assert.Contains(t, body, `{"type":"FORBIDDEN","path":["u","r","edges",3,"node"],`)
 }
 
-func TestGraphQLQuota(t *testing.T) {
+func TestGitHubQuota(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		api := seeded(1)
@@ -367,11 +367,11 @@ func TestGraphQLQuota(t *testing.T) {
 		}
 		header, _ = rate()
 		assert.Equal(t, header[1], "1", "a refusal costs nothing")
-		assert.Equal(t, api.Effects(), aplombtest.GraphQLEffects{Requests: 8, Queries: 5, RateLimited: 3})
+		assert.Equal(t, api.Effects(), aplombtest.GitHubEffects{Requests: 8, Queries: 5, RateLimited: 3})
 	})
 }
 
-func TestGraphQLMutationCountsEveryRun(t *testing.T) {
+func TestGitHubMutationCountsEveryRun(t *testing.T) {
 	t.Parallel()
 	api := seeded(1)
 	const document = `mutation Star($in: AddStarInput!) { addStar(input: $in) { clientMutationId starrable { name stargazerCount } } }`
@@ -382,10 +382,10 @@ func TestGraphQLMutationCountsEveryRun(t *testing.T) {
 	}
 	_, body := query(t, api, `mutation{addStar(input:{starrableId:"R_9"}){clientMutationId}}`, nil)
 	assert.Contains(t, body, `{"data":{"addStar":null},"errors":[{"type":"NOT_FOUND","path":["addStar"]`)
-	assert.Equal(t, api.Effects(), aplombtest.GraphQLEffects{Requests: 3, Mutations: 3, Stars: 2})
+	assert.Equal(t, api.Effects(), aplombtest.GitHubEffects{Requests: 3, Mutations: 3, Stars: 2})
 }
 
-func TestGraphQLConcurrently(t *testing.T) {
+func TestGitHubConcurrently(t *testing.T) {
 	t.Parallel()
 	api := seeded(100)
 	srv := aplombtest.NewServer(t, api)
@@ -406,11 +406,11 @@ func TestGraphQLConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	assert.Equal(t, api.Effects(), aplombtest.GraphQLEffects{Requests: 160, Mutations: 160, Stars: 160})
+	assert.Equal(t, api.Effects(), aplombtest.GitHubEffects{Requests: 160, Mutations: 160, Stars: 160})
 }
 
-// FuzzGraphQL feeds documents to the fake: it must answer JSON to all of them.
-func FuzzGraphQL(f *testing.F) {
+// FuzzGitHub feeds documents to the fake: it must answer JSON to all of them.
+func FuzzGitHub(f *testing.F) {
 	for _, document := range []string{
 		`{user(login:"octocat"){repositories(first:2){nodes{name}}}}`, `query($a:[Int!]!=[1,-2.5e3]){a@b(c:$a)}`,
 		`{user(login:"""x"""){...F}} fragment F on User{...F}`, `{a(b:{c:[true,null,E,"\"\\u00e9"]})}`, "\uFEFF#\n{", `{a(b:"`, `{a(b:-`,
@@ -425,7 +425,7 @@ func FuzzGraphQL(f *testing.F) {
 	})
 }
 
-func TestGraphQLRepository(t *testing.T) {
+func TestGitHubRepository(t *testing.T) {
 	t.Parallel()
 	api := seeded(3)
 	api.FailNode("octocat", 2, "FORBIDDEN", "not for you")
@@ -444,7 +444,7 @@ func TestGraphQLRepository(t *testing.T) {
 }
 
 // The secondary limit says how long to wait, and spends nothing.
-func TestGraphQLSecondaryLimit(t *testing.T) {
+func TestGitHubSecondaryLimit(t *testing.T) {
 	t.Parallel()
 	bubbled(t, "", func(t *testing.T) {
 		api := seeded(1)

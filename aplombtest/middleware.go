@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,6 +64,9 @@ func TestMiddleware(tb testing.TB, m aplomb.Middleware) {
 		part()
 		t.leftovers(before)
 	}
+	if !t.called.Load() {
+		t.Logf("aplombtest: TestMiddleware: next was called for no request, so that little was tried: they go to https://api.test, by GET and POST; wrap a middleware that lets pass only some others")
+	}
 	t.report()
 }
 
@@ -90,7 +94,8 @@ const patience = 1000 * time.Hour
 type middlewareTest struct {
 	findings
 
-	wrap aplomb.Middleware
+	wrap   aplomb.Middleware
+	called atomic.Bool // next was, at least once
 }
 
 // trial is one request on its way through m to a next that does as answer says.
@@ -145,6 +150,7 @@ func (x *trial) open() *sentBody {
 // RoundTrip is next: a RoundTripper of good manners, which looks at what it is
 // given.
 func (x *trial) RoundTrip(r *http.Request) (*http.Response, error) {
+	x.t.called.Store(true)
 	if r.URL == nil || r.Header == nil {
 		x.t.breaksf(ruleTrue, "%s: next was given a request without a URL or a Header: begin from r.Clone(ctx)", x.what)
 		return nil, errors.New("aplombtest: no URL or no Header")

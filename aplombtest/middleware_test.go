@@ -380,7 +380,7 @@ func TestMiddlewareOfOurs(t *testing.T) {
 		"Digest":           wrap(here(aplomb.Digest("me", aplomb.Static(secret)))),
 		"SignedRequest":    wrap(here(aplomb.Sign(signature.SignedRequest(signature.StaticKey(secret))))),
 		"AWS": wrap(here(aplomb.Sign(signature.AWS{Region: "eu-west-1", Service: "s3",
-			Credentials: signature.StaticAWS("an id", secret, "")}))),
+			Credentials: signature.StaticAWS("AKID", strings.ReplaceAll(secret, " ", ""), "")}))),
 		"MessageSignature": wrap(here(aplomb.Sign(signature.MessageSignature{
 			Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(strings.Repeat(secret, 4)))}}))),
 		"OAuth2":         client(aplomb.OAuth2(oauth2.StaticTokenSource(&oauth2.Token{AccessToken: secret}))),

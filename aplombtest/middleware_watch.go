@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -163,39 +161,4 @@ func (b *answerBody) exhausted() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.next == len(b.parts)
-}
-
-// stackOf is the trace of this goroutine or of all.
-func stackOf(all bool) string {
-	for size := 64 << 10; ; size *= 2 {
-		buf := make([]byte, size)
-		if n := runtime.Stack(buf, all); n < size {
-			return string(buf[:n])
-		}
-	}
-}
-
-var bubbleLine = regexp.MustCompile(`^goroutine (\d+) \[.*synctest bubble (\d+)[^\]]*\]:`)
-
-// bubbleOf is the bubble of the trace's first goroutine, "" if it is in none.
-func bubbleOf(stack string) string {
-	if m := bubbleLine.FindStringSubmatch(stack); len(m) > 2 {
-		return m[2]
-	}
-	return ""
-}
-
-// goroutines are those of this goroutine's bubble, by their number, with who
-// made them.
-func goroutines() map[string]string {
-	mine := bubbleOf(stackOf(false))
-	found := map[string]string{}
-	for stack := range strings.SplitSeq(stackOf(true), "\n\n") {
-		if m := bubbleLine.FindStringSubmatch(stack); len(m) > 2 && m[2] == mine {
-			_, by, _ := strings.Cut(stack, "\ncreated by ")
-			by, _, _ = strings.Cut(by, " in goroutine")
-			found[m[1]] = "made by " + by
-		}
-	}
-	return found
 }

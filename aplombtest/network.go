@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 type Network struct {
 	tb     testing.TB
 	closed chan struct{}
+	client func() *http.Client
 
 	mu       sync.Mutex
 	servers  map[string]*Server // by host:port
@@ -34,6 +36,7 @@ func NewNetwork(tb testing.TB) *Network {
 		servers:  map[string]*Server{},
 		troubles: map[string]Trouble{},
 	}
+	n.client = sync.OnceValue(func() *http.Client { return &http.Client{Transport: n.Transport()} })
 	tb.Cleanup(func() { close(n.closed) }) // after the servers: cleanups run last to first
 	return n
 }
@@ -67,16 +70,20 @@ func (n *Network) Serve(origin string, h http.Handler) *Server {
 // [syscall.ECONNREFUSED].
 func (n *Network) Transport() *http.Transport { return newTransport(n.dial) }
 
-// Client returns a new client on a Transport of its own, without a timeout.
-func (n *Network) Client() *http.Client { return &http.Client{Transport: n.Transport()} }
+// Client returns a client on a Transport of its own, the same client each time, so
+// that its connections are reused. It has no timeout.
+func (n *Network) Client() *http.Client { return n.client() }
 
-// Break brings trouble to host until Restore, or until other trouble takes its
+// Break brings trouble to host until Heal, or until other trouble takes its
 // place. host is "b.test", for all its ports, or "b.test:8080", which counts
 // before that. A host without a server can only fail to be found or reached;
 // what is about TLS is for hosts with an https server. A [http.Transport] lets a
 // dial outlive the request it was for; at the latest it ends with the Network.
 func (n *Network) Break(host string, t Trouble) {
 	n.tb.Helper()
+	if strings.ContainsAny(host, "/") {
+		n.tb.Fatalf("aplombtest: Break(%q, %v): want a host such as %q or %q", host, t, "b.test", "b.test:8080")
+	}
 	servers := n.at(host)
 	if t.aboutTLS() && !slices.ContainsFunc(servers, (*Server).secure) {
 		n.tb.Fatalf("aplombtest: Break(%q, %v): no https server is there", host, t)
@@ -91,9 +98,9 @@ func (n *Network) Break(host string, t Trouble) {
 	}
 }
 
-// Restore ends what Break began for the same host. Dials that already hang go on
+// Heal ends what Break began for the same host. Dials that already hang go on
 // hanging.
-func (n *Network) Restore(host string) {
+func (n *Network) Heal(host string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.troubles, host)

@@ -208,7 +208,7 @@ func (o *OAuth) Received() []Received {
 
 // ServeHTTP implements [http.Handler].
 func (o *OAuth) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxStripeBody))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxFakeBody))
 	if err != nil {
 		return // the client broke off; there is nobody to answer
 	}

@@ -71,6 +71,12 @@ func (r OutageReport) Phase(name string) PhaseReport {
 	return sum
 }
 
+// String is one line.
+func (r PhaseReport) String() string {
+	return fmt.Sprintf("%s: %v, %d dials, %d requests of which %d handled, %d uses of which %d failed, the longest %v",
+		r.Name, r.For, r.Dials, r.Requests, r.Handled, r.Uses, r.Failed, r.Longest)
+}
+
 func (r *PhaseReport) add(p PhaseReport) {
 	r.For += p.For
 	r.Dials += p.Dials

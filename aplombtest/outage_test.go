@@ -166,6 +166,7 @@ func TestOutageIsExact(t *testing.T) {
 func TestOutageSpreadsItsWorkers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		srv := aplombtest.NewServer(t, jsonAPI)
 		start := time.Now()
 		var mu sync.Mutex
 		var at []time.Duration
@@ -179,7 +180,7 @@ func TestOutageSpreadsItsWorkers(t *testing.T) {
 				mu.Lock()
 			}
 			return nil
-		})
+		}, srv)
 		for i := range at {
 			at[i] /= time.Second
 		}

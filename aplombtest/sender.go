@@ -2,6 +2,7 @@ package aplombtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -34,6 +35,7 @@ type Sender struct {
 	Mishaps Mishaps
 
 	scheme webhook.Scheme
+	habits habits
 	client *http.Client
 	url    string
 
@@ -96,7 +98,8 @@ func NewSender(scheme webhook.Scheme, client *http.Client, url string) *Sender {
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	own.Timeout = 0 // the schedule has one
-	return &Sender{Schedule: scheduleOf(scheme.Name), scheme: scheme, client: &own, url: url}
+	schedule, habits := scheduleOf(scheme.Name)
+	return &Sender{Schedule: schedule, habits: habits, scheme: scheme, client: &own, url: url}
 }
 
 // Send delivers messages and returns when each is delivered, given up, or ctx ends.
@@ -117,7 +120,7 @@ func (s *Sender) Send(ctx context.Context, messages ...Message) []Delivery {
 			defer first()
 			if s.Mishaps.Shuffled > 0 {
 				first()
-				if !holdUp(ctx, time.Duration(chance.Int64N(int64(s.Mishaps.Shuffled)))) {
+				if !sleep(ctx, time.Duration(chance.Int64N(int64(s.Mishaps.Shuffled)))) {
 					deliveries[i].Message = m
 					return
 				}
@@ -165,8 +168,8 @@ func (s *Sender) deliver(ctx context.Context, m Message, chance *rand.Rand, firs
 			d.Delivered = true
 			return d
 		}
-		wait, again := s.Schedule.next(n, &attempt)
-		if !again || !holdUp(ctx, wait) {
+		wait, again := s.next(n, &attempt)
+		if !again || !sleep(ctx, wait) {
 			return d
 		}
 		reason = attempt.reason()
@@ -223,14 +226,14 @@ func (s *Sender) request(ctx context.Context, m Message) (*http.Request, error) 
 // attempt sends a message.
 func (s *Sender) attempt(ctx context.Context, m Message, n int, reason string) DeliveryAttempt {
 	a := DeliveryAttempt{At: time.Now()}
-	ctx, cancel := context.WithTimeout(ctx, s.Schedule.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Schedule.Timeout, usualTimeout))
 	defer cancel()
 	r, err := s.request(ctx, m)
 	if err != nil {
 		a.Err = err
 		return a
 	}
-	if s.Schedule.numbered && n > 0 {
+	if s.habits.numbered && n > 0 {
 		r.Header.Set("X-Slack-Retry-Num", strconv.Itoa(n))
 		r.Header.Set("X-Slack-Retry-Reason", reason)
 	}
@@ -242,7 +245,7 @@ func (s *Sender) attempt(ctx context.Context, m Message, n int, reason string) D
 		a.Err = err
 		return a
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxStripeBody))
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxFakeBody))
 	_ = resp.Body.Close()
 	a.Status, a.header = resp.StatusCode, resp.Header
 	return a
@@ -257,16 +260,4 @@ func (a *DeliveryAttempt) reason() string {
 		return "connection_failed"
 	}
 	return "http_error"
-}
-
-// holdUp waits, and reports whether ctx let it.
-func holdUp(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

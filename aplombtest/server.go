@@ -116,7 +116,7 @@ func (s *Server) Transport() *http.Transport { return newTransport(s.dial) }
 // time, so that its connections are reused. It has no timeout.
 func (s *Server) Client() *http.Client { return s.client() }
 
-// Break brings trouble to the server until Restore, or until other trouble takes
+// Break brings trouble to the server until Heal, or until other trouble takes
 // its place: see [Trouble]. What [Network.Break] has brought to its host counts
 // before this.
 func (s *Server) Break(t Trouble) {
@@ -130,8 +130,8 @@ func (s *Server) Break(t Trouble) {
 	}
 }
 
-// Restore ends what Break began. Dials that already hang go on hanging.
-func (s *Server) Restore() { s.broken.Store(0) }
+// Heal ends what Break began. Dials that already hang go on hanging.
+func (s *Server) Heal() { s.broken.Store(0) }
 
 // Conns returns how many connections the server has accepted so far: for tests
 // of connection reuse.

@@ -255,7 +255,7 @@ func TestNetworkRefuses(t *testing.T) {
 		synctest.Wait() // the idle connection is found to be reset
 		_, err := client.Get("http://a.test/")
 		assert.ErrorIs(t, err, syscall.ECONNREFUSED)
-		network.Restore("a.test")
+		network.Heal("a.test")
 		get(t, client, "http://a.test/")
 	})
 }

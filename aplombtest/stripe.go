@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// maxStripeBody bounds a request's body; the real API's limit is not documented.
-const maxStripeBody = 1 << 20
+// maxFakeBody bounds a request's body; the real API's limit is not documented.
+const maxFakeBody = 1 << 20
 
 // defaultStripeVersion is reported when a request names no version, as the real
 // API reports the version of the account.
@@ -135,7 +135,7 @@ type stripeReply struct {
 
 // ServeHTTP implements [http.Handler].
 func (s *Stripe) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxStripeBody))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxFakeBody))
 	if err != nil {
 		return // the client broke off; there is nobody to answer
 	}

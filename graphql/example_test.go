@@ -20,7 +20,7 @@ import (
 // github is a client of a fake GitHub where octocat has 12 repositories, of
 // which the fourth is forbidden.
 func github() (gh *graphql.Client, stop func()) {
-	fake := aplombtest.NewGraphQL()
+	fake := aplombtest.NewGitHub()
 	fake.SeedRepos("octocat", 12)
 	fake.FailNode("octocat", 3, "FORBIDDEN", "Resource protected by organization SAML enforcement.")
 	srv := httptest.NewServer(fake)
@@ -78,7 +78,7 @@ func ExampleResponseError() {
 }
 
 func ExampleNodes() {
-	fake := aplombtest.NewGraphQL()
+	fake := aplombtest.NewGitHub()
 	fake.SeedRepos("octocat", 7)
 	srv := httptest.NewServer(fake)
 	defer srv.Close()

@@ -212,7 +212,7 @@ func TestErrorsMember(t *testing.T) {
 func TestLaw01_QueriesAreResentMutationsAreNot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := aplombtest.NewGraphQL()
+		api := aplombtest.NewGitHub()
 		api.SeedRepos("octocat", 1)
 		script := aplombtest.NewScript(api, aplombtest.LostResponse())
 		gh := serve(t, script)
@@ -319,7 +319,7 @@ func TestThrottled(t *testing.T) {
 func TestThrottledGateIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := aplombtest.NewGraphQL()
+		api := aplombtest.NewGitHub()
 		api.Quota(100, 30*time.Second)
 		api.RateLimited(1)
 		gh := serve(t, api)
@@ -340,7 +340,7 @@ func TestThrottledGateIsShared(t *testing.T) {
 func TestPreset(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		api := aplombtest.NewGraphQL()
+		api := aplombtest.NewGitHub()
 		api.Quota(100, 10*time.Second)
 		api.RateLimited(1)
 		srv := aplombtest.NewServer(t, api)

@@ -34,7 +34,7 @@ func TestNodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := aplombtest.NewGraphQL()
+			api := aplombtest.NewGitHub()
 			api.SeedRepos("octocat", 23)
 			gh := serve(t, api)
 			vars := graphql.Vars{"owner": "octocat"}
@@ -57,7 +57,7 @@ func TestNodes(t *testing.T) {
 
 func TestLeavingTheLoopSendsNothingMore(t *testing.T) {
 	t.Parallel()
-	api := aplombtest.NewGraphQL()
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", 30)
 	gh := serve(t, api)
 	n := 0
@@ -73,7 +73,7 @@ func TestLeavingTheLoopSendsNothingMore(t *testing.T) {
 // TestPartialPage: nine nodes are kept, the path is named, the range ends.
 func TestPartialPage(t *testing.T) {
 	t.Parallel()
-	api := aplombtest.NewGraphQL()
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", 30)
 	api.FailNode("octocat", 13, "FORBIDDEN", "Resource protected by organization SAML enforcement.")
 	gh := serve(t, api)
@@ -104,7 +104,7 @@ func TestPartialPage(t *testing.T) {
 
 func TestUnknownOwner(t *testing.T) {
 	t.Parallel()
-	api := aplombtest.NewGraphQL()
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("empty", 0)
 	gh := serve(t, api)
 	err := first[repo](graphql.Nodes[repo](t.Context(), gh, repositories, graphql.Vars{"owner": "nobody"}))
@@ -382,7 +382,7 @@ func TestAtMost(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ most, nodes, requests int }{{1, 1, 1}, {10, 10, 1}, {11, 11, 2}, {23, 23, 3}, {99, 23, 3}} {
 		for _, opts := range [][]aplomb.CallOption{nil, {aplomb.Prefetch()}} {
-			api := aplombtest.NewGraphQL()
+			api := aplombtest.NewGitHub()
 			api.SeedRepos("octocat", 23)
 			repos, err := aplomb.Collect(graphql.Nodes[repo](t.Context(), serve(t, api), repositories, graphql.Vars{"owner": "octocat"}, append(opts, graphql.AtMost(tt.most))...))
 			assert.NoError(t, err)
@@ -390,7 +390,7 @@ func TestAtMost(t *testing.T) {
 			assert.Equal(t, api.Effects().Queries, tt.requests)
 		}
 	}
-	gh := serve(t, aplombtest.NewGraphQL())
+	gh := serve(t, aplombtest.NewGitHub())
 	for want, seq := range map[string]func(func(repo, error) bool){
 		"0 is not a positive number": graphql.Nodes[repo](t.Context(), gh, repositories, nil, graphql.AtMost(0)),
 	} {
@@ -401,7 +401,7 @@ func TestAtMost(t *testing.T) {
 // TestAllowPartial: errors beside data are told, and end nothing.
 func TestAllowPartial(t *testing.T) {
 	t.Parallel()
-	api := aplombtest.NewGraphQL()
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", 23)
 	api.FailNode("octocat", 3, "FORBIDDEN", "no")
 	gh := serve(t, api)

@@ -498,7 +498,7 @@ func TestFailures(t *testing.T) {
 		h.addMany(1, 2)
 		n.Serve("http://a.test", h)
 		n.Break("a.test", aplombtest.DialRefused)
-		time.AfterFunc(10*time.Minute, func() { n.Restore("a.test") })
+		time.AfterFunc(10*time.Minute, func() { n.Heal("a.test") })
 		c, err := aplomb.New("http://a.test", aplomb.Transport(n.Transport()))
 		assert.NoError(t, err)
 		t.Cleanup(c.CloseIdleConnections)

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -118,21 +117,6 @@ func recorded(all []*fixture.Exchange) string {
 		return ""
 	}
 	return last.UTC().Format(time.DateOnly)
-}
-
-var unfitForFiles = regexp.MustCompile(`[^\w.()+,=@-]`)
-
-// fileName is where aplombtest.Fixtures looks for what a test has recorded.
-func fileName(test string) string {
-	parts := strings.Split(test, "/")
-	for i, part := range parts {
-		part = unfitForFiles.ReplaceAllString(part, "_")
-		if strings.Trim(part, ".") == "" {
-			part = "_" + part
-		}
-		parts[i] = part
-	}
-	return filepath.Join(parts...) + ".json"
 }
 
 // testOf guesses the test of a cassette: it is usually called after it, and one of a

@@ -1,12 +1,12 @@
 // Command fromvcr makes fixtures of go-vcr's cassettes, for aplombtest.Fixtures to
 // replay:
 //
-//	go run github.com/aplomb-go/aplomb/cmd/fromvcr@latest [flags] cassette.yaml...
+//	fromvcr [flags] cassette.yaml...
 //
-// and in a checkout of aplomb, which it takes before the first tag, go run
-// ./cmd/fromvcr with -o. It is run in the folder of the tests and writes testdata/fixtures/TestX.json there
-// for a cassette called TestX.yaml, wherever that is. What is read are cassettes of
-// version 2, which go-vcr v3 and v4 write. In the test
+// Build it in a checkout of aplomb, go build -o ~/bin ./cmd/fromvcr, and run it in the
+// folder of the tests: it writes testdata/fixtures/TestX.json there for a cassette called
+// TestX.yaml, wherever that is. What is read are cassettes of version 2, which go-vcr
+// v3 and v4 write. In the test
 //
 //	rec := aplombtest.Fixtures(t)
 //	client := rec.Client()
@@ -23,7 +23,7 @@
 //	-show name     a header, field or parameter that is no secret in spite of its name
 //	-ignore name   a parameter or body field of requests that is not compared
 //
-// The same Show and Ignore have to be said to the Recorder in the test.
+// The same Show and Ignore have to be said to Fixtures in the test.
 //
 // # What becomes of a cassette
 //

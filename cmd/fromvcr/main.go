@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb/internal/fixture"
@@ -30,7 +31,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&s.test, "test", "", "the `name` of the test, if the cassette is not called after it")
-	flags.StringVar(&s.dir, "o", "testdata/fixtures", "the `folder` to write to")
+	flags.StringVar(&s.dir, "o", fixture.Dir, "the `folder` to write to")
 	flags.Func("hide", "a `secret` that nothing gives away; $NAME is an environment variable's value; may be repeated", s.hide)
 	flags.Func("show", "the `name` of a header, field or parameter that is no secret; may be repeated", appendTo(&s.rules.Show))
 	flags.Func("ignore", "the `name` of a parameter or body field that is not compared; may be repeated", appendTo(&s.rules.Ignore))
@@ -43,6 +44,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case flags.NArg() == 0 || s.test != "" && flags.NArg() > 1:
 		fmt.Fprintln(stderr, "fromvcr: name a cassette, or several without -test")
 		flags.Usage()
+		return 2
+	}
+	if i := slices.IndexFunc(flags.Args(), func(arg string) bool { return strings.HasPrefix(arg, "-") }); i >= 0 {
+		fmt.Fprintf(stderr, "fromvcr: %s: flags stand before the cassettes\n", flags.Arg(i))
 		return 2
 	}
 	status := 0
@@ -62,11 +67,7 @@ func (s *settings) hide(secret string) error {
 			return fmt.Errorf("the environment variable %s is empty", name)
 		}
 	}
-	if len(secret) < 4 {
-		return errors.New("a secret of less than four bytes stands everywhere by chance")
-	}
-	s.rules.Hide = append(s.rules.Hide, secret)
-	return nil
+	return s.rules.Hide(secret)
 }
 
 func appendTo(names *[]string) func(string) error {
@@ -90,7 +91,7 @@ func (s *settings) convert(path string, stdout io.Writer) error {
 	if test == "" {
 		test = testOf(path)
 	}
-	out := filepath.Join(s.dir, fileName(test))
+	out := filepath.Join(s.dir, fixture.FileName(test))
 	if err := write(out, all, s.rules); err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func (s *settings) convert(path string, stdout io.Writer) error {
 		notes = append(notes, fmt.Sprintf("no test is called %s: give the test's name with -test", test))
 	}
 	if said := s.said(); said != "" {
-		notes = append(notes, "in the test it is aplombtest.Fixtures(t)"+said)
+		notes = append(notes, "in the test it is aplombtest.Fixtures(t, aplombtest.Recording{"+said+"})")
 	}
 	for _, note := range notes {
 		fmt.Fprintf(stdout, "  %s\n", note)
@@ -109,14 +110,14 @@ func (s *settings) convert(path string, stdout io.Writer) error {
 
 // said are the rules that the test's Recorder needs as well.
 func (s *settings) said() string {
-	var out strings.Builder
+	var fields []string
 	for _, rule := range []struct {
-		method string
-		names  []string
+		field string
+		names []string
 	}{{"Show", s.rules.Show}, {"Ignore", s.rules.Ignore}} {
 		if len(rule.names) > 0 {
-			fmt.Fprintf(&out, ".%s(%s)", rule.method, strings.Trim(fmt.Sprintf("%q", rule.names), "[]"))
+			fields = append(fields, fmt.Sprintf("%s: %#v", rule.field, rule.names))
 		}
 	}
-	return strings.ReplaceAll(out.String(), `" "`, `", "`)
+	return strings.Join(fields, ", ")
 }

@@ -28,7 +28,7 @@ func over(t *testing.T, h http.Handler) client {
 
 func TestCounts(t *testing.T) {
 	t.Parallel()
-	fake := aplombtest.NewGraphQL()
+	fake := aplombtest.NewGitHub()
 	fake.SeedRepos("octocat", 12)
 	script := aplombtest.NewScript(fake, aplombtest.LostResponse()) // a query is sent again
 	data, err := count(context.Background(), over(t, script), "octocat")

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 // TestCounts: the first answer is lost, and the query sent again.
 func TestCounts(t *testing.T) {
 	t.Parallel()
-	fake := aplombtest.NewGraphQL()
+	fake := aplombtest.NewGitHub()
 	fake.SeedRepos("octocat", 12)
 	script := aplombtest.NewScript(fake, aplombtest.LostResponse())
 	srv := httptest.NewServer(script)

@@ -34,7 +34,7 @@ func program(t *testing.T, env ...string) (stdout, stderr string, code int) {
 
 func TestListsAllPages(t *testing.T) {
 	t.Parallel()
-	api := aplombtest.NewGraphQL()
+	api := aplombtest.NewGitHub()
 	api.SeedRepos("octocat", 230)
 	srv := httptest.NewServer(api)
 	t.Cleanup(srv.Close)
@@ -54,7 +54,7 @@ func TestListsAllPages(t *testing.T) {
 
 func TestFailsInOneLine(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(aplombtest.NewGraphQL()) // knows no octocat
+	srv := httptest.NewServer(aplombtest.NewGitHub()) // knows no octocat
 	t.Cleanup(srv.Close)
 	for name, c := range map[string]struct {
 		env  []string

@@ -106,7 +106,7 @@ func TestTourIsTheSameEachTime(t *testing.T) {
 // TestTourOfGivenAPIs has two servers stand in for the real ones.
 func TestTourOfGivenAPIs(t *testing.T) {
 	t.Parallel()
-	shop, repos := aplombtest.NewStripe(), aplombtest.NewGraphQL()
+	shop, repos := aplombtest.NewStripe(), aplombtest.NewGitHub()
 	repos.SeedRepos("octocat", 2)
 	payments, graphql := httptest.NewServer(shop), httptest.NewServer(repos)
 	t.Cleanup(payments.Close)

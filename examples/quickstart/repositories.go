@@ -27,7 +27,7 @@ type repo struct {
 // repositories lists a user's repositories, and then has one answer that is
 // data and error at once, as GraphQL servers give.
 func (t *tour) repositories(ctx context.Context) error {
-	fake := aplombtest.NewGraphQL()
+	fake := aplombtest.NewGitHub()
 	fake.SeedRepos("octocat", 25)
 	fake.SeedRepos("hubot", 10)
 	fake.FailNode("hubot", 3, "FORBIDDEN", "Resource not accessible by personal access token")

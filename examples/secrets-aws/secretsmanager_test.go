@@ -389,7 +389,7 @@ func TestAWSIsAway(t *testing.T) {
 			t.Errorf("%v after %v, want an error sooner", err, took)
 		}
 		r.clean(err)
-		r.net.Restore("secretsmanager.eu-central-1.amazonaws.com")
+		r.net.Heal("secretsmanager.eu-central-1.amazonaws.com")
 		time.Sleep(time.Minute)
 		r.ok(call())
 		r.net.Break("secretsmanager.eu-central-1.amazonaws.com", aplombtest.DialRefused)
@@ -398,7 +398,7 @@ func TestAWSIsAway(t *testing.T) {
 			r.ok(atOnce(5, call))
 		}
 		time.Sleep(time.Minute) // the last try in the background has ended
-		r.net.Restore("secretsmanager.eu-central-1.amazonaws.com")
+		r.net.Heal("secretsmanager.eu-central-1.amazonaws.com")
 		r.rotate("fake-key-2")
 		time.Sleep(10 * time.Minute)
 		r.ok(atOnce(5, call))

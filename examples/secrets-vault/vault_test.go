@@ -437,7 +437,7 @@ func TestOutage(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		r.net.Restore("vault.test")
+		r.net.Heal("vault.test")
 		time.Sleep(time.Minute)
 		r.ok(call())
 	})

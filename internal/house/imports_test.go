@@ -33,7 +33,7 @@ var mayImport = map[string]struct{ own, foreign []string }{
 	"signature":  {},
 	"inbox":      {},
 	"webhook":    {own: []string{"signature", "inbox"}},
-	"aplombtest": {own: everything, foreign: []string{oauth2, jwt}},
+	"aplombtest": {own: everything, foreign: []string{jwt}},
 	"internal":   {own: []string{"internal"}},
 }
 

@@ -12,7 +12,7 @@ type digitRun struct{ from, to int }
 // by single spaces or dashes, that satisfy the Luhn check. Every combination
 // of neighbouring groups is tried, so that a number before the card ("order 12
 // 4242 4242 4242 4242") does not hide it.
-func cards(spans []span, s string) []span {
+func cards(spans []Span, s string) []Span {
 	var groups []digitRun
 	for i := 0; i < len(s); {
 		if !isDigit(s[i]) {
@@ -38,7 +38,7 @@ func joins(s string, from, to int) bool {
 }
 
 // cardEndingHere tries the groups from the last one backwards.
-func cardEndingHere(spans []span, s string, groups []digitRun) []span {
+func cardEndingHere(spans []Span, s string, groups []digitRun) []Span {
 	to, n := groups[len(groups)-1].to, 0
 	for _, g := range slices.Backward(groups) {
 		n += g.to - g.from
@@ -46,7 +46,7 @@ func cardEndingHere(spans []span, s string, groups []digitRun) []span {
 			break
 		}
 		if n >= minCard && luhn(s[g.from:to], n) {
-			spans = append(spans, span{g.from, to})
+			spans = append(spans, Span{g.from, to})
 		}
 	}
 	return spans

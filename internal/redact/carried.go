@@ -3,7 +3,8 @@ package redact
 import "context"
 
 // CarrierKey is where a request's context holds its [Carrier]. The stack sets it;
-// a recorder below the stack reads it.
+// a recorder below the stack reads it. It is also how the stack finds its own attempt:
+// a second value would cost each attempt an allocation.
 type CarrierKey struct{}
 
 // Carrier knows what secrets a request carries.

@@ -16,7 +16,7 @@ var secretStems = []string{
 // secretWords smell of a secret as a whole word; inside one they are innocent
 // ("shipping", "className").
 var secretWords = []string{
-	"pwd", "pass", "key", "sig", "auth", "card", "number", "pan", "pin", "csc", "ssn", "sin", "tin", "otp", "totp",
+	"pwd", "pw", "pass", "key", "sig", "auth", "card", "number", "pan", "pin", "csc", "ssn", "sin", "tin", "otp", "totp",
 	"mfa", "nonce", "hmac", "jwt", "sid", "pem", "cert", "seed", "mnemonic", "passport", "cryptogram", "challenge",
 	"verifier", "dob", "bic", "swift",
 }
@@ -40,6 +40,10 @@ func SecretField(name string) bool {
 	}
 	return false
 }
+
+// Harmless reports whether the name is that of a body field that [Body] shows:
+// "token_type" and "expires_in" smell, and are no secrets.
+func Harmless(name string) bool { return fieldAllowed.has(strings.ToLower(name)) }
 
 // splitWords splits snake_case, kebab-case, dotted[0] and camelCase into
 // lower-cased words; "APIKey" is api, key.

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// Span is a stretch of a text, as byte offsets.
-type Span struct{ From, To int }
-
 // Find says where in s something looks like a secret, in order and without
 // overlaps: all that [Text] hides, but for the query values of URLs, of which
 // only those with a name that smells are found. It is for texts that must go on
@@ -24,26 +21,17 @@ func FindKinds(s string) []Span {
 }
 
 // inOrder sorts spans, and makes one of those that overlap.
-func inOrder(spans []span) []Span {
-	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
+func inOrder(spans []Span) []Span {
+	slices.SortFunc(spans, func(a, b Span) int { return a.From - b.From })
 	var found []Span
 	for _, sp := range spans {
 		switch n := len(found); {
-		case sp.from == sp.to:
-		case n > 0 && sp.from < found[n-1].To:
-			found[n-1].To = max(found[n-1].To, sp.to)
+		case sp.From == sp.To:
+		case n > 0 && sp.From < found[n-1].To:
+			found[n-1].To = max(found[n-1].To, sp.To)
 		default:
-			found = append(found, Span{sp.from, sp.to})
+			found = append(found, sp)
 		}
 	}
 	return found
 }
-
-// Forms lists the ways in which a secret may be written: as it is, as URLs, JSON
-// and Go write it, in base64, alone or within something longer, and in hex. One
-// of fewer than four bytes has none: it would be found everywhere.
-func Forms(secret string) []string { return variants([]string{secret}) }
-
-// Harmless reports whether the name is that of a body field that [Body] shows:
-// "token_type" and "expires_in" smell, and are no secrets.
-func Harmless(name string) bool { return fieldAllowed.has(strings.ToLower(name)) }

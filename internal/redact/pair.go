@@ -39,7 +39,7 @@ var pairs = []pair{
 }
 
 // pairValues adds the values of pairs whose name smells of a secret.
-func pairValues(spans []span, s, lower string) []span {
+func pairValues(spans []Span, s, lower string) []Span {
 	for i := range pairs {
 		p := &pairs[i]
 		if !containsAny(lower, p.hints) {
@@ -53,7 +53,7 @@ func pairValues(spans []span, s, lower string) []span {
 			}
 			done = from + valueLen(s[from:], p.stops)
 			if done > from {
-				spans = append(spans, span{from, done})
+				spans = append(spans, Span{from, done})
 			}
 		}
 	}

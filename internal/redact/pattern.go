@@ -64,15 +64,15 @@ var rules = []rule{
 
 // matches adds what the rules find in s; lower is s in lower case. Those that go
 // by place alone are left out unless they are wanted.
-func matches(spans []span, s, lower string, places bool) []span {
+func matches(spans []Span, s, lower string, places bool) []Span {
 	for i := range rules {
 		r := &rules[i]
 		if r.place && !places || !containsAny(lower, r.hints) {
 			continue
 		}
 		for _, m := range r.find.regexp().FindAllStringSubmatchIndex(s, -1) {
-			sp := span{m[2*r.group], m[2*r.group+1]}
-			if r.keep != nil && r.keep(s[m[2]:m[3]], s[sp.from:sp.to]) {
+			sp := Span{m[2*r.group], m[2*r.group+1]}
+			if r.keep != nil && r.keep(s[m[2]:m[3]], s[sp.From:sp.To]) {
 				continue
 			}
 			spans = append(spans, sp)

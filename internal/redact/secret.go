@@ -17,6 +17,11 @@ import (
 // would blank out half of every text.
 const minSecret = 4
 
+// Forms lists the ways in which a secret may be written: as it is, as URLs, JSON
+// and Go write it, in base64, alone or within something longer, and in hex. One
+// of fewer than four bytes has none: it would be found everywhere.
+func Forms(secret string) []string { return variants([]string{secret}) }
+
 // variants lists the forms in which the secrets may turn up in a text.
 func variants(secrets []string) []string {
 	var all []string
@@ -96,7 +101,7 @@ func base64Forms(s string) []string {
 
 // occurrences adds every place where one of hidden stands, overlapping ones too,
 // in capitals or not: a server may quote it as a title.
-func occurrences(spans []span, s string, hidden []string) []span {
+func occurrences(spans []Span, s string, hidden []string) []Span {
 	if len(hidden) == 0 {
 		return spans
 	}
@@ -109,7 +114,7 @@ func occurrences(spans []span, s string, hidden []string) []span {
 				break
 			}
 			from += i
-			spans = append(spans, span{from, from + len(v)})
+			spans = append(spans, Span{from, from + len(v)})
 			from++
 		}
 	}

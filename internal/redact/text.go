@@ -41,8 +41,8 @@ func Text(s string, limit int, secrets ...string) string {
 	return out
 }
 
-// span is a stretch of text to hide, as byte offsets.
-type span struct{ from, to int }
+// Span is a stretch of a text, as byte offsets.
+type Span struct{ From, To int }
 
 // scrub masks everything in s that looks like a secret or is one of hidden.
 // Spans are found on the original text and merged, so that no rule can hide
@@ -72,19 +72,19 @@ func scrub(s string, limit int, hidden []string) string {
 
 // mask gives s up to end with Mask in place of the spans; spans that touch or
 // overlap become one.
-func mask(s string, spans []span, end int) string {
-	slices.SortFunc(spans, func(a, b span) int { return a.from - b.from })
+func mask(s string, spans []Span, end int) string {
+	slices.SortFunc(spans, func(a, b Span) int { return a.From - b.From })
 	var b strings.Builder
 	pos := 0 // everything before pos is written or hidden
 	for i, sp := range spans {
-		if sp.from >= end {
+		if sp.From >= end {
 			break
 		}
-		if i == 0 || sp.from > pos {
-			b.WriteString(s[pos:sp.from])
+		if i == 0 || sp.From > pos {
+			b.WriteString(s[pos:sp.From])
 			b.WriteString(Mask)
 		}
-		pos = max(pos, sp.to)
+		pos = max(pos, sp.To)
 	}
 	if pos < end {
 		b.WriteString(s[pos:end])
