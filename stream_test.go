@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -349,70 +347,4 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		assert.Equal(t, time.Since(start), time.Second)
 		synctest.Wait()
 	})
-}
-
-// TestStreamHoldsOneItem: the heap does not grow with the number of items.
-func TestStreamHoldsOneItem(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a million items")
-	}
-	item := `{"id":"` + strings.Repeat("x", 1000) + `"}`
-	row := strings.Repeat("x", 1000) + ",b\n"
-	for name, tt := range map[string]struct {
-		as               aplomb.Format
-		open, item, shut string
-	}{
-		"lines":  {aplomb.JSONLines{}, "", item + "\n", ""},
-		"array":  {aplomb.JSONArray{At: "data"}, `{"data":[1`, "," + item, `]}`},
-		"events": {aplomb.ServerEvents{}, "", "data: " + item + "\n\n", ""},
-		"csv":    {aplomb.CSV{}, "", row, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			peak := func(n int) (grown uint64) {
-				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					w.Header().Set("Content-Type", "text/event-stream")
-					_, _ = io.WriteString(w, tt.open)
-					block := []byte(strings.Repeat(tt.item, 100))
-					for range n / 100 {
-						_, _ = w.Write(block)
-					}
-					_, _ = io.WriteString(w, tt.shut)
-				})
-				c := newClient(t, aplombtest.NewServer(t, h))
-				got := 0
-				var m runtime.MemStats
-				count := func(seq iter.Seq[error]) {
-					for err := range seq {
-						if !assert.NoError(t, err) {
-							return
-						}
-						if got++; got%(n/50) == 0 {
-							runtime.GC()
-							runtime.ReadMemStats(&m)
-							grown = max(grown, m.HeapAlloc)
-						}
-					}
-				}
-				if name == "csv" {
-					count(errorsOf(aplomb.Stream[[]string](t.Context(), c, http.MethodGet, "/", tt.as)))
-				} else {
-					count(errorsOf(aplomb.Stream[json.RawMessage](t.Context(), c, http.MethodGet, "/", tt.as)))
-				}
-				assert.True(t, got >= n, got)
-				return grown
-			}
-			few, many := peak(10_000), peak(1_000_000)
-			assert.True(t, many < few+8<<20, few, many)
-		})
-	}
-}
-
-func errorsOf[T any](seq iter.Seq2[T, error]) iter.Seq[error] {
-	return func(yield func(error) bool) {
-		for _, err := range seq {
-			if !yield(err) {
-				return
-			}
-		}
-	}
 }
