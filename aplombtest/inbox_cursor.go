@@ -31,7 +31,7 @@ func (t *inboxTest) hold(name, owner string, d time.Duration) inbox.Cursor {
 	t.Helper()
 	c, ok, err := t.store.Hold(context.Background(), name, owner, d)
 	if err != nil || !ok {
-		t.Fatalf("%s: Hold for %s: %v, %v; want it held", t.name, owner, ok, err)
+		t.endf("Hold for %s: %v, %v; want it held", owner, ok, err)
 	}
 	return c
 }
@@ -48,7 +48,7 @@ func (t *inboxTest) moves(name string, fence int64, value string, events ...inbo
 	out, err := t.store.Commit(context.Background(), name, fence, value, events...)
 	t.must(err, "Commit")
 	if len(out) != len(events) {
-		t.Fatalf("%s: Commit of %d events has %d outcomes", t.name, len(events), len(out))
+		t.endf("Commit of %d events has %d outcomes", len(events), len(out))
 	}
 	return out
 }

@@ -223,7 +223,7 @@ func (w *orderWork) handle(c inbox.Claim) {
 		runtime.Gosched()
 		w.end(&records[i])
 		ok, failed := w.store.Settle(context.Background(), inbox.Settlement{Lease: records[i].Lease(), State: inbox.StateDone})
-		if failed == nil && !ok[0] {
+		if failed == nil && !slices.Equal(ok, []bool{true}) {
 			w.failf("the lease of %s was lost", records[i].Key)
 		}
 		err = cmp.Or(err, failed)
