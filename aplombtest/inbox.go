@@ -22,17 +22,22 @@ import (
 // Leases, waits and ages need time to pass, some weeks of it in all. That is what
 // pass does: [time.Sleep] in a bubble, elsewhere what makes everything in s older:
 // records, leases and cursors. Nil leaves out what needs it. What s says of times may
-// be wrong by tolerance: zero is for a store in a bubble, 1 ms for one elsewhere.
+// be wrong by tolerance: zero is for a store in a bubble, 1 ms for one elsewhere,
+// which is also given a minute for the time that the test itself takes.
 //
 // The names are new ones each time, and s need not be empty, but what is done in it
 // is forgotten, and nobody else may use it meanwhile.
 func TestInbox(tb testing.TB, s inbox.Store, pass func(time.Duration), tolerance time.Duration) {
 	tb.Helper()
-	for _, part := range slices.Concat(inboxStats, inboxInserts, inboxQueue, inboxOrders, inboxArchive, inboxCursors) {
+	for _, part := range inboxParts() {
 		t := &inboxTest{TB: tb, name: part.name, store: s, letPass: pass, tolerance: tolerance}
 		t.source = rand.Text() + " " + part.name
 		t.run(part.test)
 	}
+}
+
+func inboxParts() []inboxPart {
+	return slices.Concat(inboxStats, inboxInserts, inboxQueue, inboxOrders, inboxArchive, inboxCursors)
 }
 
 // inboxTest is one part of TestInbox.
@@ -50,10 +55,7 @@ type inboxPart struct {
 	test func(*inboxTest)
 }
 
-const (
-	inboxLease = time.Hour // of a claim, far more than a test takes
-	inboxSlack = time.Minute
-)
+const inboxLease = time.Hour // of a claim, far more than a test takes
 
 var inboxEpoch = time.Date(2026, 1, 31, 23, 59, 59, 123456000, time.UTC)
 
@@ -64,6 +66,16 @@ func (t *inboxTest) pass(d time.Duration) bool {
 	}
 	t.letPass(d)
 	return true
+}
+
+// slack is how long before and after the very moment a part looks, and how much
+// less than it should a time may be, for what the test itself takes: nothing in a
+// bubble.
+func (t *inboxTest) slack() time.Duration {
+	if t.tolerance == 0 {
+		return time.Millisecond
+	}
+	return time.Minute
 }
 
 func (t *inboxTest) failf(format string, args ...any) {
@@ -100,7 +112,7 @@ func (t *inboxTest) must(err error, what string) {
 // near says that got is want, less the little that the test itself took.
 func (t *inboxTest) near(got, want time.Duration, what string) {
 	t.Helper()
-	if got > want+t.tolerance || got < want-inboxSlack-t.tolerance {
+	if got > want+t.tolerance || got < want-t.slack()-t.tolerance {
 		t.failf("%s: got %v, want %v", what, got, want)
 	}
 }

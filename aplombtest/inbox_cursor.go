@@ -143,14 +143,14 @@ func (t *inboxTest) commitLost() {
 
 func (t *inboxTest) cursorRunsOut() {
 	first := t.hold(t.source, "one", 2*time.Hour)
-	if !t.pass(2*time.Hour - inboxSlack) {
+	if !t.pass(2*time.Hour - t.slack()) {
 		return
 	}
 	t.isHeld(t.source, "one")
 	t.hold(t.source, "one", 2*time.Hour)
-	t.pass(2*time.Hour - inboxSlack)
+	t.pass(2*time.Hour - t.slack())
 	t.isHeld(t.source, "one")
-	t.pass(2 * inboxSlack)
+	t.pass(2 * t.slack())
 	t.moves(t.source, first.Fence, "late") // nobody has taken it
 	second := t.hold(t.source, "two", inboxLease)
 	if second.Value != "late" || second.Fence <= first.Fence {
@@ -232,7 +232,7 @@ func (t *inboxTest) stats() {
 	t.insert(t.event("b", saying("another")), t.event("c"))
 	oldest := func(what string, want time.Duration) {
 		t.Helper()
-		if s := count(); aged && (alone && (s.Oldest > want+inboxSlack+t.tolerance) || s.Oldest < want-t.tolerance) {
+		if s := count(); aged && (alone && (s.Oldest > want+t.slack()+t.tolerance) || s.Oldest < want-t.tolerance) {
 			t.failf("%s: the oldest is %v old, want %v", what, s.Oldest, want)
 		}
 	}

@@ -64,7 +64,7 @@ func (t *inboxTest) claims() {
 		}
 	}
 	all("x", "d")
-	if t.pass(2*time.Hour + inboxSlack) {
+	if t.pass(2*time.Hour + t.slack()) {
 		all("held")
 	}
 }
@@ -117,14 +117,14 @@ func (t *inboxTest) retry() {
 	before := time.Now()
 	t.settle(r, inbox.Settlement{State: inbox.StateReady, After: 3 * time.Hour, Error: "not now"})
 	t.take("what waits for its next attempt")
-	if r := t.get(seq); r.State != inbox.StateReady || r.Due.Sub(r.Received) < 3*time.Hour-t.tolerance || r.Due.Sub(r.Received) > 3*time.Hour+time.Since(before)+inboxSlack {
+	if r := t.get(seq); r.State != inbox.StateReady || r.Due.Sub(r.Received) < 3*time.Hour-t.tolerance || r.Due.Sub(r.Received) > 3*time.Hour+time.Since(before)+t.slack() {
 		t.failf("what waits 3 h is %v, received %v and due %v", r, r.Received, r.Due)
 	}
-	if !t.pass(3*time.Hour - inboxSlack) {
+	if !t.pass(3*time.Hour - t.slack()) {
 		return
 	}
-	t.take("a minute before its next attempt")
-	t.pass(2 * inboxSlack)
+	t.take("just before its next attempt")
+	t.pass(2 * t.slack())
 	if r := t.take("at its next attempt", "a")[0]; r.Attempts != 2 {
 		t.failf("the second attempt is number %d", r.Attempts)
 	}
@@ -232,12 +232,12 @@ func (t *inboxTest) oddErrors() {
 func (t *inboxTest) runsOut() {
 	seq := t.put(t.event("a"))[0]
 	first, _ := t.claim(inbox.Claim{Limit: 1, Owner: "the first", Lease: 2 * time.Hour})
-	if len(first) != 1 || !t.pass(2*time.Hour-inboxSlack) {
+	if len(first) != 1 || !t.pass(2*time.Hour-t.slack()) {
 		return
 	}
-	t.take("a minute before the lease runs out")
-	t.hasState(seq, inbox.StateLeased, "a minute before the lease runs out")
-	t.pass(2 * inboxSlack)
+	t.take("just before the lease runs out")
+	t.hasState(seq, inbox.StateLeased, "just before the lease runs out")
+	t.pass(2 * t.slack())
 	second, _ := t.claim(inbox.Claim{Limit: 1, Owner: "the second", Expired: 1})
 	if len(second) != 1 {
 		t.endf("an event whose lease ran out is not due")
@@ -310,7 +310,7 @@ func (t *inboxTest) expired() {
 func (t *inboxTest) extend() {
 	seq := t.put(t.event("a"))[0]
 	r := t.take("a new event", "a")[0]
-	if !t.pass(inboxLease - inboxSlack) {
+	if !t.pass(inboxLease - t.slack()) {
 		return
 	}
 	extend := func(d time.Duration) {
@@ -321,13 +321,13 @@ func (t *inboxTest) extend() {
 		}
 	}
 	extend(3 * time.Hour)
-	t.pass(3*time.Hour - inboxSlack)
-	t.take("a minute before the extended lease runs out")
+	t.pass(3*time.Hour - t.slack())
+	t.take("just before the extended lease runs out")
 	if got := t.get(seq); got.Attempts != 1 || got.Fence != r.Fence {
 		t.failf("an extended lease is of %v with fence %d, want the same attempt and fence %d", got, got.Fence, r.Fence)
 	}
 	extend(10 * time.Minute) // counted from now, not from the end
-	t.pass(10*time.Minute + inboxSlack)
+	t.pass(10*time.Minute + t.slack())
 	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || !slices.Equal(held, []bool{false}) {
 		t.failf("Extend of a lease that has run out: %v, %v", held, err)
 	}
