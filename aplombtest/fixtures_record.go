@@ -169,8 +169,7 @@ func (r *Recorder) write() {
 	r.tb.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.tb.Failed() || r.tb.Skipped():
+	if r.tb.Failed() || r.tb.Skipped() {
 		r.tb.Logf("aplombtest: %s is not written, for the test has not passed", r.shown)
 		return
 	}
