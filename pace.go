@@ -10,8 +10,17 @@ type pace struct {
 	rate  float64   // per second, by the last refusal; 0 unknown
 	since time.Time // when rate began to hold
 	hold  time.Duration
-	downs int     // how often rate was lowered since anything proved or bore it out
 	ramp  float64 // the growing pace while rate is looked for; 0 is none
+
+	// before is the rate before it was lowered without a proof, once or time after
+	// time; 0 if it was not. What was lowered in a storm of refusals that no pace
+	// would have avoided is too low by any factor, and a cubic that begins there
+	// takes many minutes. So before is tried when some were granted in a row, each
+	// time after four times as many: where there is a quota that low it costs a
+	// refusal now and then, and few of them.
+	before float64
+	lower  float64 // what to go back to; 0 unless before is being tried
+	tries  int     // that were refused
 
 	burst  float64       // so many were granted in a run as short as spread; 0 unknown
 	spread time.Duration // at once, but for the way
@@ -41,11 +50,11 @@ const (
 	holdFactor = 30
 	holdLeast  = 2 * time.Second
 	holdMost   = 10 * time.Minute
-	// A rate that was lowered so often, to a quarter, and is refused all the same is
-	// not what the refusals are about.
-	mostDowns = 4
-	longRun   = 16   // granted in a row, which bears a rate out
-	freeAgain = 10.0 // times the rate: the quota is no more what it was
+	freeAgain  = 10.0 // times the rate: the quota is no more what it was
+	// Granted in a row, before the rate from before is tried first, and while it is
+	// for it to be good.
+	firstTry = 3
+	goodTry  = 16
 )
 
 // current is the pace per second; 0 is none.
@@ -97,6 +106,7 @@ func (p *pace) accepted(sentAt, now time.Time) {
 		p.first = now
 	}
 	p.latest = now
+	p.try(now)
 	if p.ramp > 0 {
 		if p.ramp += min(rampStep*p.ramp, rampMost); p.ramp > rampEnd {
 			p.ramp = 0
@@ -104,6 +114,19 @@ func (p *pace) accepted(sentAt, now time.Time) {
 	}
 	if p.stride > 0 && p.run%p.stride == 0 {
 		p.mark(now)
+	}
+}
+
+// try goes back to the rate from before, when enough were granted at a much lower
+// one.
+func (p *pace) try(now time.Time) {
+	switch {
+	case p.before == 0:
+	case p.lower > 0 && p.run >= goodTry:
+		p.before, p.lower, p.tries = 0, 0, 0
+		p.since, p.hold = now, holdLeast
+	case p.lower == 0 && p.rate < p.before/2 && p.run >= firstTry<<(2*min(p.tries, 10)):
+		p.lower, p.rate, p.since, p.run = p.rate, p.before, now, 0
 	}
 }
 
@@ -127,17 +150,16 @@ func (p *pace) mark(now time.Time) {
 func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	was := p.current(now)
 	proven := p.proven()
-	if p.run >= longRun {
-		p.downs = 0
-	}
 	switch {
 	case proven > 0:
-		p.rate, p.downs = proven, 0
+		p.rate, p.before, p.lower, p.tries = proven, 0, 0, 0
+	case p.lower > 0:
+		p.rate, p.lower = p.lower, 0
+		p.tries++
 	case p.run == 0: // it was refused whatever its pace
-	case was > 0 && p.downs >= mostDowns:
 	case was > 0:
+		p.before = max(p.before, was)
 		p.rate = max(backDown*was, min(was, p.average()))
-		p.downs++
 	case p.lastRate > 0:
 		p.rate = max(backDown*p.lastRate, p.average())
 	}
@@ -147,9 +169,6 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	}
 	p.since = reopens
 	p.hold = min(max(holdFactor*asked, holdLeast), holdMost)
-	if p.downs >= mostDowns {
-		p.hold = holdLeast // more may be tried at once when they end
-	}
 }
 
 // average is the rate of a run of some length: so much, at least, was granted.

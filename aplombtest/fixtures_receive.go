@@ -139,11 +139,20 @@ func (r *Recorder) hand(i int, to receiver) {
 	}
 	req.Body = io.NopCloser(bytes.NewReader(body))
 	w := httptest.NewRecorder()
-	to.handler.ServeHTTP(w, req)
+	if trouble := served(to.handler, w, req); trouble != nil {
+		r.complainf("delivery #%d, to %s: the handler panicked: %v", i+1, u.Path, trouble)
+	}
 	r.tape.Use(i)
 	if want := r.tape.Answer(i, u).Status; w.Code != want {
 		r.complainf("delivery #%d, to %s: answered %d, and %d when it was recorded", i+1, u.Path, w.Code, want)
 	}
+}
+
+// served serves, and returns what h panicked with: a server outlives that, too.
+func served(h http.Handler, w http.ResponseWriter, r *http.Request) (trouble any) {
+	defer func() { trouble = recover() }()
+	h.ServeHTTP(w, r)
+	return nil
 }
 
 // complainf reports from another goroutine than the test's.

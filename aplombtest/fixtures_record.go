@@ -64,12 +64,14 @@ func (r *Recorder) watched(req *http.Request, e *exchange) *http.Request {
 	}
 	if req.GetBody != nil {
 		if body, err := req.GetBody(); err == nil {
-			_, err = e.sent.ReadFrom(body)
+			raw, err := io.ReadAll(body)
 			if err = errors.Join(err, body.Close()); err == nil {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				e.sent.Write(raw)
 				return req
 			}
 		}
-		e.sent.Reset()
 	}
 	out := req.WithContext(req.Context())
 	out.Body, out.GetBody = &watchedBody{req.Body, r, e}, nil // whose bodies would not be looked at
@@ -167,8 +169,7 @@ func (r *Recorder) write() {
 	r.tb.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.tb.Failed() || r.tb.Skipped():
+	if r.tb.Failed() || r.tb.Skipped() {
 		r.tb.Logf("aplombtest: %s is not written, for the test has not passed", r.shown)
 		return
 	}

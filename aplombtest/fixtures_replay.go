@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/fixture"
@@ -46,6 +47,7 @@ func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	tape.Answered(i)
 	defer r.deliver()
 	if a.Status == 0 {
 		return nil, failed(ctx, &a)
@@ -104,7 +106,7 @@ func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response 
 		}
 		if said := a.Header.Get("Content-Length"); said != "" { // the answer to HEAD
 			length, _ = strconv.ParseInt(said, 10, 64)
-		} else {
+		} else if a.Status != http.StatusNoContent && a.Status != http.StatusNotModified {
 			a.Header.Set("Content-Length", strconv.FormatInt(length, 10))
 		}
 	}
@@ -112,9 +114,12 @@ func (r *Recorder) response(req *http.Request, a fixture.Answer) *http.Response 
 	resp := &http.Response{
 		Status: strings.TrimSpace(strconv.Itoa(a.Status) + " " + http.StatusText(a.Status)), StatusCode: a.Status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.Header, ContentLength: length, Request: req,
-		Body: &replayedBody{ctx: req.Context(), answer: a, latency: r.Latency},
 	}
+	body := &replayedBody{answer: a, latency: r.Latency}
+	body.ctx, body.cancel = context.WithCancelCause(req.Context())
+	resp.Body = body
 	if length == 0 || req.Method == http.MethodHead {
+		body.cancel(nil)
 		resp.Body = http.NoBody
 	}
 	return resp
@@ -126,22 +131,23 @@ var errPartial = errors.New("aplombtest: the recording ends here: the test read 
 
 // replayedBody gives the parts of a body one by one.
 type replayedBody struct {
-	ctx     context.Context
+	ctx     context.Context // ends with the request's, or when it is closed
+	cancel  context.CancelCauseFunc
 	answer  fixture.Answer
 	latency bool
 
+	closed atomic.Bool
 	mu     sync.Mutex
-	closed bool
 	waited bool // for the part that is next
 }
 
 func (b *replayedBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed {
+	switch {
+	case b.closed.Load():
 		return 0, errClosedBody
-	}
-	if b.ctx.Err() != nil {
+	case b.ctx.Err() != nil:
 		return 0, context.Cause(b.ctx)
 	}
 	for len(b.answer.Chunks) > 0 {
@@ -168,12 +174,10 @@ func (b *replayedBody) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Close does not wait for a Read that does: its context ends it.
+// Close ends a Read that waits.
 func (b *replayedBody) Close() error {
-	if b.mu.TryLock() {
-		defer b.mu.Unlock()
-		b.closed = true
-	}
+	b.closed.Store(true)
+	b.cancel(errClosedBody)
 	return nil
 }
 

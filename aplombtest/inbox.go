@@ -22,17 +22,22 @@ import (
 // Leases, waits and ages need time to pass, some weeks of it in all. That is what
 // pass does: [time.Sleep] in a bubble, elsewhere what makes everything in s older:
 // records, leases and cursors. Nil leaves out what needs it. What s says of times may
-// be wrong by tolerance: zero is for a store in a bubble, 1 ms for one elsewhere.
+// be wrong by tolerance: zero is for a store in a bubble, 1 ms for one elsewhere,
+// which is also given a minute for the time that the test itself takes.
 //
 // The names are new ones each time, and s need not be empty, but what is done in it
 // is forgotten, and nobody else may use it meanwhile.
 func TestInbox(tb testing.TB, s inbox.Store, pass func(time.Duration), tolerance time.Duration) {
 	tb.Helper()
-	for _, part := range slices.Concat(inboxStats, inboxInserts, inboxQueue, inboxOrders, inboxArchive, inboxCursors) {
+	for _, part := range inboxParts() {
 		t := &inboxTest{TB: tb, name: part.name, store: s, letPass: pass, tolerance: tolerance}
 		t.source = rand.Text() + " " + part.name
-		part.test(t)
+		t.run(part.test)
 	}
+}
+
+func inboxParts() []inboxPart {
+	return slices.Concat(inboxStats, inboxInserts, inboxQueue, inboxOrders, inboxArchive, inboxCursors)
 }
 
 // inboxTest is one part of TestInbox.
@@ -50,10 +55,7 @@ type inboxPart struct {
 	test func(*inboxTest)
 }
 
-const (
-	inboxLease = time.Hour // of a claim, far more than a test takes
-	inboxSlack = time.Minute
-)
+const inboxLease = time.Hour // of a claim, far more than a test takes
 
 var inboxEpoch = time.Date(2026, 1, 31, 23, 59, 59, 123456000, time.UTC)
 
@@ -66,12 +68,40 @@ func (t *inboxTest) pass(d time.Duration) bool {
 	return true
 }
 
+// slack is how long before and after the very moment a part looks, and how much
+// less than it should a time may be, for what the test itself takes: nothing in a
+// bubble.
+func (t *inboxTest) slack() time.Duration {
+	if t.tolerance == 0 {
+		return time.Millisecond
+	}
+	return time.Minute
+}
+
 func (t *inboxTest) failf(format string, args ...any) {
 	t.Helper()
 	t.Errorf("%s: "+format, append([]any{t.name}, args...)...)
 }
 
-// must ends the test where the rest would only repeat the same news.
+// run does one part, which may end early: the parts share nothing, and what one
+// of them finds says nothing of the next.
+func (t *inboxTest) run(part func(*inboxTest)) {
+	defer func() {
+		if p := recover(); p != nil && p != any(t) {
+			panic(p)
+		}
+	}()
+	part(t)
+}
+
+// endf ends the part where the rest would only repeat the same news.
+func (t *inboxTest) endf(format string, args ...any) {
+	t.Helper()
+	t.failf(format, args...)
+	panic(t)
+}
+
+// must ends the whole test: a store that fails does so in each part.
 func (t *inboxTest) must(err error, what string) {
 	t.Helper()
 	if err != nil {
@@ -82,7 +112,7 @@ func (t *inboxTest) must(err error, what string) {
 // near says that got is want, less the little that the test itself took.
 func (t *inboxTest) near(got, want time.Duration, what string) {
 	t.Helper()
-	if got > want+t.tolerance || got < want-inboxSlack-t.tolerance {
+	if got > want+t.tolerance || got < want-t.slack()-t.tolerance {
 		t.failf("%s: got %v, want %v", what, got, want)
 	}
 }
@@ -124,7 +154,7 @@ func (t *inboxTest) insert(events ...inbox.Event) []inbox.Outcome {
 	out, err := t.store.Insert(context.Background(), events...)
 	t.must(err, "Insert")
 	if len(out) != len(events) {
-		t.Fatalf("%s: Insert of %d events has %d outcomes", t.name, len(events), len(out))
+		t.endf("Insert of %d events has %d outcomes", len(events), len(out))
 	}
 	return out
 }
@@ -186,7 +216,7 @@ func (t *inboxTest) take(what string, keys ...string) []*inbox.Record {
 	t.Helper()
 	records, _ := t.claim(inbox.Claim{Limit: len(keys) + 3, Expired: len(keys) + 3})
 	if got := keysOf(records); !slices.Equal(got, keys) {
-		t.Fatalf("%s: %s: Claim returned %q, want %q", t.name, what, got, keys)
+		t.endf("%s: Claim returned %q, want %q", what, got, keys)
 	}
 	return records
 }
@@ -220,7 +250,7 @@ func (t *inboxTest) settled(s inbox.Settlement) bool {
 	ok, err := t.store.Settle(context.Background(), s)
 	t.must(err, "Settle")
 	if len(ok) != 1 {
-		t.Fatalf("%s: Settle of one lease has %d answers", t.name, len(ok))
+		t.endf("Settle of one lease has %d answers", len(ok))
 	}
 	return ok[0]
 }
@@ -232,7 +262,7 @@ func (t *inboxTest) done(events ...inbox.Event) []int64 {
 	for range events {
 		records, _ := t.claim(inbox.Claim{Limit: 1})
 		if len(records) != 1 {
-			t.Fatalf("%s: a new event is not due", t.name)
+			t.endf("a new event is not due")
 		}
 		t.settle(records[0], inbox.Settlement{State: inbox.StateDone})
 	}
@@ -251,7 +281,7 @@ func (t *inboxTest) get(seq int64) *inbox.Record {
 	t.Helper()
 	records := t.list(inbox.Query{Seqs: []int64{seq}})
 	if len(records) != 1 || records[0].Seq != seq {
-		t.Fatalf("%s: List of record %d returned %d records: %v", t.name, seq, len(records), records)
+		t.endf("List of record %d returned %d records: %v", seq, len(records), records)
 	}
 	return records[0]
 }

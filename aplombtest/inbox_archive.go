@@ -3,6 +3,7 @@ package aplombtest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ var inboxArchive = []inboxPart{
 	{"replay again", (*inboxTest).replayAgain},
 	{"discard", (*inboxTest).discard},
 	{"limits of replay and discard", (*inboxTest).limits},
+	{"what a change names", (*inboxTest).named},
 	{"changes that name everything", (*inboxTest).nothingNamed},
 	{"purge", (*inboxTest).purge},
 	{"purge leaves", (*inboxTest).purgeLeaves},
@@ -245,7 +247,7 @@ func (t *inboxTest) discard() {
 		}
 	}
 	t.outcome(conflict, inbox.Outcome{Status: inbox.Duplicate, Seq: other, Via: inbox.Webhook}, "a discarded conflict again")
-	if !t.pass(inboxLease + inboxSlack) {
+	if !t.pass(inboxLease + t.slack()) {
 		return
 	}
 	t.take("what was discarded is never due", "leased")
@@ -306,9 +308,9 @@ func (t *inboxTest) purge() {
 	seq := t.done(a)[0]
 	other := t.insert(t.event("a", saying("another")))[0].Seq
 	purge("all is new", inbox.Purged{})
-	t.pass(10*time.Hour - inboxSlack)
-	purge("a minute too early", inbox.Purged{})
-	t.pass(2 * inboxSlack)
+	t.pass(10*time.Hour - t.slack())
+	purge("just too early", inbox.Purged{})
+	t.pass(2 * t.slack())
 	young := t.done(t.event("b"))[0]
 	purge("bodies are old", inbox.Purged{Bodies: 2})
 	purge("and are gone", inbox.Purged{})
@@ -333,9 +335,9 @@ func (t *inboxTest) purge() {
 		t.failf("Last of what has no body: %v, %v; want record %d", last, err, seq)
 	}
 
-	t.pass(90*time.Hour - 3*inboxSlack)
-	purge("a minute before keys are old", inbox.Purged{Bodies: 1}) // the young one's
-	t.pass(2 * inboxSlack)
+	t.pass(90*time.Hour - 3*t.slack())
+	purge("just before keys are old", inbox.Purged{Bodies: 1}) // the young one's
+	t.pass(2 * t.slack())
 	purge("keys are old", inbox.Purged{Records: 2})
 	if got := t.list(inbox.Query{Source: t.source}); len(got) != 1 || got[0].Seq != young {
 		t.failf("after their time there are %v, want the young one alone", got)
@@ -387,6 +389,76 @@ func (t *inboxTest) purgeLeaves() {
 	}
 }
 
+// named: a change is of the records that its query names, and of no other.
+func (t *inboxTest) named() {
+	kind := func(kind, order string) func(*inbox.Event) {
+		return func(e *inbox.Event) { e.Type, e.Order = kind, order }
+	}
+	two := t.source + "2"
+	states := []inbox.State{inbox.StateParked, inbox.StateParked, inbox.StateDead}
+	seqs := t.put(t.event("a", kind("t1", "x")), t.event("b", kind("t2", "y"), from(two)))
+	aged := t.pass(time.Hour)
+	seqs = append(seqs, t.put(t.event("b", kind("t2", "y")))...)
+	records, _ := t.claim(inbox.Claim{Limit: 3, Sources: []string{t.source, two}})
+	if len(records) != 3 {
+		t.endf("Claim returned %q, want three new events", keysOf(records))
+	}
+	for i, r := range records {
+		t.settle(r, inbox.Settlement{State: states[i]})
+	}
+	type named struct {
+		q    inbox.Query
+		want int // in seqs
+	}
+	cases := []named{
+		{inbox.Query{Source: two}, 1}, {inbox.Query{Source: t.source, Key: "b"}, 2}, {inbox.Query{Source: t.source, Type: "t2"}, 2},
+		{inbox.Query{Source: t.source, Order: "x"}, 0}, {inbox.Query{Source: t.source, States: states[2:]}, 2}, {inbox.Query{Source: t.source, Seqs: seqs[1:]}, 2},
+		{inbox.Query{Source: t.source, After: seqs[0]}, 2}, {inbox.Query{Source: t.source, Limit: 1}, 0},
+	}
+	if aged {
+		middle := t.get(seqs[2]).Received.Add(-30 * time.Minute)
+		cases = append(cases, named{inbox.Query{Source: t.source, ReceivedFrom: middle}, 2}, named{inbox.Query{Source: t.source, ReceivedTo: middle}, 0})
+	}
+	for i := range cases {
+		q, want := cases[i].q, cases[i].want
+		t.alone("Replay", q, seqs, want, states)
+		t.alone("Discard", q, seqs, want, states)
+	}
+}
+
+// alone has one change be made of record want alone, and undoes it.
+func (t *inboxTest) alone(change string, q inbox.Query, seqs []int64, want int, states []inbox.State) {
+	t.Helper()
+	ctx, becomes := context.Background(), inbox.StateReady
+	var n int
+	var err error
+	if change == "Replay" {
+		n, err = t.store.Replay(ctx, q, "again")
+	} else {
+		becomes = inbox.StateDiscarded
+		n, err = t.store.Discard(ctx, q, "why")
+	}
+	if n != 1 || err != nil {
+		t.endf("%s of %+v: %d, %v; want one", change, q, n, err)
+	}
+	for i, seq := range seqs {
+		state := states[i]
+		if i == want {
+			state = becomes
+		}
+		t.hasState(seq, state, fmt.Sprintf("after a %s of %+v", change, q))
+	}
+	if becomes == inbox.StateDiscarded {
+		_, err = t.store.Replay(ctx, inbox.Query{Seqs: seqs[want : want+1]}, "again")
+		t.must(err, "Replay")
+	}
+	records, _ := t.claim(inbox.Claim{Limit: 1, Sources: []string{t.source, t.source + "2"}})
+	if len(records) != 1 || records[0].Seq != seqs[want] {
+		t.endf("after a %s of %+v, and a replay, %q are due", change, q, keysOf(records))
+	}
+	t.settle(records[0], inbox.Settlement{State: states[want]})
+}
+
 // nothingNamed: a list that turned out to be empty must not name every record.
 func (t *inboxTest) nothingNamed() {
 	seq := t.done(t.event("a"))[0]
@@ -401,4 +473,14 @@ func (t *inboxTest) nothingNamed() {
 		}
 	}
 	t.hasState(seq, inbox.StateDone, "after changes that were refused")
+
+	// Who says All means it. One record is enough to see that.
+	t.put(t.event("b"))
+	all := inbox.Query{All: true, Limit: 1}
+	if n, err := t.store.Replay(context.Background(), all, "again"); n != 1 || err != nil {
+		t.failf("Replay of one record of All: %d, %v; want one", n, err)
+	}
+	if n, err := t.store.Discard(context.Background(), all, "why"); n != 1 || err != nil {
+		t.failf("Discard of one record of All: %d, %v; want one", n, err)
+	}
 }

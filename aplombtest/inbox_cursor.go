@@ -31,7 +31,7 @@ func (t *inboxTest) hold(name, owner string, d time.Duration) inbox.Cursor {
 	t.Helper()
 	c, ok, err := t.store.Hold(context.Background(), name, owner, d)
 	if err != nil || !ok {
-		t.Fatalf("%s: Hold for %s: %v, %v; want it held", t.name, owner, ok, err)
+		t.endf("Hold for %s: %v, %v; want it held", owner, ok, err)
 	}
 	return c
 }
@@ -48,7 +48,7 @@ func (t *inboxTest) moves(name string, fence int64, value string, events ...inbo
 	out, err := t.store.Commit(context.Background(), name, fence, value, events...)
 	t.must(err, "Commit")
 	if len(out) != len(events) {
-		t.Fatalf("%s: Commit of %d events has %d outcomes", t.name, len(events), len(out))
+		t.endf("Commit of %d events has %d outcomes", len(events), len(out))
 	}
 	return out
 }
@@ -143,14 +143,14 @@ func (t *inboxTest) commitLost() {
 
 func (t *inboxTest) cursorRunsOut() {
 	first := t.hold(t.source, "one", 2*time.Hour)
-	if !t.pass(2*time.Hour - inboxSlack) {
+	if !t.pass(2*time.Hour - t.slack()) {
 		return
 	}
 	t.isHeld(t.source, "one")
 	t.hold(t.source, "one", 2*time.Hour)
-	t.pass(2*time.Hour - inboxSlack)
+	t.pass(2*time.Hour - t.slack())
 	t.isHeld(t.source, "one")
-	t.pass(2 * inboxSlack)
+	t.pass(2 * t.slack())
 	t.moves(t.source, first.Fence, "late") // nobody has taken it
 	second := t.hold(t.source, "two", inboxLease)
 	if second.Value != "late" || second.Fence <= first.Fence {
@@ -232,7 +232,7 @@ func (t *inboxTest) stats() {
 	t.insert(t.event("b", saying("another")), t.event("c"))
 	oldest := func(what string, want time.Duration) {
 		t.Helper()
-		if s := count(); aged && (alone && (s.Oldest > want+inboxSlack+t.tolerance) || s.Oldest < want-t.tolerance) {
+		if s := count(); aged && (alone && (s.Oldest > want+t.slack()+t.tolerance) || s.Oldest < want-t.tolerance) {
 			t.failf("%s: the oldest is %v old, want %v", what, s.Oldest, want)
 		}
 	}

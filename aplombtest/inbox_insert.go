@@ -147,13 +147,13 @@ func (t *inboxTest) replaced() {
 	}
 
 	seq = t.put(t.event("b", polled, held(2*time.Hour)))[0]
-	if !t.pass(2*time.Hour - inboxSlack) {
+	if !t.pass(2*time.Hour - t.slack()) {
 		return
 	}
 	if r, _ := t.claim(inbox.Claim{Limit: 9}); slices.Contains(keysOf(r), "b") {
-		t.failf("a held event is due a minute too early")
+		t.failf("a held event is due just too early")
 	}
-	t.pass(2 * inboxSlack)
+	t.pass(2 * t.slack())
 	if r, _ := t.claim(inbox.Claim{Limit: 9}); !slices.Contains(keysOf(r), "b") {
 		t.failf("a held event is not due at its time")
 	}
@@ -228,7 +228,7 @@ func (t *inboxTest) byteForByte() {
 		last, err := t.store.Last(context.Background(), t.source, "o")
 		t.must(err, "Last")
 		if last == nil {
-			t.Fatalf("%s: Last knows of no event that is done", t.name)
+			t.endf("Last knows of no event that is done")
 		}
 		t.sameEvent(last, want, "Last")
 	}
@@ -330,7 +330,7 @@ func (t *inboxTest) bigBatch() {
 	}
 	for i, o := range t.insert(events...) {
 		if o.Status != inbox.Duplicate || o.Seq != seqs[i] {
-			t.Fatalf("%s: event %d inserted again: %+v, want a duplicate of %d", t.name, i, o, seqs[i])
+			t.endf("event %d inserted again: %+v, want a duplicate of %d", i, o, seqs[i])
 		}
 	}
 	var listed []int64
@@ -342,12 +342,12 @@ func (t *inboxTest) bigBatch() {
 	}
 	records, _ := t.claim(inbox.Claim{Limit: n})
 	if len(records) != n {
-		t.Fatalf("%s: Claim returned %d of %d events", t.name, len(records), n)
+		t.endf("Claim returned %d of %d events", len(records), n)
 	}
 	leases, settlements := make([]inbox.Lease, n), make([]inbox.Settlement, n)
 	for i, r := range records {
 		if r.Key != events[i].Key {
-			t.Fatalf("%s: event %s was claimed as number %d: want them as they came", t.name, r.Key, i)
+			t.endf("event %s was claimed as number %d: want them as they came", r.Key, i)
 		}
 		leases[i] = r.Lease()
 		settlements[i] = inbox.Settlement{Lease: r.Lease(), State: inbox.StateDone}
@@ -460,7 +460,7 @@ func (t *inboxTest) contexts() {
 	claimed, _ := t.claim(inbox.Claim{Limit: 1})
 	cursor, ok, err := t.store.Hold(context.Background(), t.source, "me", inboxLease)
 	if len(claimed) != 1 || !ok || err != nil {
-		t.Fatalf("%s: %d events are due, Hold = %v, %v", t.name, len(claimed), ok, err)
+		t.endf("%d events are due, Hold = %v, %v", len(claimed), ok, err)
 	}
 	lease := claimed[0].Lease()
 

@@ -33,7 +33,7 @@ func (t *inboxTest) claims() {
 	seqs := t.put(t.event("a"), t.event("b"), t.event("c"))
 	r, _ := t.claim(inbox.Claim{Limit: 2, Owner: "the first"})
 	if got := keysOf(r); !slices.Equal(got, []string{"a", "b"}) {
-		t.Fatalf("%s: Claim of 2 returned %q, want a and b", t.name, got)
+		t.endf("Claim of 2 returned %q, want a and b", got)
 	}
 	if r[0].Seq != seqs[0] || r[0].Attempts != 1 || len(r[0].History) != 0 || r[0].Replay != "" {
 		t.failf("the first claim returned %v with a history of %d: want record %d, its first attempt", r[0], len(r[0].History), seqs[0])
@@ -64,7 +64,7 @@ func (t *inboxTest) claims() {
 		}
 	}
 	all("x", "d")
-	if t.pass(2*time.Hour + inboxSlack) {
+	if t.pass(2*time.Hour + t.slack()) {
 		all("held")
 	}
 }
@@ -117,14 +117,14 @@ func (t *inboxTest) retry() {
 	before := time.Now()
 	t.settle(r, inbox.Settlement{State: inbox.StateReady, After: 3 * time.Hour, Error: "not now"})
 	t.take("what waits for its next attempt")
-	if r := t.get(seq); r.State != inbox.StateReady || r.Due.Sub(r.Received) < 3*time.Hour-t.tolerance || r.Due.Sub(r.Received) > 3*time.Hour+time.Since(before)+inboxSlack {
+	if r := t.get(seq); r.State != inbox.StateReady || r.Due.Sub(r.Received) < 3*time.Hour-t.tolerance || r.Due.Sub(r.Received) > 3*time.Hour+time.Since(before)+t.slack() {
 		t.failf("what waits 3 h is %v, received %v and due %v", r, r.Received, r.Due)
 	}
-	if !t.pass(3*time.Hour - inboxSlack) {
+	if !t.pass(3*time.Hour - t.slack()) {
 		return
 	}
-	t.take("a minute before its next attempt")
-	t.pass(2 * inboxSlack)
+	t.take("just before its next attempt")
+	t.pass(2 * t.slack())
 	if r := t.take("at its next attempt", "a")[0]; r.Attempts != 2 {
 		t.failf("the second attempt is number %d", r.Attempts)
 	}
@@ -168,7 +168,7 @@ func (t *inboxTest) lostLeases() {
 	if again.Fence <= r[0].Fence {
 		t.failf("the second lease has fence %d, the first %d: want it to rise", again.Fence, r[0].Fence)
 	}
-	if held, err := t.store.Extend(context.Background(), inboxLease, r[0].Lease()); err != nil || held[0] {
+	if held, err := t.store.Extend(context.Background(), inboxLease, r[0].Lease()); err != nil || !slices.Equal(held, []bool{false}) {
 		t.failf("Extend of the lease before: %v, %v", held, err)
 	}
 	ok, err := t.store.Settle(context.Background(),
@@ -189,7 +189,7 @@ func (t *inboxTest) history() {
 	for i := range attempts {
 		r, _ := t.claim(inbox.Claim{Limit: 1, Owner: fmt.Sprint("owner ", i)})
 		if len(r) != 1 || r[0].Attempts != i+1 {
-			t.Fatalf("%s: claim %d returned %v", t.name, i+1, r)
+			t.endf("claim %d returned %v", i+1, r)
 		}
 		if len(r[0].History) != min(i, 32) {
 			t.failf("after %d attempts that failed the history has %d; want each of the last 32", i, len(r[0].History))
@@ -198,7 +198,7 @@ func (t *inboxTest) history() {
 	}
 	got := t.get(seq)
 	if len(got.History) != 32 {
-		t.Fatalf("%s: %d attempts are kept, want 32", t.name, len(got.History))
+		t.endf("%d attempts are kept, want 32", len(got.History))
 	}
 	for i, a := range got.History {
 		n := attempts - 32 + i
@@ -232,19 +232,19 @@ func (t *inboxTest) oddErrors() {
 func (t *inboxTest) runsOut() {
 	seq := t.put(t.event("a"))[0]
 	first, _ := t.claim(inbox.Claim{Limit: 1, Owner: "the first", Lease: 2 * time.Hour})
-	if len(first) != 1 || !t.pass(2*time.Hour-inboxSlack) {
+	if len(first) != 1 || !t.pass(2*time.Hour-t.slack()) {
 		return
 	}
-	t.take("a minute before the lease runs out")
-	t.hasState(seq, inbox.StateLeased, "a minute before the lease runs out")
-	t.pass(2 * inboxSlack)
+	t.take("just before the lease runs out")
+	t.hasState(seq, inbox.StateLeased, "just before the lease runs out")
+	t.pass(2 * t.slack())
 	second, _ := t.claim(inbox.Claim{Limit: 1, Owner: "the second", Expired: 1})
 	if len(second) != 1 {
-		t.Fatalf("%s: an event whose lease ran out is not due", t.name)
+		t.endf("an event whose lease ran out is not due")
 	}
 	r := second[0]
 	if r.Attempts != 2 || r.Fence <= first[0].Fence || len(r.History) != 1 {
-		t.Fatalf("%s: after the lease ran out the record is %v with fence %d and a history of %d; want attempt 2, a fence above %d and 1", t.name, r, r.Fence, len(r.History), first[0].Fence)
+		t.endf("after the lease ran out the record is %v with fence %d and a history of %d; want attempt 2, a fence above %d and 1", r, r.Fence, len(r.History), first[0].Fence)
 	}
 	if a := r.History[0]; a.Number != 1 || a.Owner != "the first" || a.Error != inbox.RanOut || a.Began.Before(r.Received) || a.Ended.Before(a.Began) {
 		t.failf("the attempt whose lease ran out is kept as %+v; want its error to be %q", a, inbox.RanOut)
@@ -260,7 +260,7 @@ func (t *inboxTest) runsOut() {
 	// A process that was only slow, while nobody else claimed it.
 	slow, _ := t.claim(inbox.Claim{Limit: 1})
 	if len(slow) != 1 {
-		t.Fatalf("%s: the event is not due", t.name)
+		t.endf("the event is not due")
 	}
 	t.pass(2 * inboxLease)
 	t.settle(slow[0], inbox.Settlement{State: inbox.StateDone})
@@ -310,7 +310,7 @@ func (t *inboxTest) expired() {
 func (t *inboxTest) extend() {
 	seq := t.put(t.event("a"))[0]
 	r := t.take("a new event", "a")[0]
-	if !t.pass(inboxLease - inboxSlack) {
+	if !t.pass(inboxLease - t.slack()) {
 		return
 	}
 	extend := func(d time.Duration) {
@@ -321,18 +321,18 @@ func (t *inboxTest) extend() {
 		}
 	}
 	extend(3 * time.Hour)
-	t.pass(3*time.Hour - inboxSlack)
-	t.take("a minute before the extended lease runs out")
+	t.pass(3*time.Hour - t.slack())
+	t.take("just before the extended lease runs out")
 	if got := t.get(seq); got.Attempts != 1 || got.Fence != r.Fence {
 		t.failf("an extended lease is of %v with fence %d, want the same attempt and fence %d", got, got.Fence, r.Fence)
 	}
 	extend(10 * time.Minute) // counted from now, not from the end
-	t.pass(10*time.Minute + inboxSlack)
-	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || held[0] {
+	t.pass(10*time.Minute + t.slack())
+	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || !slices.Equal(held, []bool{false}) {
 		t.failf("Extend of a lease that has run out: %v, %v", held, err)
 	}
 	t.take("after the extended lease ran out", "a")
-	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || held[0] {
+	if held, err := t.store.Extend(context.Background(), time.Hour, r.Lease()); err != nil || !slices.Equal(held, []bool{false}) {
 		t.failf("Extend of a lease that another owner has: %v, %v", held, err)
 	}
 }

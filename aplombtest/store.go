@@ -33,10 +33,20 @@ import (
 // The keys are new ones each time, so s need not be empty.
 func TestStore(tb testing.TB, s aplomb.Store, pass func(time.Duration), tolerance time.Duration) {
 	tb.Helper()
-	for _, part := range []struct {
-		name string
-		test func(*storeTest)
-	}{
+	for _, part := range storeParts() {
+		t := &storeTest{TB: tb, name: part.name, store: s, letPass: pass, tolerance: tolerance, run: rand.Text()}
+		t.restart()
+		part.test(t)
+	}
+}
+
+type storePart struct {
+	name string
+	test func(*storeTest)
+}
+
+func storeParts() []storePart {
+	return []storePart{
 		{"schedule", (*storeTest).schedule},
 		{"fast schedule", (*storeTest).fastSchedule},
 		{"burst", (*storeTest).burst},
@@ -53,10 +63,6 @@ func TestStore(tb testing.TB, s aplomb.Store, pass func(time.Duration), toleranc
 		{"odd durations", (*storeTest).oddDurations},
 		{"concurrency", (*storeTest).concurrency},
 		{"context", (*storeTest).context},
-	} {
-		t := &storeTest{TB: tb, name: part.name, store: s, letPass: pass, tolerance: tolerance, run: rand.Text()}
-		t.restart()
-		part.test(t)
 	}
 }
 
@@ -241,6 +247,9 @@ func (t *storeTest) laterEnd() {
 	t.near(t.closed(key), 10*time.Minute, "an earlier end changes nothing")
 	t.shut(key, 20*time.Minute)
 	t.near(t.closed(key), 20*time.Minute, "a later end holds")
+	t.shut(key, 0)
+	t.shut(key, -time.Hour)
+	t.near(t.closed(key), 20*time.Minute, "a closing that is not positive opens nothing")
 	if !t.pass(5 * time.Minute) {
 		return
 	}
@@ -328,7 +337,7 @@ func (t *storeTest) keysApart() {
 
 func (t *storeTest) oddKeys() {
 	keys := []string{
-		"", " ", "a b", "a\nb", "a\r\nDEL a", "a\x00b", "\xff\xfe", "é", "e\u0301", "鍵", "{", "}", "{}", "{a}", "{a}b", "a{", "*", "a:b", "%s", `"`, `\`,
+		"", " ", "a", "A", "a b", "a\nb", "a\r\nDEL a", "a\x00b", "\xff\xfe", "é", "e\u0301", "鍵", "{", "}", "{}", "{a}", "{a}b", "a{", "*", "a:b", "%s", `"`, `\`,
 		"https://api.acme.example", strings.Repeat("k", 1<<10), strings.Repeat("k", 1<<10) + "l",
 	}
 	claim := aplomb.Claim{PerSecond: perMinute, Burst: 1, MaxWait: anyWait}

@@ -3,7 +3,6 @@ package inbox
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -218,12 +217,14 @@ const defaultPage = 100
 // find returns the records that q names, limit at most if that is not zero.
 func (m *Memory) find(q Query, limit int) []*kept {
 	var out []*kept
-	for _, seq := range slices.Sorted(maps.Keys(m.records)) {
-		if r := m.records[seq]; q.names(&r.Record) {
-			if out = append(out, r); len(out) == limit {
-				break
-			}
+	for _, r := range m.records {
+		if q.names(&r.Record) {
+			out = append(out, r)
 		}
+	}
+	slices.SortFunc(out, func(a, b *kept) int { return cmp.Compare(a.Seq, b.Seq) })
+	if limit > 0 {
+		out = out[:min(limit, len(out))]
 	}
 	return out
 }
