@@ -85,6 +85,9 @@ type got struct {
 
 // how is what the cache says it did.
 func (g got) how() string {
+	if g.Response == nil {
+		return ""
+	}
 	lines := g.Header["Cache-Status"]
 	if len(lines) == 0 {
 		return ""

@@ -110,10 +110,11 @@ func (e *entry) validated() bool {
 	return e.Header.Get("Etag") != "" || e.Header.Get("Last-Modified") != ""
 }
 
-// secretHeader reports a header of an answer that hands out a secret.
+// secretHeader reports a header of an answer that hands out a secret. A cookie is
+// looked for where an answer is new; one of a 304 is handed on and not kept.
 func secretHeader(h http.Header) bool {
 	for name := range h {
-		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && !questions[name] {
+		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && name != "Set-Cookie" && !questions[name] {
 			return true
 		}
 	}
