@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,10 +34,11 @@ func parseControl(h http.Header) control {
 		return nil
 	}
 	c := control{}
-	rest := strings.Join(lines, ",")
-	for n := 0; rest != "" && n < maxDirectives; n++ {
-		var part string
-		part, rest = cutMember(rest)
+	for part := range members(strings.Join(lines, ",")) {
+		if len(c) == maxDirectives {
+			c["no-store"] = "" // what is not read may forbid
+			break
+		}
 		name, arg, _ := strings.Cut(part, "=")
 		name = strings.ToLower(strings.TrimSpace(name))
 		if name == "" {
@@ -48,29 +50,29 @@ func parseControl(h http.Header) control {
 		}
 		c[name] = arg
 	}
-	if rest != "" { // what was not read may forbid
-		c["no-store"] = ""
-	}
 	return c
 }
 
-// cutMember cuts s at the first comma outside quotes. A quote without its end is
-// an ordinary character.
-func cutMember(s string) (part, rest string) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case ',':
-			return s[:i], s[i+1:]
-		case '"':
-			end := quoted(s[i:])
-			if end == 0 { // it does not end: quotes mean nothing from here on
-				part, rest, _ = strings.Cut(s[i:], ",")
-				return s[:i] + part, rest
+// members yields the parts of a list between the commas that stand outside quotes.
+// From a quote without its end on, quotes are ordinary characters.
+func members(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		quotes, from := true, 0
+		for i := 0; i < len(s); i++ {
+			switch {
+			case s[i] == ',':
+				if !yield(s[from:i]) {
+					return
+				}
+				from = i + 1
+			case s[i] == '"' && quotes:
+				end := quoted(s[i:])
+				quotes = end > 0 // looking again would be quadratic
+				i += max(0, end-1)
 			}
-			i += end - 1
 		}
+		yield(s[from:])
 	}
-	return s, ""
 }
 
 // quoted is the length of the quoted string that s begins with (RFC 9110,
@@ -115,20 +117,19 @@ func (c control) seconds(name string) (d time.Duration, given bool) {
 	if !given {
 		return 0, false
 	}
-	d, _ = seconds(arg)
-	return d, true
+	return seconds(arg), true
 }
 
-// seconds reads delta-seconds (RFC 9111, section 1.2.2).
-func seconds(s string) (time.Duration, bool) {
+// seconds reads delta-seconds (RFC 9111, section 1.2.2); what is none is 0.
+func seconds(s string) time.Duration {
 	if s == "" || strings.Trim(s, "0123456789") != "" {
-		return 0, false
+		return 0
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n > maxSeconds {
 		n = maxSeconds
 	}
-	return time.Duration(n) * time.Second, true
+	return time.Duration(n) * time.Second
 }
 
 // hasToken reports a member of a list of tokens, whatever its case.

@@ -29,7 +29,7 @@ type meta struct {
 	Uncompressed bool `json:"uncompressed,omitempty"`
 }
 
-// A stored value is: magic, length of the meta, meta, body, check sum of all that.
+// A stored value is: magic, the length of a meta, that, the body, and a check sum of it all.
 const (
 	magic    = "aplomb-cache/1\n"
 	lengthAt = len(magic)
@@ -52,7 +52,7 @@ func (e *entry) begin(hint int) ([]byte, error) {
 	}
 	value := make([]byte, 0, metaAt+len(head)+max(0, hint)+checkLen)
 	value = append(value, magic...)
-	value = binary.BigEndian.AppendUint32(value, uint32(len(head))) //nolint:gosec // at most maxMeta
+	value = binary.BigEndian.AppendUint32(value, uint32(len(head)))
 	return append(value, head...), nil
 }
 
@@ -133,7 +133,7 @@ func (e *entry) updated(resp *http.Response, asked, received time.Time) *entry {
 // matches reports that a 304 or a HEAD's answer is about this entry. A strong
 // ETag that differs says that it is not.
 func (e *entry) matches(h http.Header) bool {
-	mine, theirs := e.Header.Get("Etag"), h.Get("Etag")
+	mine, theirs := e.Header.Get("ETag"), h.Get("ETag")
 	return mine == "" || theirs == "" || weakless(mine) == weakless(theirs)
 }
 
@@ -161,7 +161,7 @@ func (i *index) encode() ([]byte, error) {
 		return nil, err
 	}
 	value := append([]byte(indexMagic), 0, 0, 0, 0)
-	binary.BigEndian.PutUint32(value[lengthAt:], uint32(len(head))) //nolint:gosec // a few names
+	binary.BigEndian.PutUint32(value[lengthAt:], uint32(len(head)))
 	return seal(append(value, head...)), nil
 }
 

@@ -213,7 +213,7 @@ func (x *exchange) conditional(e *entry) *http.Request {
 	if r.Header == nil {
 		r.Header = http.Header{}
 	}
-	if tag := e.Header.Get("Etag"); tag != "" {
+	if tag := e.Header.Get("ETag"); tag != "" {
 		r.Header.Set("If-None-Match", tag)
 	}
 	if modified := e.Header.Get("Last-Modified"); modified != "" {

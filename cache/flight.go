@@ -78,14 +78,19 @@ func (f *flight) end(what outcome, e *entry) {
 func (f *flight) wait(ctx context.Context) (outcome, *entry, error) {
 	header := f.header
 	var late <-chan time.Time
+	var timer *time.Timer
+	defer func() {
+		if timer != nil {
+			timer.Stop()
+		}
+	}()
 	for {
 		select {
 		case <-f.done:
 			return f.what, f.entry, nil
 		case <-header:
 			header = nil
-			timer := time.NewTimer(patience)
-			defer timer.Stop()
+			timer = time.NewTimer(patience)
 			late = timer.C
 		case <-late: // nobody else waits as long for a body that is not being read
 			f.end(alone, nil)

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -61,8 +62,10 @@ func (e *entry) age(now time.Time) time.Duration {
 	if resident < 0 {
 		return maxSeconds * time.Second
 	}
-	age, _ := seconds(firstMember(e.Header.Get("Age")))
-	return age + max(0, e.Received.Sub(e.Asked)) + resident
+	first, _, _ := strings.Cut(e.Header.Get("Age"), ",")
+	age := seconds(trim(first))
+	delay := min(max(0, e.Received.Sub(e.Asked)), maxSeconds*time.Second) // the three then have no overflow
+	return age + delay + min(resident, maxSeconds*time.Second)
 }
 
 // ttl is how much longer the answer is fresh; negative is for how long it is stale.
@@ -92,8 +95,8 @@ func (e *entry) fits(request control, now time.Time) bool {
 	if !request.has("max-stale") || e.strict() {
 		return false
 	}
-	limit, _ := seconds(request["max-stale"])
-	return request["max-stale"] == "" || -ttl <= limit
+	limit := request["max-stale"]
+	return limit == "" || -ttl <= seconds(limit)
 }
 
 // fitsWhile reports that the answer may be used while it is being validated (RFC
@@ -128,9 +131,4 @@ func demanding(request control) bool {
 func date(h http.Header, name string) (time.Time, bool) {
 	at, err := http.ParseTime(h.Get(name))
 	return at, err == nil
-}
-
-func firstMember(line string) string {
-	part, _ := cutMember(line)
-	return trim(part)
 }

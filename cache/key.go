@@ -157,15 +157,13 @@ func normalise(name string, values []string) string {
 	if values == nil {
 		return "\x00" // absent is not empty
 	}
-	var members []string
-	for rest := strings.Join(values, ","); rest != ""; {
-		var member string
-		member, rest = cutMember(rest)
+	var all []string
+	for member := range members(strings.Join(values, ",")) {
 		if member = strings.Join(strings.Fields(member), " "); member != "" {
-			members = append(members, member)
+			all = append(all, member)
 		}
 	}
-	text := strings.Join(members, ",")
+	text := strings.Join(all, ",")
 	switch name {
 	case "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset":
 		text = strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(text, "; ", ";"), " ;", ";"))

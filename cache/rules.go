@@ -107,7 +107,7 @@ func (e *entry) explicit() bool {
 
 // validated reports that the answer has what a validation needs.
 func (e *entry) validated() bool {
-	return e.Header.Get("Etag") != "" || e.Header.Get("Last-Modified") != ""
+	return e.Header.Get("ETag") != "" || e.Header.Get("Last-Modified") != ""
 }
 
 // secretHeader reports a header of an answer that hands out a secret. A cookie is
