@@ -543,6 +543,24 @@ func TestTogether(t *testing.T) {
 		hows := all(o, 10)
 		assert.Equal(t, hows["failed"], 1)
 	})
+	bubble(t, "traces make no difference", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
+		var wg sync.WaitGroup
+		for _, id := range []string{"a", "b"} {
+			wg.Go(func() { o.send("GET /a", "X-Request-Id: "+id, "Traceparent: "+id) })
+		}
+		wg.Wait()
+		assert.Equal(t, o.count(), 1)
+	})
+	bubble(t, "who wants a newer answer asks", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { o.send("GET /a", "Cache-Control: no-cache") })
+		}
+		wg.Wait()
+		assert.Equal(t, o.count(), 2)
+	})
 	bubble(t, "requests that differ are not equal", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
 		var wg sync.WaitGroup

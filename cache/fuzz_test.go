@@ -46,6 +46,17 @@ func FuzzControl(f *testing.F) {
 	})
 }
 
+// TestAClockThatWasSetBack knows nothing of an answer's age.
+func TestAClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	at := time.Now()
+	e := &entry{meta: meta{Status: 200, Header: http.Header{"Cache-Control": {"max-age=3600"}}, Asked: at, Received: at}}
+	e.control = parseControl(e.Header)
+	if !e.fits(nil, at) || e.fits(nil, at.Add(-time.Second)) {
+		t.Error("an answer of the future is used")
+	}
+}
+
 // FuzzKey holds keys to be equal for equal requests, and apart for others.
 func FuzzKey(f *testing.F) {
 	f.Add("Accept", "a/a, b/b;q=0.5", "a/a,b/b; q=0.5", "/a?b=c", "/a")

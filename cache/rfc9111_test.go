@@ -2,12 +2,15 @@ package cache_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/cache"
 	"github.com/aplomb-go/aplomb/internal/assert"
 )
@@ -45,6 +48,10 @@ type second struct {
 func TestSecondRequest(t *testing.T) {
 	t.Parallel()
 	const etag, modified = `Etag: "a"`, "Last-Modified: " + aYearAgo
+	var many strings.Builder
+	for n := range 64 {
+		fmt.Fprintf(&many, ", x%d", n)
+	}
 	for _, c := range []second{
 		// Freshness, section 4.2.1.
 		{name: "max-age", answer: "Cache-Control: max-age=60", wait: 59 * time.Second, want: fresh},
@@ -84,6 +91,7 @@ func TestSecondRequest(t *testing.T) {
 
 		// What a server forbids or asks for, section 5.2.2.
 		{name: "no-store", answer: "Cache-Control: no-store, max-age=60|" + etag, want: missed},
+		{name: "no-store behind more than is read", answer: "Cache-Control: max-age=60" + many.String() + ", no-store", want: missed},
 		{name: "no-store, in capitals", answer: "Cache-Control: NO-STORE|Expires: " + inAMinute, want: missed},
 		{name: "no-cache", answer: "Cache-Control: no-cache, max-age=60|" + etag, want: confirmed},
 		{name: "no-cache of a field", answer: `Cache-Control: no-cache="x-a", max-age=60|` + etag, want: confirmed},
@@ -183,4 +191,101 @@ func (c second) run(t *testing.T) {
 	}
 	assert.Equal(t, o.count(), answered)
 	assert.Equal(t, g.body, body)
+}
+
+// TestForeignTransports are told things that net/http's own never says.
+func TestForeignTransports(t *testing.T) {
+	t.Parallel()
+	// over is a client whose cache stands over f, and how often f was asked.
+	over := func(t *testing.T, f func(n int, r *http.Request) *http.Response) (*http.Client, *int) {
+		t.Helper()
+		n := new(int)
+		c := newCache(t, cache.NewMemory(1<<20), cache.Settings{})
+		return &http.Client{Transport: c.Middleware(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			*n++
+			return f(*n, r), nil
+		}))}, n
+	}
+	respond := func(r *http.Request, body string, lines ...string) *http.Response {
+		w := httptest.NewRecorder()
+		set(w, lines...)
+		resp := w.Result()
+		resp.Body, resp.ContentLength, resp.Request = io.NopCloser(strings.NewReader(body)), int64(len(body)), r
+		return resp
+	}
+	read := func(t *testing.T, c *http.Client, method, url string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+		assert.NoError(t, err)
+		resp, err := c.Do(r)
+		assert.NoError(t, err)
+		body, err := io.ReadAll(resp.Body)
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		return string(body)
+	}
+	t.Run("a body that is shorter than announced is not kept", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			resp := respond(r, "12345", "Cache-Control: max-age=60")
+			resp.ContentLength = 10
+			return resp
+		})
+		read(t, c, "GET", "http://a.test/")
+		read(t, c, "GET", "http://a.test/")
+		assert.Equal(t, *n, 2)
+	})
+	t.Run("nor is one with a trailer", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			resp := respond(r, "12345", "Cache-Control: max-age=60")
+			resp.Trailer = http.Header{"X-Sum": nil}
+			return resp
+		})
+		read(t, c, "GET", "http://a.test/")
+		read(t, c, "GET", "http://a.test/")
+		assert.Equal(t, *n, 2)
+	})
+	t.Run("another origin's answers are not forgotten", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			return respond(r, "1", "Cache-Control: max-age=60", "Content-Location: http://b.test/")
+		})
+		read(t, c, "GET", "http://b.test/")
+		read(t, c, "POST", "http://a.test/")
+		read(t, c, "GET", "http://b.test/")
+		assert.Equal(t, *n, 2)
+	})
+	t.Run("a 304 says nothing of the body", func(t *testing.T) {
+		t.Parallel()
+		c, _ := over(t, func(n int, r *http.Request) *http.Response {
+			if n == 1 {
+				return respond(r, "hello", "Cache-Control: no-cache", `Etag: "a"`, "Content-Type: text/plain", "Age: 7")
+			}
+			resp := respond(r, "", "Cache-Control: max-age=60", "Content-Type: wrong/type", "Content-Encoding: gzip", "Content-Length: 99")
+			resp.StatusCode = http.StatusNotModified
+			return resp
+		})
+		read(t, c, "GET", "http://a.test/")
+		read(t, c, "GET", "http://a.test/")
+		resp, err := c.Get("http://a.test/")
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		assert.Equal(t, resp.Header.Get("Content-Type"), "text/plain")
+		assert.Equal(t, resp.Header.Get("Content-Encoding")+resp.Header.Get("Content-Length"), "")
+		assert.Equal(t, resp.Header.Get("Age"), "0", "it is that of the 304")
+		assert.Equal(t, resp.ContentLength, 5)
+	})
+	t.Run("a GET with a body goes past the cache", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response { return respond(r, "1", "Cache-Control: max-age=60") })
+		for range 2 {
+			r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a.test/", strings.NewReader("{}"))
+			resp, err := c.Do(r)
+			assert.NoError(t, err)
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+		}
+		assert.Equal(t, *n, 2)
+	})
 }
