@@ -67,9 +67,39 @@ func TestCredentialOf(t *testing.T) {
 	assert.True(t, w.ids[7] == nil && w.ids[8] == nil)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", w.ids[0], w.ids[0], w.ids[0]), "Bearer")
 
+	for name, c := range map[string]struct {
+		auth aplomb.Option
+		own  bool
+	}{
+		"AuthFunc":    {aplomb.AuthFunc(func(*http.Request) error { return nil }), false},
+		"a source":    {aplomb.Bearer(ownSource{}), false},
+		"Rotation":    {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), aplomb.Static("b"))), true},
+		"of a source": {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), ownSource{})), false},
+		"SecretFunc":  {aplomb.Bearer(aplomb.SecretFunc(func(context.Context) (string, error) { return "a", nil })), true},
+		"Tokens": {&aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+			return aplomb.Token{Value: aplomb.NewSecret("a")}, nil
+		}}, true},
+		"Digest":     {aplomb.Digest("user", aplomb.Static("a")), true},
+		"Sign":       {aplomb.Sign(ownSigner{}), false},
+		"one of two": {aplomb.Options(aplomb.Bearer(aplomb.Static("a")), aplomb.APIKey("X-Key", ownSource{})), false},
+	} {
+		w := &whose{}
+		send(ctx, newClient(t, s, c.auth, aplomb.PerCall(w.middleware)))
+		assert.Equal(t, w.owns, []bool{c.own}, name)
+	}
+
 	id, own := aplomb.CredentialOf(ctx)
 	assert.True(t, id == nil && own)
 }
+
+// ownSource and ownSigner are of somebody else's making.
+type ownSource struct{}
+
+func (ownSource) Secret(context.Context) (aplomb.Secret, error) { return aplomb.NewSecret("own"), nil }
+
+type ownSigner struct{}
+
+func (ownSigner) Sign(*http.Request, time.Time) error { return nil }
 
 func TestBeside(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -177,6 +177,21 @@ func TestCredentialsNeverMix(t *testing.T) {
 		assert.Equal(t, get(t, b), item{"Bearer b", 3})
 		assert.Equal(t, get(t, same), item{"Bearer a", 2})
 	})
+	bubble(t, "a credential that goes by the context", func(t *testing.T) {
+		type tenant struct{}
+		o := tenants(keep)
+		c := o.serve(t, cache.Settings{}, aplomb.AuthFunc(func(r *http.Request) error {
+			name, _ := r.Context().Value(tenant{}).(string)
+			r.Header.Set("Authorization", name)
+			return nil
+		}))
+		for n, name := range []string{"a", "b", "a"} {
+			assert.Equal(t, getWith(t, context.WithValue(t.Context(), tenant{}, name), c), item{name, n + 1})
+		}
+		for range 2 {
+			assert.Equal(t, getWith(t, cache.As(context.WithValue(t.Context(), tenant{}, "a"), "a"), c), item{"a", 4})
+		}
+	})
 	bubble(t, "two clients were given one cache", func(t *testing.T) {
 		o := tenants(keep)
 		a := o.serve(t, cache.Settings{}, bearer("a"))
@@ -395,6 +410,20 @@ func TestLaw10_AStoreThatIsAwayFailsNoCall(t *testing.T) {
 			assert.Equal(t, o.cache.Stats().StoreErrors, 2)
 		})
 	}
+}
+
+func TestLaw03_AStoreThatHangsOutlastsNoDeadline(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of the call", func(t *testing.T) {
+		o := newOriginOver(t, away{hangs: true}, cache.Settings{}, say("good", "Cache-Control: max-age=60"))
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := o.client.Do(o.request("GET /a").WithContext(ctx))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Since(start), 10*time.Millisecond)
+		assert.Equal(t, o.cache.Stats().StoreErrors, 0, "the caller's deadline says nothing of the store")
+	})
 }
 
 func TestLaw07_ABombCostsLittle(t *testing.T) { //nolint:paralleltest // it measures memory

@@ -22,7 +22,8 @@
 //   - The answers of two credentials are never mixed. A [Cache] is for the credential
 //     of the client it is used by. Requests with another one, of [aplomb.Client.With],
 //     [aplomb.NewContext] or the call, go past it unless [As] says for whom they
-//     are. What a request's own headers carry, an SDK's Authorization, a Cookie or
+//     are; so do those whose credential may go by the context, an [aplomb.AuthFunc],
+//     an [aplomb.Signer] or an [aplomb.SecretSource] of your own. What a request's own headers carry, an SDK's Authorization, a Cookie or
 //     a tenant's name, keeps answers apart by itself.
 //   - Nothing that carries a secret is stored: no request, no address, no answer with
 //     a Set-Cookie or another header that hands out a secret, no answer to an address

@@ -35,11 +35,11 @@ func (x *exchange) run() (*http.Response, error) {
 		return x.serve(e, now)
 	case x.asked.has("only-if-cached"):
 		return x.gatewayTimeout(), nil
+	case x.request.Method == http.MethodHead:
+		return x.head(e)
 	case e != nil && e.fitsWhile(x.asked, now):
 		x.refresh(e)
 		return x.serve(e, now)
-	case x.request.Method == http.MethodHead:
-		return x.head(e)
 	case demanding(x.asked): // it wants an answer newer than one that is on its way
 		return x.forward(e, nil)
 	}

@@ -141,6 +141,15 @@ func TestHead(t *testing.T) {
 		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=10")
 		assert.Equal(t, o.count(), 2)
 	})
+	bubble(t, "is asked for what is stale, whatever may be used meanwhile", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, say("hello", "Cache-Control: max-age=10, stale-while-revalidate=60", `Etag: "a"`, "Content-Length: 5"))
+		o.send("GET /a")
+		time.Sleep(15 * time.Second)
+		assert.Equal(t, o.send("HEAD /a").how(), "fwd=stale")
+		synctest.Wait()
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=10")
+		assert.Equal(t, o.count(), 2)
+	})
 	bubble(t, "shows that it is another", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
 			body := strings.Repeat("x", 4+n)

@@ -27,8 +27,10 @@ type asOwner struct{}
 // or an account, and not a secret. The answers of two names are never mixed.
 //
 // It is for requests with a credential that is not the client's own, one of
-// [aplomb.Client.With], of [aplomb.NewContext] or of the call itself: without it they go
-// past the cache, since who they speak for cannot be seen.
+// [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
+// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] of your own, which
+// may go by the context: without it they go past the cache, since who they speak
+// for cannot be seen.
 func As(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, asOwner{}, name)
 }

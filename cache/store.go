@@ -42,6 +42,7 @@ type guarded struct {
 	failed atomic.Int64
 }
 
+// get ends with the call (law 3).
 func (g *guarded) get(ctx context.Context, key string) (value []byte) {
 	_ = g.do(ctx, func(ctx context.Context) (err error) {
 		value, err = g.store.Get(ctx, key)
@@ -50,24 +51,24 @@ func (g *guarded) get(ctx context.Context, key string) (value []byte) {
 	return value
 }
 
+// set and remove are not ended by the call's own end: what was changed has to be
+// forgotten also if nobody waits any more.
 func (g *guarded) set(ctx context.Context, key string, value []byte) error {
-	return g.do(ctx, func(ctx context.Context) error { return g.store.Set(ctx, key, value) })
+	return g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Set(ctx, key, value) })
 }
 
 func (g *guarded) remove(ctx context.Context, key string) error {
-	return g.do(ctx, func(ctx context.Context) error { return g.store.Delete(ctx, key) })
+	return g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Delete(ctx, key) })
 }
 
-// do is not ended by the call's own end: what was changed has to be forgotten
-// also if nobody waits any more.
-func (g *guarded) do(ctx context.Context, f func(context.Context) error) error {
+func (g *guarded) do(call context.Context, f func(context.Context) error) error {
 	if time.Now().UnixNano() < g.until.Load() {
 		return errResting
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	ctx, cancel := context.WithTimeout(call, storeTime)
 	defer cancel()
 	err := f(ctx)
-	if err != nil {
+	if err != nil && call.Err() == nil {
 		g.failed.Add(1)
 		g.until.Store(time.Now().Add(storeRest).UnixNano())
 	}
