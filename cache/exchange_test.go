@@ -268,7 +268,7 @@ func TestInvalidation(t *testing.T) {
 		o.client.CloseIdleConnections()
 		_, err := o.try("DELETE /a")
 		assert.True(t, err != nil)
-		o.server.Restore()
+		o.server.Heal()
 		o.send("GET /a")
 		assert.Equal(t, o.count(), 2)
 	})
