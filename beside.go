@@ -24,7 +24,7 @@ func Beside(ctx context.Context) context.Context {
 		settings: c.settings, stack: c.stack, method: c.method, operation: c.operation,
 		start: time.Now(), origin: c.origin, allowed: c.allowed, hops: c.hops,
 	}
-	own.key, own.keyOwner, own.capture = "", nil, nil // another request, and another answer
+	own.key, own.keyOwner = "", nil // it is another request
 	own.started.Store(true)
 	return context.WithValue(ctx, callKey{}, own)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -209,6 +210,9 @@ func TestDiskUnderACache(t *testing.T) {
 		return nil
 	})
 	assert.Equal(t, len(files), 2)
+	if first, _ := os.ReadFile(files[0]); bytes.HasPrefix(first, []byte("aplomb-index")) {
+		slices.Reverse(files) // a new index would have the answer elsewhere
+	}
 	for _, file := range files {
 		whole, err := os.ReadFile(file)
 		assert.NoError(t, err)
