@@ -31,15 +31,15 @@ func TestGoGitHub(t *testing.T) {
 			h.Set("Cache-Control", "private, max-age=60, s-maxage=60")
 			h.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, Accept, X-Requested-With")
 			h.Set("ETag", `W/"`+r.Header.Get("Authorization")+`"`)
-			h.Set("X-RateLimit-Limit", "60")
-			h.Set("X-RateLimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+			h.Set("X-Ratelimit-Limit", "60")
+			h.Set("X-Ratelimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
 			if r.Header.Get("If-None-Match") == h.Get("ETag") {
-				h.Set("X-RateLimit-Remaining", fmt.Sprint(left))
+				h.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
 				w.WriteHeader(http.StatusNotModified)
 				return
 			}
 			left--
-			h.Set("X-RateLimit-Remaining", fmt.Sprint(left))
+			h.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
 			w.(http.Flusher).Flush() // no length, as with gzip
 			_, _ = fmt.Fprintf(w, `{"id":1,"full_name":%q}`+"\n", r.Header.Get("Authorization"))
 		}))
