@@ -389,6 +389,34 @@ func (a away) fail(ctx context.Context) error {
 	return errAway
 }
 
+// strict is a Store that does nothing for a context that has ended.
+type strict struct{ *cache.Memory }
+
+func (s strict) Delete(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Memory.Delete(ctx, key)
+}
+
+func TestWhoLeavesAChangeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	bubble(t, "and yet what it changed is forgotten", func(t *testing.T) {
+		o := newOriginOver(t, strict{cache.NewMemory(1 << 20)}, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut {
+				<-r.Context().Done()
+			}
+			say("x", "Cache-Control: max-age=60")(n, w, r)
+		})
+		o.send("GET /a")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := o.client.Do(o.request("PUT /a").WithContext(ctx))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, o.send("GET /a").how(), missed)
+	})
+}
+
 func TestLaw10_AStoreThatIsAwayFailsNoCall(t *testing.T) {
 	t.Parallel()
 	for _, hangs := range []bool{false, true} {

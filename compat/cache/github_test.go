@@ -4,6 +4,7 @@ package cache_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,14 +33,14 @@ func TestGoGitHub(t *testing.T) {
 			h.Set("Vary", "Accept, Authorization, Cookie, X-GitHub-OTP, Accept-Encoding, Accept, X-Requested-With")
 			h.Set("ETag", `W/"`+r.Header.Get("Authorization")+`"`)
 			h.Set("X-Ratelimit-Limit", "60")
-			h.Set("X-Ratelimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+			h.Set("X-Ratelimit-Reset", strconv.FormatInt(time.Now().Add(time.Hour).Unix(), 10))
 			if r.Header.Get("If-None-Match") == h.Get("ETag") {
-				h.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
+				h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
 				w.WriteHeader(http.StatusNotModified)
 				return
 			}
 			left--
-			h.Set("X-Ratelimit-Remaining", fmt.Sprint(left))
+			h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
 			w.(http.Flusher).Flush() // no length, as with gzip
 			_, _ = fmt.Fprintf(w, `{"id":1,"full_name":%q}`+"\n", r.Header.Get("Authorization"))
 		}))
