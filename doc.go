@@ -49,7 +49,8 @@
 //
 // Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
 // log and hooks; a [Judge] refines it where an API has its own signs.
-// [Wrap] mounts any of the behaviours alone, around any RoundTripper.
+// [Wrap] mounts any of the behaviours alone, around any RoundTripper. Package cache
+// is a [PerCall] middleware: an answer that is kept takes nothing of a quota.
 //
 // # Credentials
 //

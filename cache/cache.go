@@ -1,0 +1,199 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Cache keeps answers of one client's APIs. [New] makes it, and its Middleware goes
+// into [aplomb.PerCall]. It is safe for concurrent use.
+type Cache struct {
+	settings Settings
+	store    guarded
+	flights  flights
+	counts   counts
+	epochs   [256]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
+
+	firstUse   sync.Once
+	credential any // of the client that used the cache first
+
+	closing context.Context
+	stop    context.CancelFunc
+	mu      sync.Mutex // orders refreshing.Add before Close's Wait
+	slots   chan struct{}
+	pending sync.WaitGroup
+}
+
+// Settings are a [Cache]'s. The zero value is the recommended one.
+type Settings struct {
+	// MaxEntry bounds a body that is kept, in bytes, after decompression. Default 4 MiB.
+	// A longer one goes to the caller all the same. While it is being read a body
+	// costs up to twice that.
+	MaxEntry int64
+	// StaleIfError is for how long an answer that is no longer fresh is used instead
+	// of an error: no connection, an open circuit, a quota used up, 500, 502, 503 or 504.
+	// It is for servers that do not say so themselves (stale-if-error, RFC 5861), and
+	// never for answers that must be validated. Default none.
+	StaleIfError time.Duration
+	// Answered is told of every answer, on the call's own goroutine. Default none.
+	Answered func(context.Context, Event)
+}
+
+const (
+	defaultMaxEntry = 4 << 20
+	// maxRefreshes bounds how many answers are validated in the background at a
+	// time; beyond it a stale one is handed out and asked for again the next time.
+	maxRefreshes = 16
+	// refreshTime bounds one of them.
+	refreshTime = 30 * time.Second
+)
+
+// New makes a cache over store. A faulty setting is an error.
+func New(store Store, s Settings) (*Cache, error) {
+	switch {
+	case store == nil:
+		return nil, errors.New("cache: New: the Store is nil: use NewMemory or OpenDisk")
+	case s.MaxEntry < 0 || s.StaleIfError < 0:
+		return nil, errors.New("cache: New: MaxEntry and StaleIfError are not negative; leave them out for the defaults")
+	case s.StaleIfError > 0 && s.StaleIfError < time.Microsecond:
+		return nil, fmt.Errorf("cache: New: StaleIfError %v: did you mean %d*time.Second?", s.StaleIfError, s.StaleIfError)
+	}
+	if s.MaxEntry == 0 {
+		s.MaxEntry = defaultMaxEntry
+	}
+	c := &Cache{settings: s, store: guarded{store: store}, slots: make(chan struct{}, maxRefreshes)}
+	c.closing, c.stop = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Middleware is an [aplomb.Middleware]. Its place is [aplomb.PerCall]: an answer
+// from the cache then passes no queue, takes nothing of a quota and is no attempt,
+// while a validation is a request like any other. It may also stand over any
+// other transport, as http.Client's.
+func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper { return &transport{c, next} }
+
+// Purge forgets every answer kept for the address.
+func (c *Cache) Purge(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return errors.New("cache: Purge: want an address such as https://api.acme.example/v1/orders")
+	}
+	return c.forget(ctx, addressKey(u))
+}
+
+// Close ends what is being validated in the background and waits for it. The
+// cache goes on working without. The store is the caller's to close.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	c.stop()
+	c.mu.Unlock()
+	c.pending.Wait()
+	return nil
+}
+
+// Format prints counts and none of the answers.
+func (c *Cache) Format(f fmt.State, _ rune) {
+	s := c.Stats()
+	_, _ = fmt.Fprintf(f, "cache.Cache(%d hits, %d validated, %d misses)", s.Hits, s.Validated, s.Misses)
+}
+
+// forget makes the answers of an address unreachable, also those that are on
+// their way.
+func (c *Cache) forget(ctx context.Context, address string) error {
+	c.epoch(address).Add(1)
+	return c.store.remove(ctx, address)
+}
+
+func (c *Cache) epoch(address string) *atomic.Uint32 {
+	first, _ := strconv.ParseUint(address[:2], 16, 8) // a key of our own
+	return &c.epochs[first]
+}
+
+// transport is a Cache over one next.
+type transport struct {
+	cache *Cache
+	next  http.RoundTripper
+}
+
+// CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
+func (t *transport) CloseIdleConnections() {
+	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
+
+// RoundTrip answers from the cache or asks.
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL == nil {
+		return t.next.RoundTrip(r)
+	}
+	x := &exchange{transport: t, request: r, asked: parseControl(r.Header)}
+	why := passes(r, x.asked)
+	if why == "" {
+		var known bool
+		if x.owner, known = t.cache.owner(r); !known {
+			why = "credential"
+		}
+	}
+	if why != "" {
+		return t.pass(r, why)
+	}
+	x.address = addressKey(r.URL)
+	x.epoch = t.cache.epoch(x.address).Load()
+	return x.run()
+}
+
+// pass sends a request past the cache; what it may have changed is forgotten.
+func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
+	target := *r.URL // the next may not change it, but who knows
+	resp, err := t.next.RoundTrip(r)
+	if unsafeMethod(r.Method) {
+		t.cache.invalidate(r.Context(), &target, resp, err)
+	}
+	if err != nil {
+		return resp, err
+	}
+	return t.cache.tell(r.Context(), resp, Event{Result: ResultBypass}, "fwd=bypass; detail="+why), nil
+}
+
+// invalidate forgets what an unsafe request may have changed (RFC 9111, section
+// 4.4): its own address, and those that a success names on the same origin. One
+// that got no answer may have had its effect.
+func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Response, err error) {
+	if err == nil && resp.StatusCode >= 400 {
+		return
+	}
+	_ = c.forget(ctx, addressKey(target)) // the store's failure fails no call; it is counted
+	if err != nil {
+		return
+	}
+	for _, name := range []string{"Location", "Content-Location"} {
+		ref := resp.Header.Get(name)
+		if ref == "" {
+			continue
+		}
+		if u, err := target.Parse(ref); err == nil && sameOrigin(u, target) {
+			_ = c.forget(ctx, addressKey(u))
+		}
+	}
+}
+
+func sameOrigin(a, b *url.URL) bool {
+	root := func(u *url.URL) string { return normalised(&url.URL{Scheme: u.Scheme, Host: u.Host}) }
+	return root(a) == root(b)
+}
+
+func closeBody(resp *http.Response) {
+	if resp != nil && resp.Body != nil {
+		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that a short one gives its connection back
+		_ = resp.Body.Close()
+	}
+}

@@ -1,0 +1,199 @@
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// maxVary bounds by how many headers the answers of one address may vary; one
+// that varies by more is not stored.
+const maxVary = 32
+
+// asOwner is how [As] travels.
+type asOwner struct{}
+
+// As says whose answers the requests made with ctx get: name is a tenant, a user
+// or an account, and not a secret. The answers of two names are never mixed.
+//
+// It is for requests with a credential that is not the client's own, one of
+// [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
+// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] of your own, which
+// may go by the context: without it they go past the cache, since who they speak
+// for cannot be seen.
+func As(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, asOwner{}, name)
+}
+
+// owner is whose answers a request gets: what [As] says, and the credentials and
+// the like that its own headers carry. ok is false where it cannot be known.
+func (c *Cache) owner(r *http.Request) (name string, ok bool) {
+	as, named := r.Context().Value(asOwner{}).(string)
+	if !named && !c.ours(r.Context()) {
+		return "", false
+	}
+	h := sha256.New()
+	part(h, as)
+	for _, header := range slices.Sorted(names(r.Header)) {
+		if personal(header) {
+			part(h, header)
+			parts(h, r.Header[header])
+		}
+	}
+	return string(h.Sum(nil)), true
+}
+
+// ours reports a request with the credentials of the client that the cache was
+// first used by. Another client's, if it was given the same Cache, are others.
+func (c *Cache) ours(ctx context.Context) bool {
+	id, own := aplomb.CredentialOf(ctx)
+	if !own {
+		return false
+	}
+	c.firstUse.Do(func() { c.credential = id })
+	return c.credential == id
+}
+
+// personal reports a request header that may say who asks, or for whom: each but
+// those known to be harmless, and those of traces, which differ in every request.
+func personal(name string) bool {
+	return redact.Header(name, "x") == redact.Mask && !tracing(name)
+}
+
+// tracing reports headers that are about this one request.
+func tracing(name string) bool {
+	switch name = strings.ToLower(name); name {
+	case "traceparent", "tracestate", "baggage", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
+		"request-id", "x-request-id", "x-correlation-id", "idempotency-key", "referer", "pragma":
+		return true
+	}
+	return strings.HasPrefix(name, "x-b3-") || strings.HasPrefix(name, "x-datadog-")
+}
+
+// addressKey is the key of the index of an address. The fragment is no part of it.
+func addressKey(u *url.URL) string {
+	h := sha256.New()
+	part(h, normalised(u))
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// normalised is an address in the one form that equal ones share (RFC 9110,
+// section 4.2.3). Path and query are as they came: servers read them differently.
+func normalised(u *url.URL) string {
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	scheme := strings.ToLower(u.Scheme)
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[scheme]
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	text := scheme + "://" + host + ":" + port + path
+	if u.RawQuery != "" || u.ForceQuery {
+		text += "?" + u.RawQuery
+	}
+	return text
+}
+
+// answerKey is the key of the answer to r among those of an address.
+func (i *index) answerKey(owner string, r *http.Request) string {
+	h := sha256.New()
+	part(h, i.Generation)
+	part(h, owner)
+	for _, name := range i.Vary {
+		part(h, name)
+		part(h, normalise(name, r.Header[name]))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// flightKey is the same for requests that are equal, before it is known by what
+// their answers vary: all of the header counts, but for traces.
+func flightKey(address, owner string, r *http.Request) string {
+	h := sha256.New()
+	part(h, address)
+	part(h, owner)
+	part(h, r.Method)
+	for _, name := range slices.Sorted(names(r.Header)) {
+		if !tracing(name) {
+			part(h, name)
+			part(h, normalise(name, r.Header[name]))
+		}
+	}
+	return string(h.Sum(nil))
+}
+
+// varyOf are the names in Vary, sorted, each once. ok is false where there are
+// too many.
+func varyOf(h http.Header) (vary []string, ok bool) {
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = trim(name); name != "" {
+				vary = append(vary, http.CanonicalHeaderKey(name))
+			}
+			if len(vary) > 4*maxVary {
+				return nil, false
+			}
+		}
+	}
+	slices.Sort(vary)
+	vary = slices.Compact(vary)
+	return vary, len(vary) <= maxVary
+}
+
+// normalise brings values of a header that mean the same into the same form (RFC
+// 9111, section 4.1): lines are joined and the space between members goes; case
+// goes where the header has none.
+func normalise(name string, values []string) string {
+	if values == nil {
+		return "\x00" // absent is not empty
+	}
+	var all []string
+	for member := range members(strings.Join(values, ",")) {
+		if member = strings.Join(strings.Fields(member), " "); member != "" {
+			all = append(all, member)
+		}
+	}
+	text := strings.Join(all, ",")
+	switch name {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset":
+		text = strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(text, "; ", ";"), " ;", ";"))
+	}
+	return text
+}
+
+// newGeneration is one that was never used.
+func newGeneration() string { return rand.Text() }
+
+// part adds a text to a hash, so that where it ends is part of it.
+func part(h hash.Hash, s string) {
+	_, _ = h.Write([]byte(strconv.Itoa(len(s)) + ":" + s))
+}
+
+func parts(h hash.Hash, values []string) {
+	part(h, strconv.Itoa(len(values)))
+	for _, v := range values {
+		part(h, v)
+	}
+}
+
+func names(h http.Header) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range h {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// conditions are the headers of requests that are about one answer of the
+// caller's, or a part of one: not for us to answer.
+var conditions = []string{"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"}
+
+// passes says why a request goes past the cache, "" if it does not.
+func passes(r *http.Request, asked control) string {
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != "":
+		return "method"
+	case r.Body != nil && r.Body != http.NoBody:
+		return "request-body"
+	case asked.has("no-store"):
+		return "no-store"
+	case r.Header.Get("Upgrade") != "":
+		return "upgrade"
+	case secretURL(r):
+		return "secret-in-url"
+	}
+	for _, name := range conditions {
+		if r.Header.Get(name) != "" {
+			return "condition"
+		}
+	}
+	return ""
+}
+
+// secretURL reports an address that is itself a credential: what it leads to is
+// kept by nobody.
+func secretURL(r *http.Request) bool {
+	if r.URL.User != nil {
+		return true
+	}
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if value != "" && redact.SecretField(name) && !redact.Harmless(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// unsafeMethod reports a method that may change what its address holds (RFC 9110,
+// section 9.2.1).
+func unsafeMethod(method string) bool {
+	switch method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		return false
+	}
+	return true
+}
+
+// cacheableByDefault are the final statuses that may be kept without a word of
+// the server's (RFC 9110, section 15.1), less 206, which is a part.
+func cacheableByDefault(status int) bool {
+	switch status {
+	case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501:
+		return true
+	}
+	return false
+}
+
+// keptStatus reports a status whose answer may be kept at all. Not kept are what
+// speaks of the moment or of the credential and not of the resource: 401, 403, 407,
+// 429, 511 and the like (RFC 6585 forbids some of them), and outages, which nobody
+// wants remembered.
+func keptStatus(status int) bool {
+	switch status {
+	case 206, 304, 401, 403, 407, 408, 421, 425, 428, 429, 431, 451:
+		return false
+	}
+	return status >= 200 && status < 500 || status == http.StatusNotImplemented
+}
+
+// storable reports that the answer may be kept, and that keeping it is of use.
+func (e *entry) storable(resp *http.Response) bool {
+	switch {
+	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Trailer) > 0, len(resp.Header["Set-Cookie"]) > 0:
+		return false
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+		return false
+	case e.Status/100 != 2 && resp.ContentLength < 0 && resp.Body != http.NoBody:
+		return false // a typed call may have cut an error's body short
+	case !cacheableByDefault(e.Status) && !e.explicit():
+		return false
+	}
+	return e.lifetime() > 0 || e.validated() || e.control.has("stale-while-revalidate") || e.control.has("stale-if-error")
+}
+
+// forbidden reports that the answer, or what it was updated by, may not be kept.
+func (e *entry) forbidden(by *http.Response) bool {
+	return e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
+}
+
+// explicit reports that the server itself allowed keeping it (RFC 9111, section 3).
+func (e *entry) explicit() bool {
+	return e.control.has("max-age") || e.control.has("public") || e.control.has("private") || len(e.Header["Expires"]) > 0
+}
+
+// validated reports that the answer has what a validation needs.
+func (e *entry) validated() bool {
+	return e.Header.Get("ETag") != "" || e.Header.Get("Last-Modified") != ""
+}
+
+// secretHeader reports a header of an answer that hands out a secret. A cookie is
+// looked for where an answer is new; one of a 304 is handed on and not kept.
+func secretHeader(h http.Header) bool {
+	for name := range h {
+		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && name != "Set-Cookie" && !questions[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// questions are headers that are named like a secret and hold none: what a server
+// asks for, tells browsers to send or allows them to see.
+var questions = map[string]bool{
+	"Www-Authenticate": true, "Proxy-Authenticate": true, "X-Oauth-Scopes": true, "X-Accepted-Oauth-Scopes": true,
+	"Access-Control-Allow-Credentials": true, "Github-Authentication-Token-Expiration": true, "Surrogate-Key": true,
+	"Public-Key-Pins": true, "Public-Key-Pins-Report-Only": true, "Clear-Site-Data": true, "Cache-Tag": true, "X-Cache-Key": true,
+}
+
+// hopByHop reports a header that is about the connection (RFC 9111, section 3.1).
+func hopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+		"Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Authentication-Info":
+		return true
+	}
+	return false
+}
+
+// momentary reports a header that held for the moment of the answer only: how much
+// of a quota was left then is no news later.
+func momentary(name string) bool {
+	switch name {
+	case "Set-Cookie", "Www-Authenticate", "Retry-After":
+		return true
+	}
+	name = strings.ToLower(name)
+	return strings.Contains(name, "ratelimit") || strings.Contains(name, "rate-limit")
+}
+
+// kept is what of an answer's header is stored.
+func kept(h http.Header) http.Header {
+	out := http.Header{}
+	for name, values := range h {
+		if !hopByHop(name) && !momentary(name) && !hasToken(h["Connection"], name) {
+			out[name] = values
+		}
+	}
+	return out
+}
+
+func trim(s string) string { return strings.Trim(s, " \t") }
