@@ -66,7 +66,7 @@ func newPaged(pages int, latency time.Duration) paged {
 
 func (p paged) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.latency > 0 {
-		time.Sleep(p.latency)
+		<-time.After(p.latency)
 	}
 	page, ok := p.pages[r.URL.Query().Get("starting_after")]
 	if !ok {

@@ -60,7 +60,7 @@ func pageWays(tb testing.TB, latency, work time.Duration) (ways []beside.Way, ch
 // worked counts an item, and does a page's work at its end.
 func worked(n int, work time.Duration) int {
 	if n++; n%pageSize == 0 && work > 0 {
-		time.Sleep(work)
+		<-time.After(work)
 	}
 	return n
 }
