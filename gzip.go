@@ -55,7 +55,7 @@ func (z *zipReader) Read(p []byte) (int, error) {
 			_ = z.zip.Close()
 		}
 	}
-	if z.out.Len() > 0 && (z.err == nil || errors.Is(z.err, io.EOF)) {
+	if z.out.Len() > 0 {
 		return z.out.Read(p)
 	}
 	return 0, z.err

@@ -19,8 +19,8 @@
 // changed meanwhile, a download starts anew, and its [Progress] says so: the
 // beginning of one file and the end of another are never put together.
 //
-// Digests are compared wherever there are any: Repr-Digest and Content-Digest
-// (RFC 9530) of the server, and [Download].SHA256 of the caller.
+// Digests are compared wherever there are any: the server's Repr-Digest, or the
+// Content-Digest of a whole answer (RFC 9530), and [Download].SHA256 of the caller.
 //
 // # What an upload does
 //

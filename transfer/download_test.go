@@ -212,6 +212,23 @@ func TestNextRun(t *testing.T) {
 		tell.truthful(t)
 		assert.Equal(t, fmt.Sprintf("%q", tell.restarted()), `["the file has changed"]`)
 	})
+	bubble(t, "leaves nothing of a longer file", func(t *testing.T) {
+		f, d, name, _ := start(t)
+		f.set(bytesOf(1000), `"v2"`)
+		_, err := d.ToFile(t.Context(), name)
+		assert.NoError(t, err)
+		holds(t, name, f.data)
+	})
+	bubble(t, "does not take another file's part where there are no ranges", func(t *testing.T) {
+		f, d, name, tell := start(t)
+		f.data = bytesOf(30_000)[20_000:]
+		f.each = func(w http.ResponseWriter, _ *http.Request) bool { _, err := w.Write(f.data); return err == nil }
+		d.Options = append(d.Options, aplomb.Query("id", "other"))
+		_, err := d.ToFile(t.Context(), name)
+		assert.NoError(t, err)
+		holds(t, name, f.data)
+		assert.Equal(t, fmt.Sprintf("%q", tell.restarted()), `["the part is another file's"]`)
+	})
 	bubble(t, "does not take another file's part", func(t *testing.T) {
 		f, d, name, tell := start(t)
 		f.data = bytesOf(30_000)[20_000:] // of the same length and, as versions are counted, of the same tag
@@ -435,6 +452,59 @@ func TestAnswersToRange(t *testing.T) {
 			holds(t, name, append(data[:5000:5000], c.rest...))
 		})
 	}
+}
+
+// TestNoLength: where a file of unknown length is said to end before where we are,
+// it is another.
+func TestNoLength(t *testing.T) {
+	t.Parallel()
+	bubble(t, "has shrunk", func(t *testing.T) {
+		data := bytesOf(10_000)
+		f, name, tell := &file{tag: tag}, target(t), &events{}
+		f.each = func(w http.ResponseWriter, r *http.Request) bool {
+			switch {
+			case r.Header.Get("Range") != "":
+				w.Header().Set("Content-Range", "bytes */4000")
+				w.WriteHeader(416)
+			case len(f.asked()) == 1:
+				_, _ = w.Write(data[:5000])
+				_ = http.NewResponseController(w).Flush()
+				panic(http.ErrAbortHandler)
+			default:
+				_, _ = w.Write(data[:4000])
+			}
+			return true
+		}
+		_, err := transfer.Download{Client: client(t, f), Path: "/f", Progress: tell.add}.ToFile(t.Context(), name)
+		assert.NoError(t, err)
+		holds(t, name, data[:4000])
+		assert.Equal(t, len(tell.restarted()), 1)
+	})
+}
+
+// TestCheckpoints: what the next run would find is never more than 512 KiB behind,
+// and is written down no more often than that takes.
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	bubble(t, "are near", func(t *testing.T) {
+		f, name := &file{data: bytesOf(4 << 20), tag: tag, chunk: 32 << 10, pause: 100 * time.Millisecond}, target(t)
+		kept := map[int64]bool{}
+		d := transfer.Download{Client: client(t, f), Path: "/f", Progress: func(p transfer.Progress) {
+			raw, _ := os.ReadFile(name + ".part.json")
+			var done int64
+			if _, after, ok := strings.Cut(string(raw), `"done":[[0,`); ok {
+				_, err := fmt.Sscan(strings.TrimSuffix(after, "]]}"), &done)
+				assert.NoError(t, err)
+			}
+			kept[done] = true
+			if !p.Complete {
+				assert.True(t, p.Done-done <= 512<<10+64<<10, p.Done, done)
+			}
+		}}
+		_, err := d.ToFile(t.Context(), name)
+		assert.NoError(t, err)
+		assert.True(t, len(kept) > 4 && len(kept) <= 9, len(kept))
+	})
 }
 
 func TestTo(t *testing.T) {

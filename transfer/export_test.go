@@ -1,9 +1,11 @@
 package transfer
 
+import "io"
+
 // ParallelFrom is lowered so that a test of parallel connections need not be large.
 func ParallelFrom(n int64) { parallelFrom = n }
 
-// ForFuzz are what reads the words of others.
+// ParseContentRange is exported for its fuzz target, as are the two after it.
 func ParseContentRange(s string) (from, to, total int64, err error) {
 	c, err := parseContentRange(s)
 	return c.from, c.to, c.total, err
@@ -28,3 +30,18 @@ func Strongest(value string) (algorithm string, sum []byte) {
 	}
 	return "", nil
 }
+
+// Merge adds parts of a file in turn, and says what is there.
+func Merge(parts ...[2]int64) (got [][2]int64) {
+	var all spans
+	for _, p := range parts {
+		all.add(span{p[0], p[1]})
+	}
+	for _, s := range all {
+		got = append(got, [2]int64{s.from, s.to})
+	}
+	return got
+}
+
+// Bodies opens the bodies of u's attempts.
+func Bodies(u Upload) func() (io.ReadCloser, error) { return (&attempts{upload: u}).open }

@@ -143,6 +143,25 @@ func TestParallel(t *testing.T) {
 		assert.Equal(t, fmt.Sprint(tell.restarted()), "[the file has changed]")
 		tell.truthful(t)
 	})
+	bubbleNow(t, "ends for all where it ends for one", func(t *testing.T) {
+		f, name := &file{data: bytesOf(4 << 20), tag: tag}, target(t)
+		f.each = func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("Range") != "" {
+				w.WriteHeader(http.StatusForbidden)
+				return true
+			}
+			w.Header().Set("Accept-Ranges", "bytes")
+			w.Header().Set("Content-Length", strconv.Itoa(len(f.data)))
+			_, _ = w.Write(f.data[:1000])
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done() // the first connection says no more
+			return true
+		}
+		start := time.Now()
+		_, err := transfer.Download{Client: client(t, f), Path: "/f", Parallel: 2}.ToFile(t.Context(), name)
+		assert.Equal(t, aplomb.StatusCode(err), http.StatusForbidden)
+		assert.Equal(t, time.Since(start), 0)
+	})
 	for what, header := range map[string][]string{"does not say that it knows ranges": {"Accept-Ranges", "none"}, "says so and does not": {"Accept-Ranges", "bytes"}} {
 		bubbleNow(t, "is none where the server "+what, func(t *testing.T) {
 			f, name := &file{data: bytesOf(4 << 20), tag: tag, header: header}, target(t)
@@ -151,8 +170,9 @@ func TestParallel(t *testing.T) {
 				_, _ = w.Write(f.data)
 				return true
 			}
-			_, err := transfer.Download{Client: client(t, f), Path: "/f", Parallel: 2}.ToFile(t.Context(), name)
+			got, err := transfer.Download{Client: client(t, f), Path: "/f", Parallel: 2}.ToFile(t.Context(), name)
 			assert.NoError(t, err)
+			assert.Equal(t, got.Breaks, 0)
 			holds(t, name, f.data)
 			assert.True(t, len(f.asked()) <= 3, f.asked())
 		})
@@ -250,6 +270,28 @@ func TestUpload(t *testing.T) {
 			taken := int64(p.Elapsed/time.Second) * 100_000
 			assert.True(t, p.Done >= taken && p.Done <= taken+300_000, p.Elapsed, p.Done) // no more ahead than the buffers in between
 		}
+	})
+	bubble(t, "tells of the later of two bodies at once", func(t *testing.T) {
+		tell := &events{}
+		open := transfer.Bodies(transfer.Upload{Progress: tell.add, Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(make([]byte, 100))), nil
+		}, Size: 100})
+		var bodies []io.ReadCloser
+		for range 3 { // of which the first is never read
+			b, err := open()
+			assert.NoError(t, err)
+			bodies = append(bodies, b)
+		}
+		for _, step := range []int{1, 2, 1, 2, 1} {
+			_, err := io.ReadFull(bodies[step], make([]byte, 30))
+			assert.NoError(t, err)
+			pause(time.Second)
+		}
+		var got []string
+		for _, p := range tell.all {
+			got = append(got, fmt.Sprint(p.Attempt, ":", p.Done))
+		}
+		assert.Equal(t, strings.Join(got, " "), "1:0 2:0 2:60")
 	})
 	bubble(t, "is chunked where nobody knows how long it is", func(t *testing.T) {
 		s, tell := &taker{}, &events{}

@@ -135,6 +135,10 @@ func TestLimit(t *testing.T) {
 			_, err := d.ToFile(t.Context(), name)
 			assert.ErrorIs(t, err, aplomb.ErrTooLarge)
 			assert.Contains(t, err.Error(), "raise Download.MaxBytes")
+			e, _ := errors.AsType[*transfer.Error](err)
+			if header == nil {
+				assert.Equal(t, e.Done, 0, "what is stated to be too large is not begun")
+			}
 			d.MaxBytes++
 			_, err = d.ToFile(t.Context(), name)
 			assert.NoError(t, err)
