@@ -311,6 +311,8 @@ func (s *settings) typedOnly() string {
 	switch {
 	case s.payload != nil:
 		return "JSON, Form or Body"
+	case s.gzip:
+		return "Gzip"
 	case s.target != "":
 		return "URL"
 	case s.home != nil:
@@ -357,7 +359,7 @@ func (c *call) request(ctx context.Context, method, path, accept string, own set
 	for _, h := range own.header {
 		setOrDelete(req.Header, h)
 	}
-	if err := own.payload.attachTo(req, c.codec); err != nil {
+	if err := own.payload.attachTo(req, c.codec, own.gzip); err != nil {
 		return nil, err
 	}
 	return req, nil

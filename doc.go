@@ -88,6 +88,11 @@
 // Package webhook takes in what APIs deliver, package poll reads what they list, and
 // package inbox keeps what either brings until it was handled, each event once.
 //
+// # Files
+//
+// Package transfer downloads what is large although connections break and processes
+// die, and streams uploads so that a retry sends the same.
+//
 // # Laws
 //
 // Each has tests named after its number.

@@ -49,8 +49,8 @@ import (
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// BodyOnce, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch,
-// AtMost, CallOptions.
+// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume,
+// Prefetch, AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole
 // struct; Header and Query replace by name; middlewares, hooks and judges add
@@ -83,6 +83,7 @@ type settings struct {
 	query       []param
 	path        []field
 	payload     *payload
+	gzip        bool
 	target      string
 	home        *url.URL // instead of the client's base URL
 	key         string

@@ -99,9 +99,13 @@ func bytesPayload(contentType string, raw []byte) *payload {
 }
 
 // attachTo puts the body on r.
-func (p *payload) attachTo(r *http.Request, codec *Codec) error {
+func (p *payload) attachTo(r *http.Request, codec *Codec, zip bool) error {
 	if p == nil {
 		return nil
+	}
+	zip = zip && p.size != 0
+	if zip && r.Header.Get("Content-Encoding") != "" {
+		return errors.New("Gzip: the call has a Content-Encoding of its own: leave one of them out")
 	}
 	if p.json != nil {
 		raw, err := p.bytes(codec)
@@ -109,6 +113,14 @@ func (p *payload) attachTo(r *http.Request, codec *Codec) error {
 			return err
 		}
 		p = bytesPayload(p.contentType, raw)
+	}
+	if zip {
+		zipped, err := p.zipped()
+		if err != nil {
+			return err
+		}
+		p = zipped
+		r.Header.Set("Content-Encoding", "gzip")
 	}
 	body, err := p.open()
 	if err != nil {

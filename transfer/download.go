@@ -1,0 +1,205 @@
+package transfer
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Download says what is fetched. Client and Path are needed; the zero value of
+// each other field is the recommended setting. [Download.ToFile] is what most
+// callers want.
+type Download struct {
+	// Client is what it is fetched with.
+	Client *aplomb.Client
+	// Path is where it is, as for [aplomb.Get]; an address from elsewhere is an
+	// option, [aplomb.URL].
+	Path string
+	// Options are those of each request.
+	Options []aplomb.CallOption
+
+	// SHA256 is the digest of the file in hex, from a release page or the like.
+	// It is compared besides those that the server gives.
+	SHA256 string
+	// ETagMD5 compares an ETag that has the form of an MD5 as one, which S3's is
+	// for what was uploaded in one piece and is not encrypted with a key of KMS.
+	ETagMD5 bool
+	// Key names the file in the place of its address, which tells the part of one
+	// file from that of another. Give one where the address is not the same in
+	// the next run, such as a signed one.
+	Key string
+	// MaxBytes bounds the file; more is [aplomb.ErrTooLarge]. Default 64 GiB, and
+	// for what the server compresses although it is asked not to, 32 MiB and a
+	// hundred times what it sends.
+	MaxBytes int64
+	// Parallel is how many connections fetch a file at once, if it has 64 MiB or
+	// more left and its server says that it knows ranges. It pays where a server or
+	// a network gives each connection its share; over HTTP/2 they are one
+	// connection, which it does not speed up. Default 1, at most 16. Each takes a
+	// place in the client's [aplomb.Bulkhead].
+	Parallel int
+	// Breaks is how many connections in a row may bring nothing, after one broke.
+	// Between them are 0.2 to 20 s, or what the server asks for. Default 5.
+	Breaks int
+
+	// Label is what Progress calls the download. Default: the path template.
+	Label string
+	// Progress is told how far it is.
+	Progress func(Progress)
+}
+
+// Result is what is known of a download that is done.
+type Result struct {
+	// Bytes is the size of the file.
+	Bytes int64
+	// Resumed is how many of them an earlier run had fetched.
+	Resumed int64
+	// Breaks counts the connections that broke, and Restarts how often it had to
+	// start anew.
+	Breaks, Restarts int
+	// Verified names the digests that were compared: "sha-256", "sha-512", "md5".
+	// It is empty where nobody gave one.
+	Verified []string
+}
+
+const (
+	defaultMaxBytes = 64 << 30
+	maxParallel     = 16
+	defaultBreaks   = 5
+	maxRestarts     = 5
+	keepEvery       = 512 << 10 // half of the 1 MiB that a kill may cost, for what is in the buffers of a connection
+)
+
+// parallelFrom is the length from which on several connections pay. Tests lower it.
+var parallelFrom int64 = 64 << 20
+
+// ToFile downloads into the file of that name, which is replaced once all of the
+// download is on the disk and verified; a mode that it has is kept. If a run ends
+// before, what it has got is in name.part, and name.part.json says what that is:
+// the next ToFile goes on from there. Deleting the two starts anew.
+//
+// A request that is refused at first is the error of [aplomb.Open]. What ends a
+// download under way is an [*Error], and one that is complete and wrong a
+// [*ChecksumError]. Two of the same name at a time are [ErrBusy], where the system has
+// file locks.
+//
+// Time is bounded as for [aplomb.Open], by silence and not as a whole; the
+// context ends it at any time.
+func (d Download) ToFile(ctx context.Context, name string) (Result, error) {
+	wanted, err := d.check()
+	if err != nil {
+		return Result{}, err
+	}
+	p, err := openPart(name)
+	if err != nil {
+		return Result{}, err
+	}
+	defer p.close()
+	r := d.run(p, wanted)
+	r.source, r.done = p.load(d.Key)
+	if r.known = r.source.source != ""; r.known {
+		p.begin(slices.Concat(wanted, r.source.digests))
+	}
+	result, err := r.download(ctx)
+	switch _, wrong := errors.AsType[*ChecksumError](err); {
+	case err == nil:
+		err = p.publish()
+	case wrong || r.known && r.source.validator == "":
+		p.discard()
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	r.meter.event(func(now *Progress) { now.Complete = true })
+	return result, nil
+}
+
+// To downloads into w, in order. It goes on where a connection broke as
+// [Download.ToFile] does, but what w has got cannot be taken back: where a file
+// has to start anew To ends with [ErrChanged], and a wrong digest is found when all
+// was written. Parallel has no effect.
+func (d Download) To(ctx context.Context, w io.Writer) (Result, error) {
+	wanted, err := d.check()
+	if err != nil {
+		return Result{}, err
+	}
+	if w == nil {
+		return Result{}, errors.New("transfer: Download.To: the writer is nil")
+	}
+	d.Parallel = 1
+	r := d.run(&stream{w: w}, wanted)
+	result, err := r.download(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	r.meter.event(func(now *Progress) { now.Complete = true })
+	return result, nil
+}
+
+// check returns the caller's digest.
+func (d *Download) check() ([]*digest, error) {
+	switch {
+	case d.Client == nil:
+		return nil, errors.New("transfer: Download.Client is nil: make one with aplomb.New")
+	case d.MaxBytes < 0, d.Breaks < 0:
+		return nil, errors.New("transfer: Download: MaxBytes and Breaks are not negative")
+	case d.Parallel < 0 || d.Parallel > maxParallel:
+		return nil, fmt.Errorf("transfer: Download.Parallel: %d is not from 1 to %d", d.Parallel, maxParallel)
+	case d.SHA256 == "":
+		return nil, nil
+	}
+	sum, err := hex.DecodeString(d.SHA256)
+	wanted := &digest{"sha-256", sum}
+	if err != nil || !wanted.valid() {
+		return nil, errors.New("transfer: Download.SHA256 is not 64 hexadecimal digits")
+	}
+	return []*digest{wanted}, nil
+}
+
+func (d *Download) run(out sink, wanted []*digest) *run {
+	if d.Label == "" {
+		d.Label = d.Path
+	}
+	if d.Breaks == 0 {
+		d.Breaks = defaultBreaks
+	}
+	limit := d.MaxBytes
+	if limit == 0 {
+		limit = defaultMaxBytes
+	}
+	return &run{d: d, out: out, wanted: wanted, limit: limit, meter: newMeter(d.Label, d.Progress), source: entity{total: -1}}
+}
+
+// stream is an io.Writer that a download goes to.
+type stream struct {
+	w       io.Writer
+	sum     *summing
+	written bool
+}
+
+func (s *stream) begin(digests []*digest) { s.sum = newSumming(digests) }
+
+func (s *stream) write(p []byte, _ int64) error {
+	s.written = true
+	if _, err := s.w.Write(p); err != nil {
+		return err
+	}
+	_, err := s.sum.Write(p)
+	return err
+}
+
+func (s *stream) keep(*entity, spans) error { return nil }
+
+func (s *stream) reset() error {
+	if s.written {
+		return ErrChanged
+	}
+	return nil
+}
+
+func (s *stream) summed(context.Context) (*summing, error) { return s.sum, nil }

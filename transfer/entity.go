@@ -1,0 +1,113 @@
+package transfer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// settled is how much older than the answer a Last-Modified has to be, for the
+// file not to change twice within the second that it names (RFC 9110, section
+// 8.8.2.2).
+const settled = time.Minute
+
+// entity is what is known of the file that is fetched.
+type entity struct {
+	source    string    // a digest of its address, or of Download.Key
+	validator string    // what If-Range says; "" is none, and no resuming
+	total     int64     // -1 unknown
+	ranges    bool      // the server said that it knows ranges
+	encoded   bool      // the bytes on the wire are not the file's
+	digests   []*digest // of the file
+}
+
+// entityOf reads the header of a 200.
+func entityOf(resp *http.Response, d *Download) entity {
+	e := entity{source: sourceOf(resp, d.Key), total: resp.ContentLength}
+	if encoding(resp.Header) != "" {
+		e.encoded, e.total = true, -1
+		return e
+	}
+	e.validator = validatorOf(resp.Header)
+	e.ranges = strings.EqualFold(strings.TrimSpace(resp.Header.Get("Accept-Ranges")), "bytes")
+	e.digests = strongest(resp.Header, "Repr-Digest", "Content-Digest") // of a 200 they are the same
+	if sum, ok := md5Tag(resp.Header); ok && d.ETagMD5 {
+		e.digests = append(e.digests, sum)
+	}
+	return e
+}
+
+// validatorOf names the file for If-Range: strongly or not at all.
+func validatorOf(h http.Header) string {
+	if tag := h.Get("ETag"); tag != "" {
+		if strongTag(tag) {
+			return tag
+		}
+		return ""
+	}
+	modified, err := http.ParseTime(h.Get("Last-Modified"))
+	if err != nil {
+		return ""
+	}
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil || date.Sub(modified) < settled {
+		return ""
+	}
+	return h.Get("Last-Modified")
+}
+
+// strongTag reports an entity tag that stands for the very bytes.
+func strongTag(tag string) bool {
+	return len(tag) > 2 && len(tag) <= 1024 && tag[0] == '"' && strings.IndexByte(tag[1:], '"') == len(tag)-2 &&
+		!strings.ContainsFunc(tag, unicode.IsControl)
+}
+
+// encoding is what the body is compressed by, "" if it is not.
+func encoding(h http.Header) string {
+	switch enc := strings.ToLower(strings.TrimSpace(strings.Join(h.Values("Content-Encoding"), ","))); enc {
+	case "identity":
+		return ""
+	default:
+		return enc
+	}
+}
+
+// differs says what in a 206 shows that it is of another file, "" if nothing does.
+func (e *entity) differs(resp *http.Response, c contentRange, key string) string {
+	tag, was := resp.Header.Get("ETag"), e.validator
+	switch {
+	case tag != "" && was[0] == '"' && tag != was: // a weak one says nothing of the bytes
+		return "the file has changed"
+	case was[0] != '"' && resp.Header.Get("Last-Modified") != "" && resp.Header.Get("Last-Modified") != was:
+		return "the file has changed"
+	case c.total >= 0 && e.total >= 0 && c.total != e.total:
+		return "the file has another length"
+	case encoding(resp.Header) != "":
+		return "the server compresses it now"
+	case sourceOf(resp, key) != e.source:
+		return "the part is another file's"
+	}
+	return ""
+}
+
+// sourceOf tells files apart without keeping an address, which may be signed.
+func sourceOf(resp *http.Response, key string) string {
+	name := "key " + key
+	if key == "" {
+		name = "url " + firstRequest(resp).URL.String()
+	}
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:])
+}
+
+// firstRequest is what was asked before any redirect.
+func firstRequest(resp *http.Response) *http.Request {
+	r := resp.Request
+	for r.Response != nil && r.Response.Request != nil {
+		r = r.Response.Request
+	}
+	return r
+}

@@ -1,0 +1,201 @@
+package transfer
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Part is a field or a file of a form. [Field] and [File] make the usual ones.
+type Part struct {
+	// Name is the field's.
+	Name string
+	// Filename is what the server is told that a file is called; "" makes it no file.
+	Filename string
+	// ContentType is the part's media type. Default: none for a field, and
+	// application/octet-stream for a file.
+	ContentType string
+	// Open returns the part from its beginning, anew for each attempt.
+	Open func() (io.ReadCloser, error)
+	// Size is its length in bytes; where the parts all know theirs the request
+	// has a Content-Length. 0 is not known.
+	Size int64
+
+	path string // of a file, whose size is asked for when it is sent
+	text *string
+}
+
+// Field is a form's field with a value, which is sent as it is.
+func Field(name, value string) Part { return Part{Name: name, text: &value} }
+
+// File is a form's file, read from path for each attempt. Its name is the last
+// element of path, and its media type that of the name's extension.
+func File(name, path string) Part {
+	return Part{
+		Name: name, Filename: filepath.Base(path), ContentType: mime.TypeByExtension(filepath.Ext(path)), path: path,
+		Open: func() (io.ReadCloser, error) { return os.Open(path) }, //nolint:gosec // the caller names its own file
+	}
+}
+
+// Multipart is a form (multipart/form-data, RFC 7578), streamed from its parts, in
+// their order. The boundary is made once, so that each attempt sends the same
+// bytes. Names are quoted as browsers do (the HTML standard, section 4.10.22.8).
+// What is wrong with a part is the error of the call.
+func Multipart(parts ...Part) Upload {
+	f := &form{parts: slices.Clone(parts), boundary: "aplomb" + rand.Text()}
+	return Upload{ContentType: "multipart/form-data; boundary=" + f.boundary, Open: f.open}
+}
+
+type form struct {
+	parts    []Part
+	boundary string
+}
+
+// open is the body from its beginning; each file is opened when its turn comes.
+func (f *form) open() (io.ReadCloser, error) {
+	b := &formBody{}
+	for i, p := range f.parts {
+		size, err := p.size()
+		if err != nil {
+			return nil, fmt.Errorf("transfer: Multipart: part %d: %w", i+1, err)
+		}
+		b.add("--"+f.boundary+"\r\n"+p.header()+"\r\n", 0, nil)
+		if p.text != nil {
+			b.add(*p.text, 0, nil)
+		} else {
+			b.add("", size, p.Open)
+		}
+		b.add("\r\n", 0, nil)
+	}
+	b.add("--"+f.boundary+"--\r\n", 0, nil)
+	return b, nil
+}
+
+// size is the part's length, -1 unknown.
+func (p *Part) size() (int64, error) {
+	switch {
+	case p.Name == "":
+		return 0, errors.New("it has no name")
+	case strings.ContainsAny(p.ContentType, "\r\n\x00"):
+		return 0, errors.New("its ContentType has a line break")
+	case p.text != nil:
+		return int64(len(*p.text)), nil
+	case p.Open == nil:
+		return 0, errors.New("its Open is nil")
+	case p.Size > 0:
+		return p.Size, nil
+	case p.path != "":
+		info, err := os.Stat(p.path)
+		switch {
+		case err != nil:
+			return 0, err
+		case info.IsDir():
+			return 0, errors.New("it is a folder")
+		case info.Mode().IsRegular():
+			return info.Size(), nil
+		}
+	}
+	return -1, nil
+}
+
+// quoted escapes what would end a name or its line.
+var quoted = strings.NewReplacer(`"`, "%22", "\r", "%0D", "\n", "%0A")
+
+func (p *Part) header() string {
+	text := `Content-Disposition: form-data; name="` + quoted.Replace(p.Name) + `"`
+	if p.Filename != "" {
+		text += `; filename="` + quoted.Replace(p.Filename) + `"`
+	}
+	kind := p.ContentType
+	if kind == "" && p.Filename != "" {
+		kind = "application/octet-stream"
+	}
+	if kind != "" {
+		text += "\r\nContent-Type: " + kind
+	}
+	return text + "\r\n"
+}
+
+// formBody is the pieces of a form one after another. Text is gathered, so that
+// small forms are one piece.
+type formBody struct {
+	pieces []piece
+	holes  int // pieces of unknown length
+	size   int64
+	open   io.ReadCloser
+}
+
+type piece struct {
+	text bytes.Buffer
+	src  func() (io.ReadCloser, error)
+}
+
+func (b *formBody) add(text string, size int64, src func() (io.ReadCloser, error)) {
+	b.size += int64(len(text)) + max(size, 0)
+	if size < 0 {
+		b.holes++
+	}
+	if n := len(b.pieces); src == nil && n > 0 && b.pieces[n-1].src == nil {
+		b.pieces[n-1].text.WriteString(text)
+		return
+	}
+	b.pieces = append(b.pieces, piece{src: src})
+	b.pieces[len(b.pieces)-1].text.WriteString(text)
+}
+
+// Len is the length of a body that has not been read, -1 unknown.
+func (b *formBody) Len() int {
+	if b.holes > 0 || b.size > math.MaxInt {
+		return -1
+	}
+	return int(b.size)
+}
+
+func (b *formBody) Read(p []byte) (int, error) {
+	for len(b.pieces) > 0 {
+		next := &b.pieces[0]
+		if next.src == nil {
+			if next.text.Len() > 0 {
+				return next.text.Read(p)
+			}
+			b.pieces = b.pieces[1:]
+			continue
+		}
+		if b.open == nil {
+			body, err := next.src()
+			if err != nil {
+				return 0, err
+			}
+			if body == nil {
+				return 0, errors.New("transfer: Multipart: the opener returned neither a body nor an error")
+			}
+			b.open = body
+		}
+		n, err := b.open.Read(p)
+		if errors.Is(err, io.EOF) {
+			err = b.Close()
+			b.pieces = b.pieces[1:]
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	return 0, io.EOF
+}
+
+// Close closes the file that is open.
+func (b *formBody) Close() (err error) {
+	if b.open != nil {
+		err = b.open.Close()
+		b.open = nil
+	}
+	return err
+}
