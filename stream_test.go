@@ -348,3 +348,52 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// TestStreamGoesOn: where the server allows it, with the same bytes and no others.
+func TestStreamGoesOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var lines strings.Builder
+		for i := range 2000 {
+			fmt.Fprintf(&lines, "%d\n", i)
+		}
+		etag, asked := `"v1"`, []string{}
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			asked = append(asked, r.Header.Get("Range")+" "+r.Header.Get("If-Range"))
+			if etag != "" {
+				w.Header().Set("ETag", etag)
+			}
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			http.ServeContent(w, r, "", time.Time{}, strings.NewReader(lines.String()))
+		})
+		read := func(h http.Handler) ([]int, error) {
+			asked = nil
+			return streamed[int](t, h, aplomb.JSONLines{}, aplomb.Header("Accept-Encoding", "identity"))
+		}
+		got, err := read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000), aplombtest.ResetBody(500), aplombtest.Status(503), aplombtest.Pass()))
+		assert.NoError(t, err)
+		assert.Equal(t, len(got), 2000)
+		for i, n := range got {
+			assert.Equal(t, n, i)
+		}
+		assert.Equal(t, asked, []string{" ", `bytes=1000- "v1"`, `bytes=1500- "v1"`})
+
+		// Another document is no rest of this one.
+		got, err = read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000), aplombtest.Answer(func(w http.ResponseWriter, r *http.Request) {
+			etag = `"v2"`
+			h(w, r)
+		})))
+		assert.Contains(t, err.Error(), "cannot be gone on with: it is another document by now")
+		assert.True(t, len(got) > 100 && len(got) < 2000, len(got))
+		// A weak validator, or none, allows nothing.
+		for _, etag = range []string{`W/"v1"`, ""} {
+			_, err = read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000)))
+			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			assert.Equal(t, len(asked), 1)
+		}
+		// It gives up.
+		etag = `"v1"`
+		_, err = read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000)).Always(aplombtest.TruncatedBody(0)))
+		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		assert.Equal(t, len(asked), 6)
+	})
+}
