@@ -299,7 +299,7 @@ func IdempotencyKey(key string) CallOption {
 
 // Timeout bounds the whole call: every attempt, wait and the reading of the
 // body. A context with an earlier deadline wins. Typed calls have 60 s without
-// it; [Client.Do] and [Client.HTTPClient], which may stream, have none.
+// it; [Open], [Stream], [Client.Do] and [Client.HTTPClient], which may last, have none.
 func Timeout(d time.Duration) RequestOption {
 	return requestOption(func(s *settings) error {
 		if d <= 0 {
@@ -350,8 +350,8 @@ func Expect(statuses ...int) RequestOption {
 }
 
 // MaxBody bounds the response body of a typed call in bytes, counted after
-// decompression; more is [ErrTooLarge]. Default 32 MiB. Client.Do and HTTPClient
-// stream, and are not bounded.
+// decompression; more is [ErrTooLarge]. Default 32 MiB. It bounds one item of a
+// [Stream]; [Open], Client.Do and HTTPClient stream, and are not bounded.
 func MaxBody(n int64) RequestOption {
 	return requestOption(func(s *settings) error {
 		if n <= 0 {

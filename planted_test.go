@@ -208,7 +208,7 @@ func settingsDump(t *testing.T) []any {
 		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
 		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
 		aplomb.NewMemoryStore(), aplomb.RateLimit{}, aplomb.Retry{}, aplomb.StoreEvent{}, aplomb.Timeouts{}, aplomb.BreakerEvent{},
-		aplomb.Codec{}, aplomb.CSV{}, aplomb.Event{}, aplomb.JSONArray{}, aplomb.JSONLines{}, aplomb.ServerEvents{}, brokenStream(t),
+		aplomb.Codec{}, aplomb.CSV{}, aplomb.ServerEvent{}, aplomb.JSONArray{}, aplomb.JSONLines{}, aplomb.ServerEvents{}, brokenStream(t),
 	}
 }
 

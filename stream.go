@@ -1,6 +1,8 @@
 package aplomb
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,7 +99,7 @@ func (s *stream) open(ctx context.Context, accept string, more ...CallOption) er
 	}
 	s.call, s.resp = call, resp
 	resp.Body = s.resumable(ctx, accept)
-	s.body = &itemReader{r: resp.Body, status: resp.StatusCode, limit: call.maxBody}
+	s.body = &itemReader{r: withoutMark(resp.Body), status: resp.StatusCode, limit: call.maxBody}
 	if kind := mediaType(resp.Header.Get("Content-Type")); kind == "text/html" || kind == "application/xhtml+xml" {
 		head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDecodeBody))
 		a := &answer{Response: call.response(), call: call}
@@ -116,12 +118,12 @@ func (s *stream) close() {
 
 // failed is the error of an answer that has begun.
 func (s *stream) failed(err error) error {
-	bytes := s.read
+	read, resp := s.read, s.call.response()
 	if s.resp != nil {
-		bytes += s.body.n
+		read += s.body.n
 	}
 	return &StreamError{
-		Operation: s.call.operation, Items: s.count, Bytes: bytes, RequestID: s.call.response().RequestID, Err: err,
+		Operation: s.call.operation, Items: s.count, Bytes: read, RequestID: redact.Text(resp.RequestID, 80, secretsOf(s.call.last)...), Err: err,
 		Client: s.call.name(), text: safeText(err, secretsOf(s.call.last)),
 	}
 }
@@ -144,11 +146,15 @@ type StreamError struct {
 	text string
 }
 
-// Error is one line, without anything of the items.
+// Error is one line, without anything of the items but what a decoder of theirs
+// quotes.
 func (e *StreamError) Error() string {
 	line := fmt.Sprintf("%s: %s: the stream ended after %d items and %d bytes: %s", e.Client, e.Operation, e.Items, e.Bytes, e.text)
 	if e.RequestID != "" {
-		line += " (request " + redact.Text(e.RequestID, 80) + ")"
+		line += " (request " + e.RequestID + ")"
+	}
+	if errors.Is(e.Err, ErrTooLarge) {
+		line += ". Hint: raise MaxBody, which bounds one item"
 	}
 	return line
 }
@@ -177,6 +183,35 @@ func (r *itemReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// withoutMark reads r, but for a byte order mark at its beginning.
+func withoutMark(r io.Reader) io.Reader {
+	b := bufio.NewReaderSize(r, minRead)
+	return &unmarked{b, false}
+}
+
+// minRead is enough for a mark; larger reads go past the buffer.
+const minRead = 16
+
+type unmarked struct {
+	*bufio.Reader
+	begun bool
+}
+
+func (u *unmarked) Read(p []byte) (int, error) {
+	if !u.begun {
+		u.begun = true
+		if head, _ := u.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
+			_, _ = u.Discard(len(byteOrderMark))
+		}
+	}
+	return u.Reader.Read(p)
+}
+
+// empty reports an answer that has no items by its status.
+func (s *stream) empty() bool {
+	return s.resp.StatusCode == http.StatusNoContent || s.resp.StatusCode == http.StatusResetContent
+}
+
 // ended makes an error of an end that came too early.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) {
@@ -200,9 +235,10 @@ func (s *stream) decode(raw []byte, into any) error {
 
 // JSONArray is the items of one JSON array.
 type JSONArray struct {
-	// At is the dotted path to the array, such as "data.items"; "" is the document
-	// itself. What else is in the document is passed over, and has to be whole.
-	At string
+	// Items is the dotted path to the array, such as "data.items", as of a [Pager]; ""
+	// is the document itself, for what else there is cannot be known in advance. The
+	// rest of the document is passed over, and has to be whole.
+	Items string
 }
 
 func (f JSONArray) items(ctx context.Context, s *stream, _ reflect.Type) iter.Seq2[func(any) error, error] {
@@ -211,8 +247,11 @@ func (f JSONArray) items(ctx context.Context, s *stream, _ reflect.Type) iter.Se
 			yield(nil, err)
 			return
 		}
+		if s.empty() {
+			return
+		}
 		a := arrayReader{body: s.body, dec: json.NewDecoder(s.body)}
-		if err := a.find(f.At); err != nil {
+		if err := a.find(f.Items); err != nil {
 			yield(nil, s.failed(err))
 			return
 		}
@@ -267,7 +306,7 @@ func (a *arrayReader) find(path string) error {
 	}
 	what := "the array"
 	if path == "" {
-		what = "an array (At names one within a document)"
+		what = "an array (Items names one within a document)"
 	}
 	return a.enter('[', what)
 }
@@ -301,7 +340,7 @@ func (a *arrayReader) member(name string) error {
 	if _, err := a.token(); err != nil { // an object that breaks off here is not one without it
 		return err
 	}
-	return fmt.Errorf("the document has no %s where At says", name)
+	return fmt.Errorf("the document has no %s where Items says", name)
 }
 
 // skip passes over a value.

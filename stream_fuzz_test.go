@@ -58,7 +58,6 @@ func FuzzStreamArray(f *testing.F) {
 // longer than the limit.
 func FuzzStreamLines(f *testing.F) {
 	f.Add("a\nb\r\n\nc", false)
-	f.Add("\ufeffa\n", true)
 	f.Add(strings.Repeat("x", 70_000)+"\ny", false)
 	f.Fuzz(func(t *testing.T, s string, short bool) {
 		const limit = 100_000
@@ -71,7 +70,7 @@ func FuzzStreamLines(f *testing.F) {
 				got = append(got, string(line))
 			}
 		}
-		want := strings.Split(strings.TrimPrefix(s, "\ufeff"), "\n")
+		want := strings.Split(s, "\n")
 		for i, line := range want {
 			if len(line) >= limit-3 { // the newline and a byte order mark count
 				assert.True(t, len(got) <= i+1, "went on after a line that is too long")
@@ -93,7 +92,7 @@ func FuzzStreamEvents(f *testing.F) {
 	f.Add(": c\ndata\n\n", "retry: 10\ndata:\n\n", uint16(3))
 	f.Add("data: half", "\n\n", uint16(0))
 	f.Fuzz(func(t *testing.T, one, two string, cut uint16) {
-		parse := func(s string) (all []Event, err error) {
+		parse := func(s string) (all []ServerEvent, err error) {
 			p := eventParser{lines: newLineReader(bodyOf(s, 1<<20, cut%2 == 0)), limit: 1 << 20, status: 200}
 			for {
 				ev, err := p.next()

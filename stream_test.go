@@ -40,7 +40,7 @@ func TestStreamJSONArray(t *testing.T) {
 		for body, at := range map[string]string{
 			`[1,2,3]`: "", " [1 ,\n2, 3 ] \n": "", `{"a":{"x":[0],"b":[1,2,3],"y":{"b":[9]}},"z":"}"}`: "a.b", `{"b":{"a":[9]},"a":[1,2,3],"has_more":false}`: "a",
 		} {
-			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{At: at})
+			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{Items: at})
 			assert.NoError(t, err, body)
 			assert.Equal(t, got, []int{1, 2, 3})
 		}
@@ -54,15 +54,15 @@ func TestStreamJSONArray(t *testing.T) {
 			`[1,2] {}`:          {"", 2, "a JSON object follows on the document"},
 			`{"a":[1,2]`:        {"a", 2, "unexpected EOF"},
 			`{"a":[1,2],"b":`:   {"a", 2, "unexpected EOF"},
-			`{"a":[1]}`:         {"", 0, "expected an array (At names one within a document), found a JSON object"},
-			`{"b":[1]}`:         {"a", 0, "the document has no a where At says"},
+			`{"a":[1]}`:         {"", 0, "expected an array (Items names one within a document), found a JSON object"},
+			`{"b":[1]}`:         {"a", 0, "the document has no a where Items says"},
 			`{"b":[1]`:          {"a", 0, "unexpected EOF"},
 			`{"a":{"c":1}}`:     {"a.c", 0, "expected the array, found a JSON number"},
 			`[1,{"secret":"x"]`: {"", 1, "invalid character ']'"},
 			`[1,"x"]`:           {"", 1, "cannot unmarshal string"},
 			``:                  {"", 0, "after 0 items and 0 bytes: unexpected EOF"},
 		} {
-			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{At: tt.at})
+			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{Items: tt.at})
 			broken, ok := errors.AsType[*aplomb.StreamError](err)
 			if assert.True(t, ok, body, err) {
 				assert.Contains(t, err.Error(), tt.says)
@@ -121,7 +121,7 @@ func TestStreamBoundsItems(t *testing.T) {
 		}{
 			{aplomb.JSONLines{}, many, many + large + "\n"},
 			{aplomb.JSONArray{}, "[" + strings.ReplaceAll(strings.TrimSpace(many), "\n", ",") + "]", "[" + strings.ReplaceAll(many, "\n", ",") + large + "]"},
-			{aplomb.JSONArray{At: "a"}, `{"b":` + small + `,"a":[` + small + `]}`, `{"b":` + large + `,"a":[]}`},
+			{aplomb.JSONArray{Items: "a"}, `{"b":` + small + `,"a":[` + small + `]}`, `{"b":` + large + `,"a":[]}`},
 			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + small + "\n\ndata: " + small + "\ndata: " + small + "\n\n"},
 			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + large + "\n\n"},
 		} {
@@ -180,9 +180,9 @@ func TestLaw13_Stream(t *testing.T) {
 		})
 		c := newClient(t, aplombtest.NewServer(t, endless))
 		n := 0
-		for ev, err := range aplomb.Stream[aplomb.Event](t.Context(), c, http.MethodGet, "/", aplomb.ServerEvents{}) {
+		for ev, err := range aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodGet, "/", aplomb.ServerEvents{}) {
 			assert.NoError(t, err)
-			assert.Equal(t, ev, aplomb.Event{Type: "message", Data: strconv.Itoa(n)})
+			assert.Equal(t, ev, aplomb.ServerEvent{Type: "message", Data: strconv.Itoa(n)})
 			if n++; n == 3 {
 				break
 			}
@@ -256,9 +256,9 @@ func eventAPI(streams ...string) (http.Handler, *[]string) {
 func TestStreamEventsAreParsed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, _ := eventAPI("\ufeff: comment\nevent: a\ndata: 1\ndata:2\ndata:  3\n\nevent: lost\n\ndata\n\nid: 7\r\ndata: x\r\n\r\nid: b\x00d\ndata: y\nfoo: bar\n\ndata: half")
-		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{Once: true})
+		got, err := streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{Once: true})
 		assert.NoError(t, err)
-		assert.Equal(t, got, []aplomb.Event{{Type: "a", Data: "1\n2\n 3"}, {Type: "message"}, {ID: "7", Type: "message", Data: "x"}, {ID: "7", Type: "message", Data: "y"}})
+		assert.Equal(t, got, []aplomb.ServerEvent{{Type: "a", Data: "1\n2\n 3"}, {Type: "message"}, {ID: "7", Type: "message", Data: "x"}, {ID: "7", Type: "message", Data: "y"}})
 		h, _ = eventAPI("data: {\"id\":\"1\"}\n\ndata: {\"id\":\"2\"}\n\ndata: [DONE]\n\ndata: x\n\n")
 		typed, err := streamed[order](t, h, aplomb.ServerEvents{Done: "[DONE]"})
 		assert.NoError(t, err)
@@ -275,7 +275,7 @@ func TestStreamEventsAreParsed(t *testing.T) {
 func TestStreamEventsGoOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, asked := eventAPI("id: 1\ndata: a\n\nid: 2\ndata: b\n\ndata: b2\n\n!", "retry: 10000\nid: 2\ndata: b\n\nid: 3\ndata: c\n\nid: 3\ndata: c2\n\n", "!", "id: 4\ndata: d\n\n")
-		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{LastEventID: "0"})
+		got, err := streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{LastEventID: "0"})
 		assert.NoError(t, err)
 		var data []string
 		for _, ev := range got {
@@ -301,14 +301,14 @@ func TestStreamEventsGoOn(t *testing.T) {
 func TestStreamEventsGiveUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h, asked := eventAPI("id: 1\ndata: a\n\n!", "!", "!", "!", "!", "!", "!")
-		got, err := streamed[aplomb.Event](t, h, aplomb.ServerEvents{})
+		got, err := streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{})
 		assert.Equal(t, len(got), 1)
-		assert.Contains(t, err.Error(), "the stream ended after 1 items and 15 bytes: 6 connections in a row brought no event, the last: ")
+		assert.Contains(t, err.Error(), "the stream ended after 1 items and 15 bytes: 6 connections in a row brought nothing, the last: ")
 		assert.Equal(t, len(*asked), 6)
 
 		first, asked := eventAPI("id: 1\ndata: a\n\n!")
 		script := aplombtest.NewScript(first, aplombtest.Pass(), aplombtest.Status(410))
-		_, err = streamed[aplomb.Event](t, script, aplomb.ServerEvents{})
+		_, err = streamed[aplomb.ServerEvent](t, script, aplomb.ServerEvents{})
 		api, ok := errors.AsType[*aplomb.APIError](err)
 		assert.True(t, ok && api.StatusCode == 410, err)
 		assert.Equal(t, len(*asked), 1)
@@ -319,13 +319,13 @@ func TestStreamEventsGiveUp(t *testing.T) {
 				body = "id: 1\n" + body
 			}
 			h, asked = eventAPI(body)
-			_, err = streamed[aplomb.Event](t, h, aplomb.ServerEvents{Once: once})
+			_, err = streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{Once: once})
 			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			assert.Equal(t, len(*asked), 1)
 		}
 		h, asked = eventAPI("id: 1\ndata: a\n\n!")
 		c := newClient(t, aplombtest.NewServer(t, h))
-		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}))
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 
 		// Law 3: a wait that would end too late is not begun.
@@ -334,7 +334,7 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		c = newClient(t, aplombtest.NewServer(t, h))
-		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, time.Since(start), 0)
 		// And one that has begun ends with its context.
@@ -342,7 +342,7 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		ctx, cancel = context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		c = newClient(t, aplombtest.NewServer(t, h))
-		_, err = aplomb.Collect(aplomb.Stream[aplomb.Event](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](ctx, c, http.MethodGet, "/", aplomb.ServerEvents{}))
 		assert.ErrorIs(t, err, context.Canceled)
 		assert.Equal(t, time.Since(start), time.Second)
 		synctest.Wait()

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Event is one event of [ServerEvents].
-type Event struct {
+// ServerEvent is one event of [ServerEvents].
+type ServerEvent struct {
 	// ID is the last id that the server gave, by this event or an earlier one: give
 	// it to ServerEvents.LastEventID to go on another day.
 	ID string
@@ -27,13 +27,13 @@ type Event struct {
 }
 
 // ServerEvents is server-sent events, as an EventSource has them (WHATWG HTML, section
-// 9.2). T is [Event], or what its Data is as JSON.
+// 9.2). T is [ServerEvent], or what its Data is as JSON.
 //
 // A GET whose events have ids goes on where it was when the connection breaks or
 // ends: after the time that the server has said, or 3 s, and longer from one failure
 // to the next, with Last-Event-ID. An event that came before it broke is not yielded
-// once more. A 204 ends the stream, and so do five failures in a row, or an answer
-// that is an error. Without ids, or by POST, the end of the answer is the end, and one
+// once more. A 204 ends the stream, and so do five connections in a row that bring
+// nothing at all, no comment either, or an answer that is an error. Without ids, or by POST, the end of the answer is the end, and one
 // that breaks off is an error.
 type ServerEvents struct {
 	// Done is the Data that ends the stream and is not yielded, such as "[DONE]".
@@ -47,19 +47,19 @@ type ServerEvents struct {
 const (
 	usualReconnect = 3 * time.Second
 	maxReconnect   = time.Minute
-	maxReconnects  = 5    // without an event
+	maxReconnects  = 5    // that brought nothing
 	maxEventIDs    = 1000 // that are remembered
 )
 
 func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[func(any) error, error] {
 	return func(yield func(func(any) error, error) bool) {
 		e := &eventStream{ServerEvents: f, s: s, id: f.LastEventID, retry: usualReconnect, seen: map[string]bool{}}
-		whole := t == reflect.TypeFor[Event]()
+		whole := t == reflect.TypeFor[ServerEvent]()
 		for {
-			more, err := e.connection(ctx, func(ev Event) bool {
+			more, err := e.connection(ctx, func(ev ServerEvent) bool {
 				return yield(func(into any) error {
 					if whole {
-						*into.(*Event) = ev //nolint:forcetypeassert // it is of type t
+						*into.(*ServerEvent) = ev //nolint:forcetypeassert // it is of type t
 						return nil
 					}
 					return s.decode([]byte(ev.Data), into)
@@ -85,7 +85,7 @@ type eventStream struct {
 	s        *stream
 	id       string
 	retry    time.Duration
-	failures int // since the last event
+	failures int // since anything came
 	begun    bool
 	seen     map[string]bool // ids of events, of earlier connections and of this one
 	order    []string        // in which they came
@@ -93,7 +93,7 @@ type eventStream struct {
 }
 
 // connection yields the events of one answer. more is true if another is to follow.
-func (e *eventStream) connection(ctx context.Context, yield func(Event) bool) (more bool, err error) {
+func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bool) (more bool, err error) {
 	opts := []CallOption{Header("Cache-Control", "no-store")}
 	if e.id != "" {
 		opts = append(opts, Header("Last-Event-ID", e.id))
@@ -115,6 +115,9 @@ func (e *eventStream) connection(ctx context.Context, yield func(Event) bool) (m
 	p := eventParser{lines: newLineReader(e.s.body), limit: e.s.body.limit, status: e.s.resp.StatusCode}
 	for {
 		ev, err := p.next()
+		if e.s.body.n > 0 {
+			e.failures = 0
+		}
 		if p.retry > 0 {
 			e.retry = min(p.retry, maxReconnect)
 		}
@@ -133,7 +136,6 @@ func (e *eventStream) connection(ctx context.Context, yield func(Event) bool) (m
 		if e.known(p.hasID, p.id) {
 			continue
 		}
-		e.failures = 0
 		if ev.ID = e.id; !yield(ev) {
 			return false, nil
 		}
@@ -156,7 +158,7 @@ func (e *eventStream) again(err error) (more bool, _ error) {
 		return false, e.s.failed(err)
 	}
 	if e.failures++; e.failures > maxReconnects {
-		return false, e.s.failed(fmt.Errorf("%d connections in a row brought no event, the last: %w", e.failures, err))
+		return false, e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures, err))
 	}
 	return true, nil
 }
@@ -209,15 +211,15 @@ type eventParser struct {
 
 // next is the next event that has data. What comes after the last blank line is none:
 // it may be half of one.
-func (p *eventParser) next() (Event, error) {
-	ev := Event{Type: "message"}
+func (p *eventParser) next() (ServerEvent, error) {
+	ev := ServerEvent{Type: "message"}
 	var data strings.Builder
 	p.hasID = false
 	some := false
 	for {
 		line, err := p.lines.next()
 		if err != nil { // a line that breaks off is none
-			return Event{}, err
+			return ServerEvent{}, err
 		}
 		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
 			if some {
@@ -235,7 +237,7 @@ func (p *eventParser) next() (Event, error) {
 			data.Write(value)
 			data.WriteByte('\n')
 			if int64(data.Len()) > p.limit+1 {
-				return Event{}, &tooLargeError{p.status, p.limit}
+				return ServerEvent{}, &tooLargeError{p.status, p.limit}
 			}
 		case "event":
 			if ev.Type = string(value); ev.Type == "" {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"iter"
 	"reflect"
+	"unicode/utf8"
 )
 
 // JSONLines is items of one line each: newline-delimited JSON, also called NDJSON or
@@ -58,7 +59,6 @@ var byteOrderMark = []byte("\xef\xbb\xbf")
 // next is a line without its end. The last may come with io.EOF; it holds until the
 // next call.
 func (l *lineReader) next() ([]byte, error) {
-	first := l.at == 0
 	l.body.item = l.at
 	l.long = l.long[:0]
 	line, err := l.r.ReadSlice('\n')
@@ -76,9 +76,6 @@ func (l *lineReader) next() ([]byte, error) {
 	l.at += int64(len(line))
 	if int64(len(line)) > l.body.limit {
 		return nil, &tooLargeError{l.body.status, l.body.limit}
-	}
-	if first {
-		line = bytes.TrimPrefix(line, byteOrderMark)
 	}
 	return bytes.TrimSuffix(line, []byte("\n")), err
 }
@@ -100,6 +97,10 @@ func (f CSV) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[fun
 			yield(nil, fmt.Errorf("aplomb: CSV has records of []string or map[string]string, and not of %v", t))
 			return
 		}
+		if c := f.Comma; c == '"' || c == '\r' || c == '\n' || c == utf8.RuneError || c != 0 && !utf8.ValidRune(c) {
+			yield(nil, fmt.Errorf("aplomb: CSV: Comma %q cannot separate fields", c))
+			return
+		}
 		if err := s.open(ctx, "text/csv"); err != nil {
 			yield(nil, err)
 			return
@@ -116,9 +117,6 @@ func (f CSV) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[fun
 			if err != nil {
 				yield(nil, s.failed(err))
 				return
-			}
-			if first {
-				record[0] = string(bytes.TrimPrefix([]byte(record[0]), byteOrderMark))
 			}
 			if first && named {
 				header = record

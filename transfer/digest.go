@@ -116,5 +116,5 @@ type ChecksumError struct {
 
 // Error is one line.
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("transfer: GET %s: the %s is %s, and should be %s: what was received is thrown away", e.Path, e.Algorithm, e.Got, e.Want)
+	return fmt.Sprintf("transfer: GET %s: the %s is %s, and should be %s", e.Path, e.Algorithm, e.Got, e.Want)
 }

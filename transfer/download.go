@@ -43,9 +43,9 @@ type Download struct {
 	// connection, which it does not speed up. Default 1, at most 16. Each takes a
 	// place in the client's [aplomb.Bulkhead].
 	Parallel int
-	// Breaks is how many connections in a row may bring nothing, after one broke.
+	// MaxBreaks is how many connections in a row may bring nothing, after one broke.
 	// Between them are 0.2 to 20 s, or what the server asks for. Default 5.
-	Breaks int
+	MaxBreaks int
 
 	// Label is what Progress calls the download. Default: the path template.
 	Label string
@@ -146,8 +146,8 @@ func (d *Download) check() ([]*digest, error) {
 	switch {
 	case d.Client == nil:
 		return nil, errors.New("transfer: Download.Client is nil: make one with aplomb.New")
-	case d.MaxBytes < 0, d.Breaks < 0:
-		return nil, errors.New("transfer: Download: MaxBytes and Breaks are not negative")
+	case d.MaxBytes < 0, d.MaxBreaks < 0:
+		return nil, errors.New("transfer: Download: MaxBytes and MaxBreaks are not negative")
 	case d.Parallel < 0 || d.Parallel > maxParallel:
 		return nil, fmt.Errorf("transfer: Download.Parallel: %d is not from 1 to %d", d.Parallel, maxParallel)
 	case d.SHA256 == "":
@@ -165,8 +165,8 @@ func (d *Download) run(out sink, wanted []*digest) *run {
 	if d.Label == "" {
 		d.Label = d.Path
 	}
-	if d.Breaks == 0 {
-		d.Breaks = defaultBreaks
+	if d.MaxBreaks == 0 {
+		d.MaxBreaks = defaultBreaks
 	}
 	limit := d.MaxBytes
 	if limit == 0 {

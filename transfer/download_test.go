@@ -61,7 +61,7 @@ func TestToFile(t *testing.T) {
 	bubble(t, "says what is wrong with it", func(t *testing.T) {
 		c := client(t, &file{tag: tag})
 		for want, d := range map[string]transfer.Download{
-			"Client is nil": {}, "64 hexadecimal": {Client: c, SHA256: "ab"}, "not negative": {Client: c, Breaks: -1}, "1 to 16": {Client: c, Parallel: 17},
+			"Client is nil": {}, "64 hexadecimal": {Client: c, SHA256: "ab"}, "not negative": {Client: c, MaxBreaks: -1}, "1 to 16": {Client: c, Parallel: 17},
 		} {
 			_, err := d.ToFile(t.Context(), target(t))
 			assert.Contains(t, fmt.Sprint(err), want)
@@ -104,7 +104,7 @@ func TestBrokenConnections(t *testing.T) {
 			}
 			return false
 		}
-		d := transfer.Download{Client: client(t, f, aplomb.NoRetry(), aplomb.NoBreaker()), Path: "/f", Breaks: 2}
+		d := transfer.Download{Client: client(t, f, aplomb.NoRetry(), aplomb.NoBreaker()), Path: "/f", MaxBreaks: 2}
 		start := time.Now()
 		_, err := d.ToFile(t.Context(), name)
 		e, _ := errors.AsType[*transfer.Error](err)

@@ -252,7 +252,7 @@ func (r *run) span(ctx context.Context, s span, rep *reply) error {
 			err = io.ErrUnexpectedEOF
 		}
 		again, pause := passing(ctx, err)
-		if failures++; !again || failures > r.d.Breaks {
+		if failures++; !again || failures > r.d.MaxBreaks {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}

@@ -28,7 +28,7 @@ func TestMillionItems(t *testing.T) {
 		open, item, shut string
 	}{
 		"lines":  {aplomb.JSONLines{}, "", item + "\n", ""},
-		"array":  {aplomb.JSONArray{At: "data"}, `{"data":[1`, "," + item, `]}`},
+		"array":  {aplomb.JSONArray{Items: "data"}, `{"data":[1`, "," + item, `]}`},
 		"events": {aplomb.ServerEvents{}, "", "data: " + item + "\n\n", ""},
 		"csv":    {aplomb.CSV{}, "", row, ""},
 	} {
