@@ -55,7 +55,7 @@ func Stream[T any](ctx context.Context, c *Client, method, path string, as Forma
 			var v T
 			if err == nil {
 				if err = item(&v); err != nil {
-					err = s.failed(err)
+					err = s.unfit(err)
 				}
 			}
 			if err != nil {
@@ -116,6 +116,18 @@ func (s *stream) close() {
 	}
 }
 
+// unfit is the error of an item that is no T. Its text may quote the item, and is told
+// only where it does not.
+func (s *stream) unfit(err error) error {
+	e := s.failed(err).(*StreamError) //nolint:errorlint,forcetypeassert // it is nothing else
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		e.text = fmt.Sprintf("field %s of the item is a JSON %s, not a Go %s", orDefault(wrong.Field, "(the whole)"), kindOf(wrong.Value), wrong.Type)
+	} else if !syntax(err) {
+		e.text = fmt.Sprintf("the item is refused by its decoder (%T, which Unwrap gives)", err)
+	}
+	return e
+}
+
 // failed is the error of an answer that has begun.
 func (s *stream) failed(err error) error {
 	read, resp := s.read, s.call.response()
@@ -146,8 +158,7 @@ type StreamError struct {
 	text string
 }
 
-// Error is one line, without anything of the items but what a decoder of theirs
-// quotes.
+// Error is one line, without anything of the items.
 func (e *StreamError) Error() string {
 	line := fmt.Sprintf("%s: %s: the stream ended after %d items and %d bytes: %s", e.Client, e.Operation, e.Items, e.Bytes, e.text)
 	if e.RequestID != "" {
@@ -207,6 +218,11 @@ func (u *unmarked) Read(p []byte) (int, error) {
 	return u.Reader.Read(p)
 }
 
+// endless reports an answer that ends where its connection does, cut off or not.
+func (s *stream) endless() bool {
+	return s.resp.ProtoMajor == 1 && s.resp.ContentLength < 0 && !s.resp.Uncompressed && len(s.resp.TransferEncoding) == 0
+}
+
 // empty reports an answer that has no items by its status.
 func (s *stream) empty() bool {
 	return s.resp.StatusCode == http.StatusNoContent || s.resp.StatusCode == http.StatusResetContent
@@ -225,12 +241,20 @@ func (s *stream) decode(raw []byte, into any) error {
 	switch into := into.(type) {
 	case *[]byte:
 		*into = slices.Clone(raw)
-		return nil
+		return whole(raw)
 	case *json.RawMessage:
 		*into = slices.Clone(raw)
-		return nil
+		return whole(raw)
 	}
 	return s.call.codec.unmarshal(raw, into)
+}
+
+// whole says what is wrong with JSON that nobody decodes.
+func whole(raw []byte) error {
+	if json.Valid(raw) {
+		return nil
+	}
+	return json.Unmarshal(raw, new(any))
 }
 
 // JSONArray is the items of one JSON array.
@@ -343,9 +367,16 @@ func (a *arrayReader) member(name string) error {
 	return fmt.Errorf("the document has no %s where Items says", name)
 }
 
+// maxNesting is how deep what is passed over may be nested: each level stays in
+// memory. encoding/json itself allows as much.
+const maxNesting = 10_000
+
 // skip passes over a value.
 func (a *arrayReader) skip() error {
 	for depth := 0; ; {
+		if depth > maxNesting {
+			return fmt.Errorf("the document is nested more than %d deep", maxNesting)
+		}
 		tok, err := a.token()
 		if err != nil {
 			return err
@@ -378,7 +409,9 @@ func (a *arrayReader) end() error {
 		case tok == json.Delim('}') || tok == json.Delim(']'):
 			a.depth--
 		case tok == json.Delim('{') || tok == json.Delim('['):
-			a.depth++
+			if a.depth++; a.depth > maxNesting {
+				return fmt.Errorf("the document is nested more than %d deep", maxNesting)
+			}
 		}
 	}
 	switch tok, err := a.dec.Token(); {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // ServerEvent is one event of [ServerEvents].
@@ -27,7 +28,7 @@ type ServerEvent struct {
 }
 
 // ServerEvents is server-sent events, as an EventSource has them (WHATWG HTML, section
-// 9.2). T is [ServerEvent], or what its Data is as JSON.
+// 9.2), but that lines end in a newline: a lone carriage return ends none. T is [ServerEvent], or what its Data is as JSON.
 //
 // A GET whose events have ids goes on where it was when the connection breaks or
 // ends: after the time that the server has said, or 3 s, and longer from one failure
@@ -36,7 +37,8 @@ type ServerEvent struct {
 // nothing at all, no comment either, or an answer that is an error. Without ids, or by POST, the end of the answer is the end, and one
 // that breaks off is an error.
 type ServerEvents struct {
-	// Done is the Data that ends the stream and is not yielded, such as "[DONE]".
+	// Done is the Data that ends the stream and is not yielded, such as "[DONE]". An end
+	// without it is an error.
 	Done string
 	// LastEventID is where to go on.
 	LastEventID string
@@ -49,6 +51,8 @@ const (
 	maxReconnect   = time.Minute
 	maxReconnects  = 5    // that brought nothing
 	maxEventIDs    = 1000 // that are remembered
+	maxEventID     = 1024 // bytes of one
+	leastReconnect = time.Second
 )
 
 func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[func(any) error, error] {
@@ -87,6 +91,7 @@ type eventStream struct {
 	retry    time.Duration
 	failures int // since anything came
 	begun    bool
+	common   bool            // ids are no event's own: one came twice within a connection
 	seen     map[string]bool // ids of events, of earlier connections and of this one
 	order    []string        // in which they came
 	current  map[string]bool // of this one
@@ -119,7 +124,7 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 			e.failures = 0
 		}
 		if p.retry > 0 {
-			e.retry = min(p.retry, maxReconnect)
+			e.retry = min(max(p.retry, leastReconnect), maxReconnect)
 		}
 		if err != nil {
 			if tooLarge := errors.Is(err, ErrTooLarge); tooLarge || ctx.Err() != nil {
@@ -152,10 +157,13 @@ func answered(err error) bool {
 func (e *eventStream) again(err error) (more bool, _ error) {
 	resumes := !e.Once && e.id != "" && (e.s.method == http.MethodGet || e.s.call.safe)
 	if !resumes {
-		if errors.Is(err, io.EOF) {
-			return false, nil
+		switch {
+		case !errors.Is(err, io.EOF):
+			return false, e.s.failed(err)
+		case e.Done != "":
+			return false, e.s.failed(fmt.Errorf("it ended without %q: %w", e.Done, io.ErrUnexpectedEOF))
 		}
-		return false, e.s.failed(err)
+		return false, nil
 	}
 	if e.failures++; e.failures > maxReconnects {
 		return false, e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures, err))
@@ -177,10 +185,11 @@ func (e *eventStream) wait(ctx context.Context) error {
 	return nil
 }
 
-// known reports an event that an earlier connection brought. Within one connection
-// a server may use an id more than once.
+// known reports an event that an earlier connection brought. Where a server uses an id
+// for more than one event, it says nothing of which.
 func (e *eventStream) known(has bool, id string) bool {
-	if !has || id == "" {
+	e.common = e.common || has && e.current[id]
+	if !has || id == "" || e.common {
 		return false
 	}
 	if e.seen[id] && !e.current[id] {
@@ -226,7 +235,7 @@ func (p *eventParser) next() (ServerEvent, error) {
 				ev.Data = strings.TrimSuffix(data.String(), "\n")
 				return ev, nil
 			}
-			ev.Type = "message"
+			ev.Type, p.hasID = "message", false // an id alone is where to go on, and no event's
 			continue
 		}
 		name, value, _ := bytes.Cut(line, []byte(":"))
@@ -244,7 +253,7 @@ func (p *eventParser) next() (ServerEvent, error) {
 				ev.Type = "message"
 			}
 		case "id":
-			if bytes.IndexByte(value, 0) < 0 {
+			if len(value) <= maxEventID && bytes.IndexFunc(value, unicode.IsControl) < 0 { // else it could not be sent back
 				p.id, p.hasID = string(value), true
 			}
 		case "retry":

@@ -69,6 +69,9 @@ func New(store Store, s Settings) (*Cache, error) {
 	if s.MaxEntry == 0 {
 		s.MaxEntry = defaultMaxEntry
 	}
+	if m, ok := store.(*Memory); ok && m.taken.Swap(true) {
+		return nil, errors.New("cache: New: the Memory is another Cache's, and the answers of two credentials would mix: make one for each")
+	}
 	c := &Cache{settings: s, store: guarded{store: store}, slots: make(chan struct{}, maxRefreshes)}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	return c, nil

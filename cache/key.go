@@ -38,12 +38,16 @@ func As(ctx context.Context, name string) context.Context {
 // owner is whose answers a request gets: what [As] says, and the credentials and
 // the like that its own headers carry. ok is false where it cannot be known.
 func (c *Cache) owner(r *http.Request) (name string, ok bool) {
-	as, named := r.Context().Value(asOwner{}).(string)
-	if !named && !c.ours(r.Context()) {
+	as, _ := r.Context().Value(asOwner{}).(string)
+	if as == "" && !c.ours(r.Context()) {
 		return "", false
 	}
 	h := sha256.New()
 	part(h, as)
+	if r.Host != "" && !strings.EqualFold(r.Host, r.URL.Host) { // one server, and another of its tenants
+		part(h, "Host")
+		part(h, strings.ToLower(r.Host))
+	}
 	for _, header := range slices.Sorted(names(r.Header)) {
 		if personal(header) {
 			part(h, header)

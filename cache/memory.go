@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // memoryOverhead is about what a value costs beside its bytes.
@@ -12,6 +13,7 @@ const memoryOverhead = 256
 
 // Memory is a [Store] in this process's memory. [NewMemory] makes it.
 type Memory struct {
+	taken  atomic.Bool // by a Cache
 	mu     sync.Mutex
 	max    int64
 	size   int64

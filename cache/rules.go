@@ -155,7 +155,7 @@ func kept(h http.Header) http.Header {
 	out := http.Header{}
 	for name, values := range h {
 		if !hopByHop(name) && !momentary(name) && !hasToken(h["Connection"], name) {
-			out[name] = values
+			out[name] = slices.Clone(values)
 		}
 	}
 	return out

@@ -19,6 +19,7 @@ type entity struct {
 	source    string    // a digest of its address, or of Download.Key
 	validator string    // what If-Range says; "" is none, and no resuming
 	total     int64     // -1 unknown
+	modified  string    // Last-Modified
 	ranges    bool      // the server said that it knows ranges
 	encoded   bool      // the bytes on the wire are not the file's
 	digests   []*digest // of the file
@@ -31,7 +32,7 @@ func entityOf(resp *http.Response, d *Download) entity {
 		e.encoded, e.total = true, -1
 		return e
 	}
-	e.validator = validatorOf(resp.Header)
+	e.validator, e.modified = validatorOf(resp.Header), resp.Header.Get("Last-Modified")
 	e.ranges = strings.EqualFold(strings.TrimSpace(resp.Header.Get("Accept-Ranges")), "bytes")
 	e.digests = strongest(resp.Header, "Repr-Digest", "Content-Digest") // of a 200 they are the same
 	if sum, ok := md5Tag(resp.Header); ok && d.ETagMD5 {
@@ -77,11 +78,11 @@ func encoding(h http.Header) string {
 
 // differs says what in a 206 shows that it is of another file, "" if nothing does.
 func (e *entity) differs(resp *http.Response, c contentRange, key string) string {
-	tag, was := resp.Header.Get("ETag"), e.validator
+	tag, modified, was := resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), e.validator
 	switch {
-	case tag != "" && was[0] == '"' && tag != was: // a weak one says nothing of the bytes
+	case was[0] == '"' && tag != was: // a 206 has what the 200 had (RFC 9110, section 15.3.7)
 		return "the file has changed"
-	case was[0] != '"' && resp.Header.Get("Last-Modified") != "" && resp.Header.Get("Last-Modified") != was:
+	case modified != "" && e.modified != "" && modified != e.modified, was[0] != '"' && modified != "" && modified != was:
 		return "the file has changed"
 	case c.total >= 0 && e.total >= 0 && c.total != e.total:
 		return "the file has another length"

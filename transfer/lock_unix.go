@@ -4,6 +4,7 @@ package transfer
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -11,10 +12,11 @@ import (
 // removeOpen says that a file can be removed and renamed while it is open.
 const removeOpen = true
 
-// openLocked opens the file of that name for this process alone, or says ErrBusy.
+// openLocked opens the file of that name for this process alone, or says ErrBusy. A
+// symbolic link is none: somebody else may have put it there.
 // The kernel gives it back if the process dies.
-func openLocked(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o666) //nolint:gosec // as os.Create does: the umask decides who reads a download
+func openLocked(name string, perm fs.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, perm) //nolint:gosec // the caller names its own file
 	if err != nil {
 		return nil, err
 	}

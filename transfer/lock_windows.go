@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -10,8 +11,8 @@ import (
 const removeOpen = false
 
 // openLocked opens the file of that name for this process alone, or says ErrBusy.
-// Others may ask what it is. Windows gives it back if the process dies.
-func openLocked(name string) (*os.File, error) {
+// Others may stat it. Windows gives it back if the process dies.
+func openLocked(name string, _ fs.FileMode) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err

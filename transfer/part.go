@@ -26,17 +26,21 @@ func openPart(name string) (*part, error) {
 	if name == "" {
 		return nil, errors.New("transfer: Download.ToFile: the file has no name")
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("transfer: Download.ToFile: %s is not a regular file", name)
+	perm := fs.FileMode(0o666) // as os.Create does: the umask decides who reads a download
+	if info, err := os.Stat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("transfer: Download.ToFile: %s is not a regular file", name)
+		}
+		perm = info.Mode().Perm() // a part is for nobody else either
 	}
 	for {
-		f, err := openLocked(partName(name))
+		f, err := openLocked(partName(name), perm)
 		if err != nil {
 			return nil, err
 		}
 		// Meanwhile the one who had the lock may have given the file its final name.
 		mine, err := f.Stat()
-		there, err2 := os.Stat(partName(name))
+		there, err2 := os.Lstat(partName(name))
 		if err == nil && err2 == nil && os.SameFile(mine, there) {
 			return &part{name: name, f: f}, nil
 		}

@@ -144,6 +144,8 @@ func (r *run) whole(rep *reply) error {
 		return &changedError{why: "the part is another file's", reply: rep}
 	case e.validator != r.source.validator || e.total >= 0 && r.source.total >= 0 && e.total != r.source.total:
 		return &changedError{why: "the file has changed", reply: rep}
+	case rep.endless() && len(r.wanted)+len(e.digests) == 0:
+		return final("the server sends the whole file anew, and says neither how long it is nor where it ends: give Download.SHA256")
 	case r.d.Parallel > 1 && !r.single: // each would read over what is the others'
 		return &changedError{why: "the server says that it knows ranges, and sends none", reply: rep, single: true}
 	}
@@ -154,6 +156,9 @@ func (r *run) whole(rep *reply) error {
 // unsatisfied is a 416: the file ends where we are, or it is another.
 func (r *run) unsatisfied(rep *reply, s span) error {
 	c, err := parseContentRange(rep.resp.Header.Get("Content-Range"))
+	if tag := rep.resp.Header.Get("ETag"); tag != "" && r.source.validator[0] == '"' && tag != r.source.validator {
+		return &changedError{why: "the file has changed"}
+	}
 	if err == nil && s.to < 0 && c.total == s.from {
 		rep.at, rep.end, rep.body = s.from, s.from, http.NoBody
 		return r.learn(c.total)
@@ -183,6 +188,9 @@ func passing(ctx context.Context, err error) (bool, time.Duration) {
 // not begun (law 3).
 func wait(ctx context.Context, failures int, asked time.Duration, cause error) error {
 	pause := min(firstWait<<min(failures-1, 10), lastWait)
+	if asked > longestWait {
+		return cause
+	}
 	pause = max(asked, pause/2+rand.N(pause/2))
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
 		return cause

@@ -356,5 +356,7 @@ func (r *run) broke(err error) {
 
 const (
 	firstWait = 200 * time.Millisecond
-	lastWait  = 20 * time.Second
+	// longestWait is what a server may ask for, as of Retry.MaxRetryAfter.
+	longestWait = time.Minute
+	lastWait    = 20 * time.Second
 )

@@ -84,7 +84,13 @@ func writeState(name string, e *entity, done spans) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(name+".new", raw, 0o600); err != nil {
+	_ = os.Remove(name + ".new")
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names its own file; a link is none
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(raw)
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(name+".new", name)
