@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb/internal/redact"
