@@ -81,6 +81,10 @@ const (
 	ruleSuccess = "leave success alone"
 )
 
+// leastWait is what of eight first waits the longest takes at least: less is none to a
+// server in trouble.
+const leastWait = 10 * time.Millisecond
+
 // The bounds of what is called endless.
 const (
 	mostAttempts = 20
@@ -323,19 +327,24 @@ func (t *retryTest) bodies() {
 func (t *retryTest) told() {
 	for _, told := range []struct {
 		code  int
+		how   string
 		after func() string
 		least time.Duration
 	}{
-		{429, secondsAfter(7 * time.Second), 7 * time.Second},
-		{503, secondsAfter(7 * time.Second), 7 * time.Second},
-		{429, dateAfter(30 * time.Second), 30 * time.Second},
-		{503, dateAfter(30 * time.Second), 30 * time.Second},
+		{429, "7", secondsAfter(7 * time.Second), 7 * time.Second},
+		{503, "7", secondsAfter(7 * time.Second), 7 * time.Second},
+		{429, "a date", dateAfter(30 * time.Second), 30 * time.Second},
+		{503, "a date", dateAfter(30 * time.Second), 30 * time.Second},
 	} {
 		<-time.After(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // so that a date is exact
-		c := &retried{t: t, method: http.MethodGet, answers: []retryAnswer{{code: told.code, after: told.after}, code(200)}}
+		asks := retryAnswer{code: told.code, after: told.after}
+		c := &retried{t: t, method: http.MethodGet, answers: []retryAnswer{asks, asks, code(200)}}
 		c.do(context.Background())
-		if len(c.tries) > 1 && c.tries[1].at < told.least {
-			t.breaksf(ruleTold, "a %d asked for %v, and the next attempt came after %v: wait for what Retry-After says, and more", told.code, told.least, c.tries[1].at)
+		for i := range min(len(c.tries)-1, 2) {
+			if came := c.tries[i+1].at - c.tries[i].at; came < told.least-time.Second || i == 0 && came < told.least { // a date has no fractions
+				t.breaksf(ruleTold, "attempt %d was answered %d with Retry-After: %s, which is in %v, and the next came after %v: wait for that, and more",
+					i+1, told.code, told.how, told.least, came)
+			}
 		}
 	}
 }
@@ -346,7 +355,10 @@ func (t *retryTest) deadline() {
 	c := &retried{t: t, method: http.MethodGet, answers: []retryAnswer{{code: 429, after: secondsAfter(30 * time.Second)}}}
 	got, _ := c.do(ctx)
 	cancel()
-	if got.took > 0 && c.attempts() == 1 {
+	switch n := c.attempts(); {
+	case n > 1 && c.tries[1].at < 30*time.Second:
+		t.breaksf(ruleTold, "a call with 5s left did not wait the 30s that Retry-After asks for: its next attempt came after %v, in vain; return the answer at once", c.tries[1].at)
+	case got.took > 0 && n == 1:
 		t.breaksf(ruleDue, "a call with 5s left waited %v of the 30s that Retry-After asks for, in vain: return the answer at once", got.took)
 	}
 	ctx, cancel = context.WithTimeout(context.Background(), 3*time.Second)
@@ -366,6 +378,8 @@ func (t *retryTest) cancel() {
 	c := &retried{t: t, method: http.MethodGet, answers: []retryAnswer{{code: 429, after: secondsAfter(20 * time.Second)}}}
 	if got, _ := c.do(ctx); got.took > at {
 		t.breaksf(ruleStop, "a call that was cancelled after %v, in the midst of a wait, returned after %v: wait in a select with ctx.Done()", at, got.took)
+	} else if c.late > 0 {
+		t.breaksf(ruleStop, "a call that was cancelled in the midst of a wait was sent %d times more: look at ctx.Err() after the wait", c.late)
 	}
 	ctx, cancel = context.WithCancel(context.Background())
 	defer cancel()
@@ -414,8 +428,8 @@ func (t *retryTest) spread() {
 		longest = max(longest, c.tries[1].at)
 	}
 	switch {
-	case longest == 0:
-		t.breaksf(ruleBetween, "a failed request is sent again at once: wait before, longer each time, for a server in trouble to get over it")
+	case longest < leastWait:
+		t.breaksf(ruleBetween, "a failed request is sent again at once, or as good as that: wait before, longer each time, for a server in trouble to get over it")
 	case len(waits) == 1:
 		t.breaksf(ruleBetween, "each of %d clients waited %v: choose the wait by chance, or they all come back at the same moment", clients, longest)
 	}

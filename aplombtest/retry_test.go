@@ -23,6 +23,7 @@ type retrier struct {
 	next http.RoundTripper
 
 	never, unsafe, newKeys, dropKey, spent, impatient, late, deaf, blind, leaky, lateClose, gaveUp, endless, alike, hasty, stubborn, nosy, hides bool
+	forgetful, early, tiny, oneMore                                                                                                              bool
 }
 
 func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -46,7 +47,10 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		wait := t.wait(n, resp)
 		if by, ok := r.Context().Deadline(); ok && time.Until(by) < wait && !t.late {
-			return resp, err
+			if !t.early {
+				return resp, err
+			}
+			wait = time.Until(by) / 2
 		}
 		if resp != nil && !t.leaky && !t.lateClose {
 			_ = resp.Body.Close()
@@ -55,6 +59,9 @@ func (t *retrier) RoundTrip(r *http.Request) (*http.Response, error) {
 			defer func() { _ = resp.Body.Close() }()
 		}
 		if err := t.sleep(r.Context(), wait); err != nil {
+			if t.oneMore {
+				return t.next.RoundTrip(own)
+			}
 			return nil, err
 		}
 	}
@@ -95,7 +102,10 @@ func (t *retrier) wait(n int, resp *http.Response) time.Duration {
 	if t.hasty {
 		return 0
 	}
-	if resp != nil && !t.impatient {
+	if t.tiny {
+		wait = rand.N(100 * time.Nanosecond)
+	}
+	if resp != nil && !t.impatient && (n == 1 || !t.forgetful) {
 		after := resp.Header.Get("Retry-After")
 		if at, err := http.ParseTime(after); err == nil {
 			return time.Until(at) + wait
@@ -134,7 +144,11 @@ func TestRetryFindsEach(t *testing.T) {
 		"mints a key for each attempt":    {retrier{newKeys: true}, []string{"one key"}, "another Idempotency-Key"},
 		"takes the key off":               {retrier{dropKey: true}, []string{"one key"}, "has no Idempotency-Key"},
 		"sends a body that is spent":      {retrier{spent: true}, []string{"the whole body"}, "sent 0 bytes"},
-		"does not read Retry-After":       {retrier{impatient: true}, []string{"wait as told"}, "asked for 7s"},
+		"does not read Retry-After":       {retrier{impatient: true}, []string{"wait as told"}, "Retry-After: 7, which is in 7s"},
+		"reads Retry-After once":          {retrier{forgetful: true}, []string{"wait as told"}, "attempt 2 was answered"},
+		"comes early for the deadline":    {retrier{early: true}, []string{"wait as told"}, "in vain"},
+		"waits for nanoseconds":           {retrier{tiny: true}, []string{"wait between"}, "as good as that"},
+		"sends once more when cancelled":  {retrier{oneMore: true}, []string{"stop with the context"}, "after the wait"},
 		"sleeps up to the deadline":       {retrier{late: true}, []string{"heed the deadline"}, "in vain"},
 		"sleeps on":                       {retrier{deaf: true}, []string{"stop with the context"}, "ctx.Done()"},
 		"goes on after the end":           {retrier{blind: true}, []string{"stop with the context"}, "look at ctx.Err()"},
