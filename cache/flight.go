@@ -103,7 +103,7 @@ func (f *flight) wait(ctx context.Context) (outcome, *entry, error) {
 
 // together asks once for all who ask the same at the same time.
 func (x *exchange) together(e *entry) (*http.Response, error) {
-	key := flightKey(x.address, x.owner, x.request)
+	key := flightKey(x.address, x.owner, x.epoch, x.request)
 	for {
 		f, leads := x.cache.flights.join(key)
 		if leads {

@@ -124,9 +124,10 @@ func (i *index) answerKey(owner string, r *http.Request) string {
 
 // flightKey is the same for requests that are equal, before it is known by what
 // their answers vary: all of the header counts, but for traces.
-func flightKey(address, owner string, r *http.Request) string {
+func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 	h := sha256.New()
 	part(h, address)
+	part(h, strconv.FormatUint(uint64(epoch), 10)) // who asks after a change gets no answer from before it
 	part(h, owner)
 	part(h, r.Method)
 	for _, name := range slices.Sorted(names(r.Header)) {

@@ -11,7 +11,7 @@ import (
 // that is being done, or too much of it.
 func (x *exchange) refresh(e *entry) {
 	c := x.cache
-	f, leads := c.flights.join(flightKey(x.address, x.owner, x.request))
+	f, leads := c.flights.join(flightKey(x.address, x.owner, x.epoch, x.request))
 	if !leads {
 		return
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -40,10 +41,42 @@ type guarded struct {
 	store  Store
 	until  atomic.Int64 // nanoseconds, when the rest ends
 	failed atomic.Int64
+
+	mu sync.Mutex
+	// owed are the keys that could not be removed: until they are, there is nothing
+	// under them. With more than maxOwed there is nothing under any key.
+	owed map[string]bool
+}
+
+const maxOwed = 10_000
+
+// owes reports a key whose value ought to be gone, and tries to have it so.
+func (g *guarded) owes(ctx context.Context, key string) bool {
+	g.mu.Lock()
+	owed, all := g.owed[key], len(g.owed) > maxOwed
+	g.mu.Unlock()
+	return all || owed && g.remove(ctx, key) != nil
+}
+
+func (g *guarded) owe(key string, owed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case !owed:
+		delete(g.owed, key)
+	case len(g.owed) <= maxOwed:
+		if g.owed == nil {
+			g.owed = map[string]bool{}
+		}
+		g.owed[key] = true
+	}
 }
 
 // get ends with the call (law 3).
 func (g *guarded) get(ctx context.Context, key string) (value []byte) {
+	if g.owes(ctx, key) {
+		return nil
+	}
 	_ = g.do(ctx, func(ctx context.Context) (err error) {
 		value, err = g.store.Get(ctx, key)
 		return err
@@ -54,11 +87,17 @@ func (g *guarded) get(ctx context.Context, key string) (value []byte) {
 // set and remove are not ended by the call's own end: what was changed has to be
 // forgotten also if nobody waits any more.
 func (g *guarded) set(ctx context.Context, key string, value []byte) error {
-	return g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Set(ctx, key, value) })
+	err := g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Set(ctx, key, value) })
+	if err == nil {
+		g.owe(key, false)
+	}
+	return err
 }
 
 func (g *guarded) remove(ctx context.Context, key string) error {
-	return g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Delete(ctx, key) })
+	err := g.do(context.WithoutCancel(ctx), func(ctx context.Context) error { return g.store.Delete(ctx, key) })
+	g.owe(key, err != nil)
+	return err
 }
 
 func (g *guarded) do(call context.Context, f func(context.Context) error) error {
