@@ -323,7 +323,7 @@ func TestStreamEventsGiveUp(t *testing.T) {
 			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			assert.Equal(t, len(*asked), 1)
 		}
-		h, asked = eventAPI("id: 1\ndata: a\n\n!")
+		h, _ = eventAPI("id: 1\ndata: a\n\n!")
 		c := newClient(t, aplombtest.NewServer(t, h))
 		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}))
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)

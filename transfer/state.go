@@ -90,7 +90,7 @@ func writeState(name string, e *entity, done spans) error {
 		return err
 	}
 	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(name+".new", name)
