@@ -178,11 +178,12 @@ func (r *Recorder) check() {
 		r.faultf("%s: not asked for:\n  %s\nif they are needed no more: %s", r.shown, strings.Join(left, "\n  "), r.how())
 	}
 	if swapped := tape.Unordered(); swapped != "" {
-		report := r.tb.Logf
+		const report = "%s: in another order than it was recorded: %s"
 		if r.InOrder {
-			report = r.faultf
+			r.faultf(report, r.shown, swapped)
+		} else {
+			r.tb.Logf("aplombtest: "+report, r.shown, swapped)
 		}
-		report("aplombtest: %s: in another order than it was recorded: %s", r.shown, swapped)
 	}
 	r.checkAge()
 }
