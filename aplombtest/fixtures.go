@@ -37,9 +37,8 @@ type Recorder struct {
 	recording bool
 	rules     fixture.Rules
 
-	file  *fixture.File
-	begin sync.Once
-	tape  *fixture.Tape
+	file *fixture.File
+	tape *fixture.Tape // of it
 
 	client func() *http.Client
 
@@ -193,7 +192,7 @@ func (r *Recorder) read() {
 	case err != nil:
 		r.tb.Fatalf("aplombtest: %s: %v: mend it, or record it anew: %s", r.shown, err, r.how())
 	}
-	r.file = f
+	r.file, r.tape = f, fixture.NewTape(f, r.rules, r.Repeat)
 }
 
 // how says how to record.

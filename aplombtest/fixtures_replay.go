@@ -36,7 +36,7 @@ func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	tape := r.start()
+	tape := r.tape
 	i, err := tape.Find(e)
 	if err != nil {
 		return nil, r.missed(err)
@@ -53,17 +53,6 @@ func (r *Recorder) replay(req *http.Request) (*http.Response, error) {
 		return nil, failed(ctx, &a)
 	}
 	return r.response(req, a), nil
-}
-
-// start is done by the first request, when all is set.
-func (r *Recorder) start() *fixture.Tape {
-	r.begin.Do(func() {
-		tape := fixture.NewTape(r.file, r.rules, r.Repeat)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.tape = tape
-	})
-	return r.tape
 }
 
 // missed reports a request that nothing was recorded for, each once: a client may
@@ -184,16 +173,17 @@ func (b *replayedBody) Close() error {
 // check reports what the test has left, and what has become old.
 func (r *Recorder) check() {
 	r.tb.Helper()
-	tape := r.start()
+	tape := r.tape
 	if left := tape.Unused(); len(left) > 0 && !r.AllowUnused {
 		r.faultf("%s: not asked for:\n  %s\nif they are needed no more: %s", r.shown, strings.Join(left, "\n  "), r.how())
 	}
 	if swapped := tape.Unordered(); swapped != "" {
-		report := r.tb.Logf
+		const report = "%s: in another order than it was recorded: %s"
 		if r.InOrder {
-			report = r.faultf
+			r.faultf(report, r.shown, swapped)
+		} else {
+			r.tb.Logf("aplombtest: "+report, r.shown, swapped)
 		}
-		report("aplombtest: %s: in another order than it was recorded: %s", r.shown, swapped)
 	}
 	r.checkAge()
 }

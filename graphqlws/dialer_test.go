@@ -36,6 +36,7 @@ type server struct {
 	conns  int
 	heard  []string
 	closes []error
+	lasts  bool // it does not complete by itself
 }
 
 func (s *server) note(text string) {
@@ -108,7 +109,9 @@ func (s *server) speak(ctx context.Context, c *websocket.Conn, n int) error {
 			return c.CloseNow()
 		}
 		say("next", `{"data":{"count":0,"pad":"`+strings.Repeat("x", 100_000)+`"}}`)
-		say("complete", "")
+		if !s.lasts {
+			say("complete", "")
+		}
 	}
 	err := wsjson.Read(ctx, c, &m)
 	if err == nil {
@@ -180,11 +183,18 @@ func TestSubscribe(t *testing.T) {
 func TestBreakUnsubscribes(t *testing.T) {
 	t.Parallel()
 	s, gh := start(t, "/ws")
-	s.conns = 2
+	s.conns, s.lasts = 2, true // lest there be nothing left to be left
 	start := time.Now()
 	for _, err := range graphql.Subscribe[event](t.Context(), gh, `subscription { count }`, nil) {
 		if err != nil {
 			t.Error(err)
+		}
+		for range 500 { // while the pong is written there is no room for another word
+			heard := strings.Contains(s.told(), "pong")
+			<-time.After(20 * time.Millisecond) // once more when it was: its writer is to be done, too
+			if heard {
+				break
+			}
 		}
 		break
 	}

@@ -3,6 +3,7 @@ package inbox
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,13 @@ func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var writer turns
+		var mu sync.Mutex // two give up at the same moment
 		var order []string
+		note := func(s string) {
+			mu.Lock()
+			defer mu.Unlock()
+			order = append(order, s)
+		}
 		assert.NoError(t, writer.take(t.Context(), quick))
 		for _, w := range []struct {
 			as   speed
@@ -30,10 +37,10 @@ func TestTurns(t *testing.T) {
 				}
 				defer cancel()
 				if err := writer.take(ctx, w.as); err != nil {
-					order = append(order, fmt.Sprint(w.name, " ", err == context.DeadlineExceeded)) //nolint:errorlint // as it is
+					note(fmt.Sprint(w.name, " ", err == context.DeadlineExceeded)) //nolint:errorlint // as it is
 					return
 				}
-				order = append(order, w.name)
+				note(w.name)
 				writer.give()
 			}()
 			synctest.Wait()

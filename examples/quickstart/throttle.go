@@ -104,6 +104,7 @@ func newQuota(limit, left int) *quota { return &quota{limit: limit, left: left} 
 
 func (q *quota) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.mu.Lock()
+	defer q.mu.Unlock() // it answers in the order in which it counts
 	now := time.Now()
 	switch {
 	case q.resetAt.IsZero():
@@ -118,7 +119,6 @@ func (q *quota) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		q.refused++
 	}
 	left, reset := q.left, q.resetAt.Sub(now)
-	q.mu.Unlock()
 
 	h := w.Header()
 	h.Set("X-Ratelimit-Limit", strconv.Itoa(q.limit))
@@ -129,4 +129,5 @@ func (q *quota) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	inventory(w, r)
+	_ = http.NewResponseController(w).Flush()
 }
