@@ -105,6 +105,14 @@ func TestStreamCSV(t *testing.T) {
 		rows, err = streamed[[]string](t, plainly("text/csv", "a;b\n1;2;3\n"), aplomb.CSV{Comma: ';'})
 		assert.Equal(t, len(rows), 1)
 		assert.Contains(t, err.Error(), "wrong number of fields")
+		_, err = streamed[map[string]string](t, plainly("text/csv", "id,amount,amount\n1,2,3\n"), aplomb.CSV{})
+		assert.Contains(t, err.Error(), "two columns are named alike (the second is number 3)")
+		rows, err = streamed[[]string](t, plainly("text/csv", "id,amount,amount\n1,2,3"), aplomb.CSV{})
+		assert.NoError(t, err)
+		assert.Equal(t, len(rows), 2)
+		named, err = streamed[map[string]string](t, plainly("text/csv", ""), aplomb.CSV{})
+		assert.NoError(t, err)
+		assert.Equal(t, len(named), 0)
 		_, err = streamed[order](t, body, aplomb.CSV{})
 		assert.Contains(t, err.Error(), "CSV has records of []string or map[string]string, and not of aplomb_test.order")
 	})
@@ -134,8 +142,37 @@ func TestStreamBoundsItems(t *testing.T) {
 			_, err = streamed[string](t, plainly(kind, tt.over), tt.as, aplomb.MaxBody(1000))
 			assert.ErrorIs(t, err, aplomb.ErrTooLarge)
 		}
-		_, err := streamed[[]string](t, plainly("text/csv", strings.Repeat("a,b\n", 5000)+"a,\""+strings.Repeat("b\n", 20_000)), aplomb.CSV{}, aplomb.MaxBody(1000))
+		for as, body := range map[aplomb.Format]string{ // what a decoder has at once
+			aplomb.JSONArray{}: "[\"" + strings.Repeat("x", 99) + "\"]",
+			aplomb.JSONLines{}: "\"" + strings.Repeat("x", 99) + "\"",
+		} {
+			_, err := streamed[string](t, plainly("application/json", body), as, aplomb.MaxBody(101))
+			assert.NoError(t, err)
+			_, err = streamed[string](t, plainly("application/json", body), as, aplomb.MaxBody(100))
+			assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+		}
+		row := plainly("text/csv", strings.Repeat("x", 100)+"\n")
+		_, err := streamed[[]string](t, row, aplomb.CSV{}, aplomb.MaxBody(101))
+		assert.NoError(t, err)
+		_, err = streamed[[]string](t, row, aplomb.CSV{}, aplomb.MaxBody(100))
 		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+		_, err = streamed[[]string](t, plainly("text/csv", strings.Repeat("a,b\n", 5000)+"a,\""+strings.Repeat("b\n", 20_000)), aplomb.CSV{}, aplomb.MaxBody(1000))
+		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+	})
+}
+
+// TestStreamOfAConnection: where an answer ends with its connection, the last line has
+// to have an end, or it may be half of one.
+func TestStreamOfAConnection(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for as, item := range map[aplomb.Format]string{aplomb.JSONLines{}: "[\"a\"]", aplomb.CSV{}: "a"} {
+			for _, end := range []string{"\n", ""} {
+				raw := aplombtest.Raw("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + item + "\n" + item + end)
+				got, err := streamed[[]string](t, aplombtest.NewScript(nil, raw), as)
+				assert.Equal(t, errors.Is(err, io.ErrUnexpectedEOF), end == "", item)
+				assert.Equal(t, len(got), 1+len(end))
+			}
+		}
 	})
 }
 
@@ -255,7 +292,7 @@ func eventAPI(streams ...string) (http.Handler, *[]string) {
 
 func TestStreamEventsAreParsed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		h, _ := eventAPI("\ufeff: comment\nevent: a\ndata: 1\ndata:2\ndata:  3\n\nevent: lost\n\ndata\n\nid: 7\r\ndata: x\r\n\r\nid: b\x00d\ndata: y\nfoo: bar\n\ndata: half")
+		h, _ := eventAPI("\ufeff: comment\nevent: a\ndata: 1\rdata:2\ndata:  3\n\nevent: lost\n\ndata\n\nid: 7\r\ndata: x\r\n\r\nid: b\x00d\ndata: y\nfoo: bar\n\ndata: half")
 		got, err := streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{Once: true})
 		assert.NoError(t, err)
 		assert.Equal(t, got, []aplomb.ServerEvent{{Type: "a", Data: "1\n2\n 3"}, {Type: "message"}, {ID: "7", Type: "message", Data: "x"}, {ID: "7", Type: "message", Data: "y"}})

@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +9,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"reflect"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
+
+	"github.com/aplomb-go/aplomb/internal/sse"
 )
 
 // ServerEvent is one event of [ServerEvents].
@@ -28,14 +26,15 @@ type ServerEvent struct {
 }
 
 // ServerEvents is server-sent events, as an EventSource has them (WHATWG HTML, section
-// 9.2), but that lines end in a newline: a lone carriage return ends none. T is [ServerEvent], or what its Data is as JSON.
+// 9.2). T is [ServerEvent], or what its Data is as JSON.
 //
 // A GET whose events have ids goes on where it was when the connection breaks or
-// ends: after the time that the server has said, or 3 s, and longer from one failure
-// to the next, with Last-Event-ID. An event that came before it broke is not yielded
-// once more. A 204 ends the stream, and so do five connections in a row that bring
-// nothing at all, no comment either, or an answer that is an error. Without ids, or by POST, the end of the answer is the end, and one
-// that breaks off is an error.
+// ends, with Last-Event-ID: after the time that the server has said, from 1 s to 1 min,
+// or 3 s, and longer from one failure to the next. An event that came before it broke
+// is not yielded once more. A 204 ends the stream, and so do five connections in a row
+// that bring nothing at all, no comment either, or an answer that is an error. Without
+// ids, or by POST, the end of the answer is the end, and one that breaks off is an
+// error.
 type ServerEvents struct {
 	// Done is the Data that ends the stream and is not yielded, such as "[DONE]". An end
 	// without it is an error.
@@ -51,7 +50,6 @@ const (
 	maxReconnect   = time.Minute
 	maxReconnects  = 5    // that brought nothing
 	maxEventIDs    = 1000 // that are remembered
-	maxEventID     = 1024 // bytes of one
 	leastReconnect = time.Second
 )
 
@@ -117,14 +115,14 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 		return false, e.s.failed(fmt.Errorf("expected text/event-stream, got %s", orDefault(kind, "no content type")))
 	}
 	e.current = map[string]bool{}
-	p := eventParser{lines: newLineReader(e.s.body), limit: e.s.body.limit, status: e.s.resp.StatusCode}
+	events := sse.NewReader(e.s.body, e.s.body.over.limit, &e.s.body.over)
 	for {
-		ev, err := p.next()
+		ev, err := events.Next()
 		if e.s.body.n > 0 {
 			e.failures = 0
 		}
-		if p.retry > 0 {
-			e.retry = min(max(p.retry, leastReconnect), maxReconnect)
+		if ev.Retry > 0 { // which holds at once
+			e.retry = min(max(ev.Retry, leastReconnect), maxReconnect)
 		}
 		if err != nil {
 			if tooLarge := errors.Is(err, ErrTooLarge); tooLarge || ctx.Err() != nil {
@@ -132,16 +130,18 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 			}
 			return e.again(err)
 		}
-		if p.hasID {
-			e.id = p.id
+		if ev.HasID {
+			e.id = ev.ID
 		}
-		if e.Done != "" && ev.Data == e.Done {
+		switch {
+		case ev.Data == nil: // where to go on, and no event
+			continue
+		case e.Done != "" && string(ev.Data) == e.Done:
 			return false, nil
-		}
-		if e.known(p.hasID, p.id) {
+		case e.known(ev.HasID, ev.ID):
 			continue
 		}
-		if ev.ID = e.id; !yield(ev) {
+		if !yield(ServerEvent{ID: e.id, Type: orDefault(ev.Type, "message"), Data: string(ev.Data)}) {
 			return false, nil
 		}
 	}
@@ -205,61 +205,4 @@ func (e *eventStream) known(has bool, id string) bool {
 		}
 	}
 	return false
-}
-
-// eventParser takes a stream of events apart.
-type eventParser struct {
-	lines  *lineReader
-	limit  int64
-	status int
-
-	id    string
-	hasID bool // the event itself has the id
-	retry time.Duration
-}
-
-// next is the next event that has data. What comes after the last blank line is none:
-// it may be half of one.
-func (p *eventParser) next() (ServerEvent, error) {
-	ev := ServerEvent{Type: "message"}
-	var data strings.Builder
-	p.hasID = false
-	some := false
-	for {
-		line, err := p.lines.next()
-		if err != nil { // a line that breaks off is none
-			return ServerEvent{}, err
-		}
-		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) == 0 {
-			if some {
-				ev.Data = strings.TrimSuffix(data.String(), "\n")
-				return ev, nil
-			}
-			ev.Type, p.hasID = "message", false // an id alone is where to go on, and no event's
-			continue
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimPrefix(value, []byte(" "))
-		switch string(name) {
-		case "data":
-			some = true
-			data.Write(value)
-			data.WriteByte('\n')
-			if int64(data.Len()) > p.limit+1 {
-				return ServerEvent{}, &tooLargeError{p.status, p.limit}
-			}
-		case "event":
-			if ev.Type = string(value); ev.Type == "" {
-				ev.Type = "message"
-			}
-		case "id":
-			if len(value) <= maxEventID && bytes.IndexFunc(value, unicode.IsControl) < 0 { // else it could not be sent back
-				p.id, p.hasID = string(value), true
-			}
-		case "retry":
-			if ms, err := strconv.ParseUint(string(value), 10, 31); err == nil {
-				p.retry = time.Duration(ms) * time.Millisecond
-			}
-		}
-	}
 }

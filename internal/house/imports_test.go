@@ -23,8 +23,8 @@ const (
 // Test files may import anything the module requires.
 var mayImport = map[string]struct{ own, foreign []string }{
 	"":           {own: []string{"internal"}, foreign: []string{retryablehttp, gobreaker, rate, oauth2, jwt}},
-	"stripe":     {own: []string{"", "internal/rawjson"}}, // objects of thousands are read once
-	"graphql":    {own: []string{"", "internal/redact"}},  // what a WebSocket carries stands in no request of the root
+	"stripe":     {own: []string{"", "internal/rawjson"}},                // objects of thousands are read once
+	"graphql":    {own: []string{"", "internal/redact", "internal/sse"}}, // what a WebSocket carries stands in no request of the root
 	"oauth":      {own: []string{""}, foreign: []string{oauth2, jwt}},
 	"poll":       {own: []string{"", "inbox"}},
 	"transfer":   {own: []string{""}},
