@@ -201,7 +201,7 @@ func (s settings) over(client settings) settings {
 		s.codec = client.codec
 	}
 	s.timeout = orDefault(s.timeout, client.timeout)
-	s.maxBody = orDefault(orDefault(s.maxBody, client.maxBody), defaultMaxBody)
+	s.maxBody = orDefault(s.maxBody, client.maxBody)
 	s.judges = behind(client.judges, s.judges)
 	s.decoders = behind(client.decoders, s.decoders)
 	return s

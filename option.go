@@ -43,7 +43,7 @@ import (
 //	Judge           refines an attempt's verdict          none by default
 //	ErrorDecoder    reads an API's own error body         common shapes are read by default
 //	Timeout         of a whole typed call                 60 s unless the context has a deadline
-//	MaxBody         of a typed call's answer              32 MiB
+//	MaxBody         of a typed call's answer              32 MiB; an item of a Stream 8 MiB
 //	Expect          the statuses of success               any 2xx
 //	Codec{}         writes and reads JSON                 encoding/json
 //	Header, Query, Path
@@ -350,8 +350,8 @@ func Expect(statuses ...int) RequestOption {
 }
 
 // MaxBody bounds the response body of a typed call in bytes, counted after
-// decompression; more is [ErrTooLarge]. Default 32 MiB. It bounds one item of a
-// [Stream]; [Open], Client.Do and HTTPClient stream, and are not bounded.
+// decompression, and one item of a [Stream]; more is [ErrTooLarge]. Default 32 MiB,
+// and 8 MiB for an item. [Open], Client.Do and HTTPClient stream, and are not bounded.
 func MaxBody(n int64) RequestOption {
 	return requestOption(func(s *settings) error {
 		if n <= 0 {

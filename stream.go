@@ -34,7 +34,7 @@ import (
 //
 // Time is bounded as for [Open]: by the silence between two reads
 // ([Timeouts].IdleRead) and not as a whole, unless a [Timeout] is set. [MaxBody] bounds
-// one item and not the answer; more is [ErrTooLarge].
+// one item and not the answer, by default to 8 MiB; more is [ErrTooLarge].
 func Stream[T any](ctx context.Context, c *Client, method, path string, as Format, opts ...CallOption) iter.Seq2[T, error] {
 	opts = slices.Clone(opts)
 	return func(yield func(T, error) bool) {
@@ -93,7 +93,7 @@ func (s *stream) open(ctx context.Context, accept string, more ...CallOption) er
 	}
 	s.call, s.resp = call, resp
 	resp.Body = s.resumable(ctx, accept)
-	s.body = s.newBody(call.maxBody)
+	s.body = s.newBody(orDefault(call.maxBody, defaultMaxItem))
 	if kind := mediaType(resp.Header.Get("Content-Type")); kind == "text/html" || kind == "application/xhtml+xml" {
 		head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDecodeBody))
 		a := &answer{Response: call.response(), call: call}

@@ -40,6 +40,7 @@ type Timeouts struct {
 const (
 	defaultTotal          = 60 * time.Second
 	defaultMaxBody        = 32 << 20
+	defaultMaxItem        = 8 << 20 // a decoder may hold an item three times
 	maxResponseHeader     = 1 << 20
 	maxErrorBody          = 1 << 20
 	maxDecodeBody         = 4 << 10
