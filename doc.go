@@ -88,7 +88,11 @@
 // Package webhook takes in what APIs deliver, package poll reads what they list, and
 // package inbox keeps what either brings until it was handled, each event once.
 //
-// # Files
+// # Large answers
+//
+// [Stream] ranges over an answer's items as they come, with one of them in memory:
+// JSON Lines, an array within a document, CSV, server-sent events. [Items] does that
+// for a list of pages. Package cache keeps answers and asks whether they still hold.
 //
 // Package transfer downloads what is large although connections break and processes
 // die, and streams uploads so that a retry sends the same.

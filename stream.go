@@ -27,10 +27,12 @@ import (
 //
 // An error is yielded once and ends the loop, after the items before it. One that
 // comes once the answer has begun is a [*StreamError], which says how far it went: an
-// answer that breaks off is an error, never a shorter stream. Where the server allows it,
-// by Accept-Ranges and a strong ETag, and does not pack the body (ask it by the header
-// Accept-Encoding: identity), the stream goes on where it broke off instead, up to
-// five times without a byte between. Leaving the loop closes the connection. Ranging again sends the request again.
+// answer that breaks off is an error, never a shorter stream. Leaving the loop closes
+// the connection, and ranging again sends the request again.
+//
+// Where the server allows it a GET goes on where it broke off instead, up to five
+// times without a byte between: by Accept-Ranges and a strong ETag, if it does not
+// pack the body (ask that of it by the header Accept-Encoding: identity).
 //
 // Time is bounded as for [Open]: by the silence between two reads
 // ([Timeouts].IdleRead) and not as a whole, unless a [Timeout] is set. [MaxBody] bounds
