@@ -50,18 +50,21 @@ func TestStreamJSONArray(t *testing.T) {
 			n    int
 			says string
 		}{
-			`[1,2`:              {"", 2, "the stream ended after 2 items and 4 bytes: unexpected EOF"},
-			`[1,2]]`:            {"", 2, "invalid character ']'"},
-			`[1,2] {}`:          {"", 2, "a JSON object follows on the document"},
-			`{"a":[1,2]`:        {"a", 2, "unexpected EOF"},
-			`{"a":[1,2],"b":`:   {"a", 2, "unexpected EOF"},
-			`{"a":[1]}`:         {"", 0, "expected an array (Items names one within a document), found a JSON object"},
-			`{"b":[1]}`:         {"a", 0, "the document has no a where Items says"},
-			`{"b":[1]`:          {"a", 0, "unexpected EOF"},
-			`{"a":{"c":1}}`:     {"a.c", 0, "expected the array, found a JSON number"},
-			`[1,{"secret":"x"]`: {"", 1, "invalid character ']'"},
-			`[1,"x"]`:           {"", 1, "field (the whole) of the item is a JSON string, not a Go int"},
-			``:                  {"", 0, "after 0 items and 0 bytes: unexpected EOF"},
+			`[1,2`:                     {"", 2, "the stream ended after 2 items and 4 bytes: unexpected EOF"},
+			`[1,`:                      {"", 1, "unexpected EOF"},
+			deep(`{"b":`, ``):          {"a", 0, "the document is nested more than 10000 deep"},
+			deep(`{"a":[1],"b":`, `}`): {"a", 1, "the document is nested more than 10000 deep"},
+			`[1,2]]`:                   {"", 2, "invalid character ']'"},
+			`[1,2] {}`:                 {"", 2, "a JSON object follows on the document"},
+			`{"a":[1,2]`:               {"a", 2, "unexpected EOF"},
+			`{"a":[1,2],"b":`:          {"a", 2, "unexpected EOF"},
+			`{"a":[1]}`:                {"", 0, "expected an array (Items names one within a document), found a JSON object"},
+			`{"b":[1]}`:                {"a", 0, "the document has no a where Items says"},
+			`{"b":[1]`:                 {"a", 0, "unexpected EOF"},
+			`{"a":{"c":1}}`:            {"a.c", 0, "expected the array, found a JSON number"},
+			`[1,{"secret":"x"]`:        {"", 1, "invalid character ']'"},
+			`[1,"x"]`:                  {"", 1, "field (the whole) of the item is a JSON string, not a Go int"},
+			``:                         {"", 0, "after 0 items and 0 bytes: unexpected EOF"},
 		} {
 			got, err := streamed[int](t, plainly("application/json", body), aplomb.JSONArray{Items: tt.at})
 			broken, ok := errors.AsType[*aplomb.StreamError](err)
@@ -73,6 +76,11 @@ func TestStreamJSONArray(t *testing.T) {
 			}
 		}
 	})
+}
+
+// deep is a document of more brackets than anybody means.
+func deep(before, after string) string {
+	return before + strings.Repeat("[", 10_010) + strings.Repeat("]", 10_010) + after
 }
 
 func TestStreamJSONLines(t *testing.T) {
@@ -114,6 +122,11 @@ func TestStreamCSV(t *testing.T) {
 		named, err = streamed[map[string]string](t, plainly("text/csv", ""), aplomb.CSV{})
 		assert.NoError(t, err)
 		assert.Equal(t, len(named), 0)
+		rows, err = streamed[[]string](t, plainly("text/csv", "a \"b\" c\n"), aplomb.CSV{LazyQuotes: true})
+		assert.NoError(t, err)
+		assert.Equal(t, rows, [][]string{{`a "b" c`}})
+		_, err = streamed[[]string](t, body, aplomb.CSV{Comma: '\n'})
+		assert.Equal(t, err.Error(), `aplomb: CSV: Comma '\n' cannot separate fields`)
 		_, err = streamed[order](t, body, aplomb.CSV{})
 		assert.Contains(t, err.Error(), "CSV has records of []string or map[string]string, and not of aplomb_test.order")
 	})
@@ -131,6 +144,7 @@ func TestStreamBoundsItems(t *testing.T) {
 			{aplomb.JSONLines{}, many, many + large + "\n"},
 			{aplomb.JSONArray{}, "[" + strings.ReplaceAll(strings.TrimSpace(many), "\n", ",") + "]", "[" + strings.ReplaceAll(many, "\n", ",") + large + "]"},
 			{aplomb.JSONArray{Items: "a"}, `{"b":` + small + `,"a":[` + small + `]}`, `{"b":` + large + `,"a":[]}`},
+			{aplomb.JSONArray{Items: "a"}, `{"b":[` + strings.Repeat("1,", 5000) + `1],"a":[` + strings.Repeat(small+", ", 9) + small + `]}`, `{"a":[` + small + `],"b":` + large + `}`},
 			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + small + "\n\ndata: " + small + "\ndata: " + small + "\n\n"},
 			{aplomb.ServerEvents{}, "data: " + small + "\n\n", "data: " + large + "\n\n"},
 		} {
@@ -155,6 +169,8 @@ func TestStreamBoundsItems(t *testing.T) {
 		row := plainly("text/csv", strings.Repeat("x", 100)+"\n")
 		_, err := streamed[[]string](t, row, aplomb.CSV{}, aplomb.MaxBody(101))
 		assert.NoError(t, err)
+		_, err = streamed[[]string](t, plainly("text/csv", strings.Repeat("a,b\n", 5000)), aplomb.CSV{}, aplomb.MaxBody(100))
+		assert.NoError(t, err)
 		_, err = streamed[[]string](t, row, aplomb.CSV{}, aplomb.MaxBody(100))
 		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
 		_, err = streamed[[]string](t, plainly("text/csv", strings.Repeat("a,b\n", 5000)+"a,\""+strings.Repeat("b\n", 20_000)), aplomb.CSV{}, aplomb.MaxBody(1000))
@@ -163,16 +179,33 @@ func TestStreamBoundsItems(t *testing.T) {
 }
 
 // TestStreamOfAConnection: where an answer ends with its connection, the last line has
-// to have an end, or it may be half of one.
+// to have an end, or it may be half of one. Others say where they end.
 func TestStreamOfAConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for as, item := range map[aplomb.Format]string{aplomb.JSONLines{}: "[\"a\"]", aplomb.CSV{}: "a"} {
-			for _, end := range []string{"\n", ""} {
-				raw := aplombtest.Raw("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n" + item + "\n" + item + end)
-				got, err := streamed[[]string](t, aplombtest.NewScript(nil, raw), as)
-				assert.Equal(t, errors.Is(err, io.ErrUnexpectedEOF), end == "", item)
-				assert.Equal(t, len(got), 1+len(end))
+			body := item + "\n" + item
+			var packed bytes.Buffer
+			z := gzip.NewWriter(&packed)
+			_, _ = io.WriteString(z, body)
+			_ = z.Close()
+			const head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+			for answer, whole := range map[string]bool{
+				head + "\r\n" + body + "\n":                               true,
+				head + "\r\n" + body:                                      false,
+				head + "Content-Encoding: gzip\r\n\r\n" + packed.String(): true,
+				head + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body): true,
+			} {
+				got, err := streamed[[]string](t, aplombtest.NewScript(nil, aplombtest.Raw(answer)), as)
+				assert.Equal(t, errors.Is(err, io.ErrUnexpectedEOF), !whole, answer)
+				assert.Equal(t, len(got) == 2, whole, answer)
 			}
+			srv := aplombtest.NewTLSServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_ = http.NewResponseController(w).Flush() // so that it has no length
+				_, _ = io.WriteString(w, body)
+			}))
+			got, err := aplomb.Collect(aplomb.Stream[[]string](t.Context(), newClient(t, srv), http.MethodGet, "/", as))
+			assert.NoError(t, err)
+			assert.Equal(t, len(got), 2)
 		}
 	})
 }
@@ -484,5 +517,67 @@ func TestStreamGoesOn(t *testing.T) {
 		_, err = read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000)).Always(aplombtest.TruncatedBody(0)))
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 		assert.Equal(t, len(asked), 6)
+	})
+}
+
+// brittle is an answer's body that breaks with an error of some transport's.
+type brittle struct {
+	io.Reader
+	err error
+}
+
+func (b *brittle) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		err = b.err
+	}
+	return n, err
+}
+
+func (b *brittle) Close() error { return nil }
+
+// outspoken is a type whose decoder says too much.
+type outspoken struct{}
+
+func (*outspoken) UnmarshalJSON(raw []byte) error { return fmt.Errorf("cannot take %s", raw) }
+
+// TestStreamErrorLine: it says whose answer it was and what to do, and shows nothing of
+// the items or the credential.
+func TestStreamErrorLine(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const token = "pl4nt-secret-token"
+		c := newClientAt(t, "http://api.test", aplomb.Name("test"), aplomb.Bearer(aplomb.Static(token)), aplomb.Transport(aplomb.RoundTripFunc(
+			func(r *http.Request) (*http.Response, error) {
+				h := http.Header{"X-Request-Id": {"req_1"}}
+				body := &brittle{strings.NewReader("\"pl4nt-item\"\n"), errors.New("lost " + r.Header.Get("Authorization"))}
+				return &http.Response{StatusCode: 200, Header: h, Body: body, ContentLength: -1, ProtoMajor: 2, Request: r}, nil
+			})))
+		_, err := aplomb.Collect(aplomb.Stream[string](t.Context(), c, http.MethodGet, "/v1/export", aplomb.JSONLines{}))
+		assert.Equal(t, err.Error(), "test: GET /v1/export: the stream ended after 1 items and 13 bytes: lost [redacted] (request req_1)")
+		_, err = aplomb.Collect(aplomb.Stream[outspoken](t.Context(), c, http.MethodGet, "/v1/export", aplomb.JSONLines{}))
+		assert.Equal(t, err.Error(), "test: GET /v1/export: the stream ended after 0 items and 13 bytes: the item is refused by its decoder (*errors.errorString, which Unwrap gives) (request req_1)")
+		assert.Contains(t, errors.Unwrap(err).Error(), "pl4nt-item")
+		_, err = streamed[string](t, plainly("", `"0123456789"`), aplomb.JSONLines{}, aplomb.MaxBody(5))
+		assert.Equal(t, err.Error(), "test: GET /v1/export: the stream ended after 0 items and 12 bytes: status 200, the body is larger than MaxBody's 5 bytes. Hint: raise MaxBody, which bounds one item")
+	})
+}
+
+// TestStreamOptions: they are those of when the stream was made, each time.
+func TestStreamOptions(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Query().Get("n")) })
+		opts := []aplomb.CallOption{aplomb.Query("n", "1")}
+		seq := aplomb.Stream[int](t.Context(), newClient(t, aplombtest.NewServer(t, h)), http.MethodGet, "/", aplomb.JSONLines{}, opts...)
+		opts[0] = aplomb.Query("n", "2")
+		for range 2 {
+			got, err := aplomb.Collect(seq)
+			assert.NoError(t, err)
+			assert.Equal(t, got, []int{1})
+		}
+		for _, as := range []aplomb.Format{aplomb.JSONLines{}, aplomb.JSONArray{Items: "a"}, aplomb.CSV{}} {
+			got, err := streamed[[]string](t, status(204), as)
+			assert.NoError(t, err)
+			assert.Equal(t, len(got), 0)
+		}
 	})
 }

@@ -153,7 +153,6 @@ func (a *arrayReader) skip() error {
 }
 
 func (a *arrayReader) value() (raw json.RawMessage, err error) {
-	a.body.item = a.dec.InputOffset()
 	if err = a.dec.Decode(&raw); err != nil {
 		return nil, ended(err)
 	}
