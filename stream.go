@@ -86,9 +86,8 @@ type stream struct {
 	read  int64 // bytes of earlier responses
 }
 
-// open sends the request.
+// open sends the request; an earlier answer is closed.
 func (s *stream) open(ctx context.Context, accept string, more ...CallOption) error {
-	s.close()
 	call, resp, err := s.client.open(ctx, s.method, s.path, accept, slices.Concat(s.opts, more))
 	if err != nil {
 		return err
