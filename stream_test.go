@@ -92,6 +92,15 @@ func TestStreamJSONLines(t *testing.T) {
 		raw, err := streamed[json.RawMessage](t, plainly("application/x-ndjson", "{\"id\": 1}\n[2]\n"), aplomb.JSONLines{})
 		assert.NoError(t, err)
 		assert.Equal(t, fmt.Sprintf("%s", raw), `[{"id": 1} [2]]`)
+		many := strings.Repeat("[1]\n", 10_000) + strings.Repeat("[2]\n", 10_000) // more than is read at once
+		raw, err = streamed[json.RawMessage](t, plainly("application/x-ndjson", many), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		text, err := streamed[[]byte](t, plainly("application/x-ndjson", many), aplomb.JSONLines{})
+		assert.NoError(t, err)
+		assert.Equal(t, string(raw[0])+string(raw[19_999])+string(text[0])+string(text[19_999]), "[1][2][1][2]")
+		raw, err = streamed[json.RawMessage](t, plainly("application/x-ndjson", "[1]\n[2"), aplomb.JSONLines{})
+		assert.Equal(t, len(raw), 1)
+		assert.Contains(t, err.Error(), "unexpected end of JSON input")
 		long := `{"id":"` + strings.Repeat("x", 100_000) + `"}`
 		got, err = streamed[order](t, plainly("application/x-ndjson", long+"\n"+long+"\n"), aplomb.JSONLines{})
 		assert.NoError(t, err)
@@ -428,10 +437,20 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		assert.Contains(t, err.Error(), "the stream ended after 1 items and 15 bytes: 6 connections in a row brought nothing, the last: ")
 		assert.Equal(t, len(*asked), 6)
 
+		// One that never began is the call's own to retry.
+		sent := 0
+		_, err = streamed[aplomb.ServerEvent](t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			sent++
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}), aplomb.ServerEvents{LastEventID: "7"})
+		api, ok := errors.AsType[*aplomb.APIError](err)
+		assert.True(t, ok && api.StatusCode == 503, err)
+		assert.Equal(t, sent, 4)
+
 		first, asked := eventAPI("id: 1\ndata: a\n\n!")
 		script := aplombtest.NewScript(first, aplombtest.Pass(), aplombtest.Status(410))
 		_, err = streamed[aplomb.ServerEvent](t, script, aplomb.ServerEvents{})
-		api, ok := errors.AsType[*aplomb.APIError](err)
+		api, ok = errors.AsType[*aplomb.APIError](err)
 		assert.True(t, ok && api.StatusCode == 410, err)
 		assert.Equal(t, len(*asked), 1)
 
