@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,9 @@ func (d *digest) valid() bool {
 	return h != nil && h.Size() == len(d.Sum)
 }
 
+// equal needs no look at the algorithms: no two have sums of the same length.
+func (d *digest) equal(other *digest) bool { return bytes.Equal(d.Sum, other.Sum) }
+
 // strongest is the best digest that the first of these fields has which has one
 // (RFC 9530, sections 2 and 3).
 func strongest(h http.Header, fields ...string) []*digest {
@@ -50,7 +54,7 @@ func strongest(h http.Header, fields ...string) []*digest {
 			inner, ok := strings.CutPrefix(strings.TrimSpace(value), ":")
 			if inner, found := strings.CutSuffix(inner, ":"); ok && found {
 				if sum, err := base64.StdEncoding.DecodeString(inner); err == nil {
-					given[strings.ToLower(name)] = sum
+					given[name] = sum
 				}
 			}
 		}
@@ -65,11 +69,7 @@ func strongest(h http.Header, fields ...string) []*digest {
 
 // md5Tag reads an ETag that has the form of an MD5.
 func md5Tag(h http.Header) (*digest, bool) {
-	tag := h.Get("ETag")
-	if !strongTag(tag) {
-		return nil, false
-	}
-	sum, err := hex.DecodeString(tag[1 : len(tag)-1])
+	sum, err := hex.DecodeString(strings.Trim(h.Get("ETag"), `"`))
 	d := &digest{"md5", sum}
 	return d, err == nil && d.valid()
 }
@@ -82,11 +82,14 @@ type summing struct {
 }
 
 func newSumming(digests []*digest) *summing {
-	s := &summing{digests: digests}
+	s := &summing{}
 	var all []io.Writer
 	for _, d := range digests {
+		if slices.ContainsFunc(s.digests, d.equal) { // the caller's and the server's
+			continue
+		}
 		h := d.hash()
-		s.hashes, all = append(s.hashes, h), append(all, h)
+		s.digests, s.hashes, all = append(s.digests, d), append(s.hashes, h), append(all, h)
 	}
 	s.Writer = io.MultiWriter(all...)
 	return s

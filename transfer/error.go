@@ -29,9 +29,10 @@ type Error struct {
 	// Done is how many bytes are there, and Total how many there should be, -1
 	// where that is not known.
 	Done, Total int64
-	// Breaks counts the connections that broke.
+	// Breaks counts the connections that broke or brought nothing, but for the last.
 	Breaks int
-	// Kept says that the next ToFile goes on from there.
+	// Kept says that the next ToFile goes on from there, or, where the disk refused
+	// to note it, from no more than 512 KiB before.
 	Kept bool
 	// Err is the cause.
 	Err error

@@ -43,5 +43,17 @@ func Merge(parts ...[2]int64) (got [][2]int64) {
 	return got
 }
 
+// Split makes n of some parts of a file.
+func Split(n int, atLeast int64, parts ...[2]int64) (got [][2]int64) {
+	var all spans
+	for _, p := range parts {
+		all = append(all, span{p[0], p[1]})
+	}
+	for _, s := range all.split(n, atLeast) {
+		got = append(got, [2]int64{s.from, s.to})
+	}
+	return got
+}
+
 // Bodies opens the bodies of u's attempts.
 func Bodies(u Upload) func() (io.ReadCloser, error) { return (&attempts{upload: u}).open }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -96,6 +97,34 @@ func TestMultipart(t *testing.T) {
 		err = post(t, s, transfer.Part{Name: "a", Open: func() (io.ReadCloser, error) { return nil, nil }})
 		assert.Contains(t, fmt.Sprint(err), "neither a body nor an error")
 	})
+	bubble(t, "holds a part to its size, also where another has none", func(t *testing.T) {
+		for size, want := range map[int64]string{4: "Multipart: part 2: 4 bytes were promised, and 3 came", 2: "Multipart: part 2: 2 bytes were promised, and more came"} {
+			s := &taker{}
+			err := post(t, s, transfer.Part{Name: "a", Open: opener("x")}, transfer.Part{Name: "b", Open: opener("abc"), Size: size})
+			assert.Contains(t, fmt.Sprint(err), want)
+			synctest.Wait()
+			assert.True(t, !s.whole)
+		}
+	})
+	bubble(t, "closes each file, once", func(t *testing.T) {
+		closed := 0
+		part := transfer.Part{Name: "a", Open: func() (io.ReadCloser, error) {
+			return closer{strings.NewReader("abc"), func() { closed++ }}, nil
+		}}
+		body, err := transfer.Multipart(part, part, part).Open()
+		assert.NoError(t, err)
+		_, err = io.Copy(io.Discard, body)
+		assert.NoError(t, err)
+		assert.NoError(t, body.Close())
+		assert.Equal(t, closed, 3)
+		body, err = transfer.Multipart(part, part).Open()
+		assert.NoError(t, err)
+		_, err = io.ReadFull(body, make([]byte, 81)) // the first byte of the first
+		assert.NoError(t, err)
+		assert.NoError(t, body.Close())
+		assert.NoError(t, body.Close())
+		assert.Equal(t, closed, 4)
+	})
 	bubble(t, "goes compressed, with its progress of what it is", func(t *testing.T) {
 		s, tell := &taker{}, &events{}
 		u := transfer.Multipart(transfer.Field("text", strings.Repeat("line\n", 20_000)))
@@ -107,6 +136,13 @@ func TestMultipart(t *testing.T) {
 		tell.truthful(t)
 	})
 }
+
+type closer struct {
+	io.Reader
+	closed func()
+}
+
+func (c closer) Close() error { c.closed(); return nil }
 
 type failing struct{ err error }
 
