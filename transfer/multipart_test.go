@@ -70,6 +70,14 @@ func TestMultipart(t *testing.T) {
 		assert.NoError(t, post(t, s, transfer.Part{Name: "a\"\r\nX: y", Filename: "ü\\\".bin\n", Open: opener("x")}))
 		assert.Equal(t, read(t, s.kinds[0], s.bodies[0])[0], `form-data; name="a%22%0D%0AX: y"; filename="ü\%22.bin%0A"|application/octet-stream|1`)
 	})
+	bubble(t, "is of the parts that it was given", func(t *testing.T) {
+		s, parts := &taker{}, []transfer.Part{transfer.Field("a", "1")}
+		u := transfer.Multipart(parts...)
+		parts[0] = transfer.Field("b", "22")
+		_, err := aplomb.Post[struct{}](t.Context(), client(t, s), "/v1/files", u.Body())
+		assert.NoError(t, err)
+		assert.Equal(t, read(t, s.kinds[0], s.bodies[0])[0], `form-data; name="a"||1`)
+	})
 	bubble(t, "may have no part", func(t *testing.T) {
 		s := &taker{}
 		assert.NoError(t, post(t, s))
