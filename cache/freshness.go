@@ -23,7 +23,7 @@ func (e *entry) lifetime() time.Duration {
 	if lines := e.Header["Expires"]; len(lines) > 0 {
 		return expires(lines, e.born())
 	}
-	modified, ok := date(e.Header, "Last-Modified")
+	modified, ok := date(e.Header.Get("Last-Modified"))
 	if !ok || !cacheableByDefault(e.Status) || e.control.has("no-cache") {
 		return 0
 	}
@@ -33,8 +33,8 @@ func (e *entry) lifetime() time.Duration {
 // expires is the lifetime that Expires states: none for what is no date, such as
 // "0", and for several that differ.
 func expires(lines []string, born time.Time) time.Duration {
-	at, err := http.ParseTime(lines[0])
-	if err != nil {
+	at, ok := date(lines[0])
+	if !ok {
 		return 0
 	}
 	for _, line := range lines[1:] {
@@ -47,7 +47,7 @@ func expires(lines []string, born time.Time) time.Duration {
 
 // born is when the origin made the answer, by its own clock.
 func (e *entry) born() time.Time {
-	if at, ok := date(e.Header, "Date"); ok {
+	if at, ok := date(e.Header.Get("Date")); ok {
 		return at
 	}
 	return e.Received
@@ -127,8 +127,13 @@ func demanding(request control) bool {
 	return request.has("no-cache") || request.has("max-age") || request.has("min-fresh")
 }
 
-// date reads a header that holds a date.
-func date(h http.Header, name string) (time.Time, bool) {
-	at, err := http.ParseTime(h.Get(name))
-	return at, err == nil
+// date reads a date in one of the three forms of RFC 9110, section 5.6.7, and no
+// other: package time is more lenient than that.
+func date(s string) (time.Time, bool) {
+	for _, layout := range []string{http.TimeFormat, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at, at.Format(layout) == s
+		}
+	}
+	return time.Time{}, false
 }
