@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -251,7 +252,7 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 		}
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", o.cache, store.Memory), "body")
 	})
-	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x"} {
+	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%61ccess%5Ftoken=abc", "/?a=b;token=c"} {
 		bubble(t, "nor an answer to "+address, func(t *testing.T) {
 			store := &recorder{Memory: cache.NewMemory(1 << 20)}
 			o := newOriginOver(t, store, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
@@ -440,6 +441,144 @@ func TestLaw10_AStoreThatIsAwayFailsNoCall(t *testing.T) {
 	}
 }
 
+// late is a Store each of whose steps takes a while.
+type late struct {
+	*cache.Memory
+	by time.Duration
+}
+
+func (l late) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(l.by):
+		return nil
+	}
+}
+
+func (l late) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	return l.Memory.Get(ctx, key)
+}
+
+func (l late) Set(ctx context.Context, key string, value []byte) error {
+	if err := l.wait(ctx); err != nil {
+		return err
+	}
+	return l.Memory.Set(ctx, key, value)
+}
+
+func (l late) Delete(ctx context.Context, key string) error {
+	if err := l.wait(ctx); err != nil {
+		return err
+	}
+	return l.Memory.Delete(ctx, key)
+}
+
+func TestLaw10_OneBudgetForTheStore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what         string
+		steps        int
+		by, together time.Duration
+	}{
+		{"GET /a", 4, 50 * time.Millisecond, 200 * time.Millisecond}, // the index twice, and two values
+		{"GET /a", 4, 100 * time.Millisecond, 250 * time.Millisecond},
+		{"POST /a", 3, 50 * time.Millisecond, 150 * time.Millisecond}, // what it changed, and two that it names
+		{"POST /a", 3, 100 * time.Millisecond, 250 * time.Millisecond},
+	} {
+		bubble(t, fmt.Sprintf("%s, each step %v", c.what, c.by), func(t *testing.T) {
+			o := newOriginOver(t, late{cache.NewMemory(1 << 20), c.by}, cache.Settings{},
+				say("good", "Cache-Control: max-age=60", "Location: /b", "Content-Location: /c"))
+			start := time.Now()
+			o.send(c.what)
+			assert.Equal(t, time.Since(start), c.together)
+			assert.Equal(t, o.cache.Stats().StoreErrors == 0, c.together == time.Duration(c.steps)*c.by)
+		})
+	}
+}
+
+// deaf is a Store whose first Get knows of no context, or panics.
+type deaf struct {
+	*cache.Memory
+	asked *atomic.Int32
+	first func()
+}
+
+func (d deaf) Get(ctx context.Context, key string) ([]byte, error) {
+	if d.asked.Add(1) == 1 {
+		d.first()
+	}
+	return d.Memory.Get(ctx, key)
+}
+
+func TestLaw10_AStoreThatDoesWhatItMayNot(t *testing.T) {
+	t.Parallel()
+	bubble(t, "and knows of no context", func(t *testing.T) {
+		back := make(chan struct{})
+		store := deaf{cache.NewMemory(1 << 20), new(atomic.Int32), func() { <-back }}
+		o := newOriginOver(t, store, cache.Settings{}, say("good", "Cache-Control: max-age=60"))
+		start := time.Now()
+		for range 3 {
+			assert.Equal(t, o.send("GET /a").body, "good")
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, time.Since(start), 3*time.Minute+250*time.Millisecond)
+		assert.Equal(t, store.asked.Load(), 1, "it is not asked until it is back")
+		close(back)
+		synctest.Wait()
+		o.send("GET /a")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
+	})
+	bubble(t, "and panics", func(t *testing.T) {
+		store := deaf{cache.NewMemory(1 << 20), new(atomic.Int32), func() { panic("the store's") }}
+		o := newOriginOver(t, store, cache.Settings{}, say("good", "Cache-Control: max-age=60"))
+		assert.Equal(t, o.send("GET /a").body, "good")
+		assert.Equal(t, o.cache.Stats().StoreErrors, 1)
+		time.Sleep(time.Second)
+		o.send("GET /a")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
+	})
+}
+
+// torn is a Store that fails while down.
+type torn struct {
+	*cache.Memory
+	down *atomic.Bool
+}
+
+func (s torn) Delete(ctx context.Context, key string) error {
+	if s.down.Load() {
+		return errAway
+	}
+	return s.Memory.Delete(ctx, key)
+}
+
+func TestWhatCouldNotBeForgottenIsNotUsed(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{0, 9_999, 10_000, 10_001} {
+		bubble(t, fmt.Sprintf("beside %d others", others), func(t *testing.T) {
+			store := torn{cache.NewMemory(1 << 20), new(atomic.Bool)}
+			o := newOriginOver(t, store, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+				say(strconv.Itoa(n), "Cache-Control: max-age=600")(n, w, r)
+			})
+			o.send("GET /a")
+			store.down.Store(true)
+			for i := range others {
+				_ = o.cache.Purge(t.Context(), fmt.Sprintf("%s/%d", o.server.URL, i))
+			}
+			o.send("PUT /a")
+			store.down.Store(false)
+			time.Sleep(time.Second)
+			o.send("GET /0") // it is not owed any more
+			assert.Equal(t, o.send("GET /a").how(), missed)
+			assert.Equal(t, o.send("GET /a").how(), "hit; ttl=600", "and the store is used")
+		})
+	}
+}
+
 func TestLaw03_AStoreThatHangsOutlastsNoDeadline(t *testing.T) {
 	t.Parallel()
 	bubble(t, "of the call", func(t *testing.T) {
@@ -479,6 +618,43 @@ func TestLaw07_ABombCostsLittle(t *testing.T) { //nolint:paralleltest // it meas
 	cost := after.TotalAlloc - before.TotalAlloc
 	t.Logf("%d MiB allocated", cost>>20)
 	assert.True(t, cost < 40<<20, cost)
+}
+
+// TestLaw07_ABombIsAnErrorToATypedCall measures what of it is on the heap while it
+// is read, so it is not parallel.
+func TestLaw07_ABombIsAnErrorToATypedCall(t *testing.T) { //nolint:paralleltest // see above
+	var member bytes.Buffer
+	z := gzip.NewWriter(&member)
+	_, _ = z.Write(make([]byte, 1<<20))
+	_ = z.Close()
+	var peak atomic.Uint64
+	server := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		set(w, "Cache-Control: max-age=60", "Content-Encoding: gzip")
+		for range 256 {
+			if _, err := w.Write(member.Bytes()); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak.Store(max(peak.Load(), m.HeapAlloc)) // one request at a time
+		}
+	}))
+	answers := newCache(t, cache.NewMemory(64<<20), cache.Settings{})
+	c, err := aplomb.New(server.URL, aplomb.Transport(server.Transport()), aplomb.PerCall(answers.Middleware), aplomb.NoRetry(), aplomb.MaxBody(8<<20))
+	assert.NoError(t, err)
+	defer c.CloseIdleConnections()
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 2 {
+		_, err = aplomb.Get[[]byte](t.Context(), c, "/a")
+		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+	}
+	cost := int64(peak.Load()) - int64(before.HeapAlloc)
+	t.Logf("%d MiB on the heap", cost>>20)
+	assert.True(t, cost < 40<<20, cost)
+	assert.Equal(t, answers.Stats(), cache.Stats{}, "a body that a typed call cannot read is no answer")
 }
 
 func TestLaw08_TheRequestIsLeftAlone(t *testing.T) {
@@ -521,4 +697,10 @@ func TestNew(t *testing.T) {
 	}
 	_, err := cache.New(nil, cache.Settings{})
 	assert.True(t, err != nil)
+	for name, store := range map[string]cache.Store{"memory": cache.NewMemory(1), "disk": openDisk(t, newDir(t), 4096)} {
+		_, err := cache.New(store, cache.Settings{})
+		assert.NoError(t, err)
+		_, err = cache.New(store, cache.Settings{})
+		assert.Contains(t, fmt.Sprint(err), "credentials would mix", name)
+	}
 }

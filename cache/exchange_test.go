@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -72,19 +73,65 @@ func TestValidation(t *testing.T) {
 		assert.Equal(t, o.send("GET /a").body, "xx")
 		assert.Equal(t, o.count(), 2)
 	})
-	bubble(t, "a 304 about another answer is asked again", func(t *testing.T) {
-		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
-			if r.Header.Get("If-None-Match") != "" {
-				set(w, `Etag: "other"`)
-				w.WriteHeader(http.StatusNotModified)
+	for _, c := range []struct {
+		name, stored, of304 string
+		same                bool
+	}{
+		{"the same strong tag", `"a"`, `"a"`, true},
+		{"the same weak tag", `W/"a"`, `W/"a"`, true},
+		{"a tag that was weakened", `"a"`, `W/"a"`, true},
+		{"a tag whose 200 was weakened by a compressor", `W/"a"`, `"a"`, true},
+		{"no tag any more", `"a"`, "", true},
+		{"no tag at all", "", "", true},
+		{"another strong tag", `"a"`, `"b"`, false},
+		{"another weak tag", `W/"a"`, `W/"b"`, false},
+		{"a tag where there was none", "", `"b"`, false},
+		{"a weak tag where there was none", "", `W/"b"`, false},
+		{"a tag that only begins alike", `"a"`, `"a2"`, false},
+	} {
+		bubble(t, "a 304 with "+c.name, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+				tag := c.stored
+				if n > 1 {
+					tag = c.of304
+				}
+				set(w, "Cache-Control: no-cache", "Last-Modified: "+aYearAgo)
+				if tag != "" {
+					set(w, "Etag: "+tag)
+				}
+				if r.Header.Get("If-Modified-Since") != "" {
+					w.WriteHeader(http.StatusNotModified)
+					return
+				}
+				_, _ = io.WriteString(w, strings.Repeat("x", n))
+			})
+			o.send("GET /a")
+			g := o.send("GET /a")
+			if c.same {
+				assert.Equal(t, g.body, "x")
+				assert.Equal(t, o.count(), 2)
 				return
 			}
-			say(strings.Repeat("x", n), `Etag: "a"`)(n, w, r)
+			assert.Equal(t, g.body, "xxx", "it was asked for without a condition")
+			assert.Equal(t, o.last().Header.Get("If-None-Match")+o.last().Header.Get("If-Modified-Since"), "")
+			assert.Equal(t, o.count(), 3)
+		})
+	}
+	bubble(t, "a server that only ever says 304 is asked twice", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if n == 1 {
+				say("a", `Etag: "a"`)(n, w, r)
+				return
+			}
+			set(w, `Etag: "b"`)
+			w.WriteHeader(http.StatusNotModified)
 		})
 		o.send("GET /a")
 		g := o.send("GET /a")
-		assert.Equal(t, g.body, "xxx")
+		assert.Equal(t, g.StatusCode, http.StatusNotModified, "it is the server's own answer")
 		assert.Equal(t, o.count(), 3)
+		assert.Equal(t, o.send("GET /a").how(), "fwd=vary-miss", "what it was not about is gone")
+		assert.Equal(t, o.count(), 4)
 	})
 	for _, c := range []struct {
 		name   string
@@ -182,6 +229,44 @@ func TestVary(t *testing.T) {
 		assert.Equal(t, o.send("GET /a", "Accept-Language: EN", "Accept-Language: fr; q=0.5").how(), "hit; ttl=60")
 		o.send("GET /a", "Accept-Language: fr;q=0.5, en")
 		assert.Equal(t, o.count(), 3, "another order may be another wish")
+	})
+	for _, c := range []struct{ name, one, two string }{
+		{"a parameter in another case", `Accept: a/a;profile="A"`, `Accept: a/a;profile="a"`},
+		{"space in quotes", `Accept: a/a;profile="a b"`, `Accept: a/a;profile="a  b"`},
+		{"space in a header that nobody knows", "Sec-Ch-Ua: a b", "Sec-Ch-Ua: a  b"},
+		{"a comma in quotes", `Accept: a/a;profile="a,b"`, `Accept: a/a;profile="a, b"`},
+	} {
+		bubble(t, c.name+" may be another wish", func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=60", "Vary: Accept, Sec-Ch-Ua"))
+			o.send("GET /a", c.one)
+			assert.Equal(t, o.send("GET /a", c.two).how(), "fwd=vary-miss")
+			assert.Equal(t, o.send("GET /a", c.one).how(), "hit; ttl=60")
+		})
+	}
+	bubble(t, "so may a name that is not written as usual", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=60", "Vary: Accept"))
+		for _, accept := range []string{"a/a", "b/b"} {
+			r := o.request("GET /a")
+			r.Header["accept"] = []string{accept}
+			resp, err := o.client.Do(r)
+			assert.NoError(t, err)
+			_, _ = io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+		}
+		assert.Equal(t, o.count(), 2)
+	})
+	bubble(t, "by more than can be kept apart", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			for i := range 32 { // each time by others
+				set(w, fmt.Sprintf("Vary: X-%d-%d", n, i))
+			}
+			say("x", "Cache-Control: max-age=60")(n, w, r)
+		})
+		o.send("GET /a")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
+		assert.Equal(t, o.send("GET /a", "X-1-0: 1").how(), "fwd=vary-miss")
+		assert.Equal(t, o.send("GET /a", "X-1-0: 1").how(), "fwd=vary-miss", "by 64 together")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
 	})
 	bubble(t, "what it once varied by it goes on varying by", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
@@ -421,6 +506,21 @@ func TestStaleIfError(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "an error whose body does not end is not waited for", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{StaleIfError: time.Hour}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if n > 1 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+				return
+			}
+			say("good", `Etag: "a"`)(n, w, r)
+		})
+		o.send("GET /a")
+		start := time.Now()
+		assert.Equal(t, o.send("GET /a").how(), "fwd=stale; fwd-status=503; detail=stale-if-error; ttl=0")
+		assert.Equal(t, time.Since(start), 100*time.Millisecond)
+	})
 	bubble(t, "the caller's cancel is no error of the server's", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{StaleIfError: time.Hour}, func(n int, w http.ResponseWriter, r *http.Request) {
 			if n > 1 {
@@ -560,6 +660,74 @@ func TestTogether(t *testing.T) {
 		}
 		wg.Wait()
 		assert.Equal(t, o.count(), 1)
+	})
+	// A leader and two followers: one sends what the leader sent, one something else.
+	varied := func(t *testing.T, o *origin) map[string]time.Duration {
+		t.Helper()
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		took, start := map[string]time.Duration{}, time.Now()
+		for i, tenant := range []string{"a", "a", "b"} {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i))
+				g := o.send("GET /a", "Baggage: tenant="+tenant)
+				assert.Equal(t, g.body, "tenant="+tenant)
+				mu.Lock()
+				defer mu.Unlock()
+				took[tenant] = time.Since(start)
+			})
+		}
+		wg.Wait()
+		return took
+	}
+	bubble(t, "unless the answer varies by them", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			set(w, "Cache-Control: max-age=60", "Vary: Referer, Baggage")
+			w.(http.Flusher).Flush()
+			time.Sleep(500 * time.Millisecond)
+			_, _ = io.WriteString(w, r.Header.Get("Baggage"))
+		})
+		took := varied(t, o)
+		assert.Equal(t, took["a"], 1500*time.Millisecond)
+		assert.Equal(t, took["b"], 2500*time.Millisecond, "it goes on when the header is there")
+		assert.Equal(t, o.count(), 2)
+	})
+	bubble(t, "also where each is confirmed", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, "Cache-Control: max-age=10", "Vary: Baggage", `Etag: "a"`)
+			if r.Header.Get("If-None-Match") != "" {
+				time.Sleep(time.Second)
+				w.WriteHeader(http.StatusNotModified)
+				return
+			}
+			_, _ = io.WriteString(w, r.Header.Get("Baggage"))
+		})
+		o.send("GET /a", "Baggage: tenant=a")
+		o.send("GET /a", "Baggage: tenant=b")
+		time.Sleep(10 * time.Second)
+		varied(t, o)
+		assert.Equal(t, o.count(), 4)
+	})
+	bubble(t, "a leader whose caller's code panics is followed by one", func(t *testing.T) {
+		told := 0
+		o := newOrigin(t, cache.Settings{Answered: func(context.Context, cache.Event) {
+			if told++; told == 1 {
+				panic("the caller's")
+			}
+		}}, slow(say("hello", "Cache-Control: max-age=60")))
+		died := make(chan any)
+		go func() {
+			defer func() { died <- recover() }()
+			_, _ = o.try("GET /a")
+		}()
+		synctest.Wait()
+		done := make(chan map[string]int)
+		go func() { done <- all(o, 1) }()
+		assert.Equal(t, <-died, any("the caller's"))
+		assert.Equal(t, (<-done)[missed], 1)
+		o.client.CloseIdleConnections()
+		synctest.Wait()
 	})
 	bubble(t, "who wants a newer answer asks", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))

@@ -77,6 +77,11 @@ func TestSecondRequest(t *testing.T) {
 		{name: "expires in the past", answer: "Expires: " + anHourAgo + "|" + etag, want: confirmed},
 		{name: "max-age before expires", answer: "Expires: " + anHourAgo + "|Cache-Control: max-age=60", wait: time.Second, want: fresh},
 		{name: "two expires that differ", answer: "Expires: " + inAMinute + "|Expires: 0|" + etag, want: confirmed},
+		{name: "expires as of RFC 850", answer: "Expires: Saturday, 01-Jan-00 00:01:00 GMT", wait: 59 * time.Second, want: fresh},
+		{name: "expires as of asctime", answer: "Expires: Sat Jan  1 00:01:00 2000", wait: 59 * time.Second, want: fresh},
+		{name: "expires with two spaces", answer: "Expires: Sat,  01 Jan 2000 00:01:00 GMT|" + etag, want: confirmed},
+		{name: "expires with an hour of one digit", answer: "Expires: Sat, 01 Jan 2000 9:01:00 GMT|" + etag, want: confirmed},
+		{name: "expires in another zone", answer: "Expires: Sat, 01 Jan 2000 00:01:00 CET|" + etag, want: confirmed},
 		{name: "expires by the server's own clock", answer: "Date: " + anHourAgo + "|Expires: " + "Fri, 31 Dec 1999 23:01:00 GMT", wait: 59 * time.Second, want: fresh},
 		{name: "age counts", answer: "Cache-Control: max-age=60|Age: 50", wait: 9 * time.Second, want: fresh},
 		{name: "age is over", answer: "Cache-Control: max-age=60|Age: 50", wait: 10 * time.Second, want: stale},
@@ -124,6 +129,7 @@ func TestSecondRequest(t *testing.T) {
 		{name: "vary, another than empty", answer: "Cache-Control: max-age=60|Vary: X-Version", ask: "X-Version: ", want: "fwd=vary-miss"},
 		{name: "vary: *", answer: "Cache-Control: max-age=60|Vary: *", want: missed},
 		{name: "vary: * beside others", answer: "Cache-Control: max-age=60|Vary: Accept, *", want: missed},
+		{name: "an encoding that it forgot to vary by", answer: "Cache-Control: max-age=60|Content-Encoding: br", ask: "Accept-Encoding: identity", want: "fwd=vary-miss"},
 		{name: "a header it does not vary by", answer: "Cache-Control: max-age=60|Vary: Accept", ask: "Accept-Language: de", want: fresh},
 
 		// Statuses, section 3 and RFC 9110, section 15.1.
@@ -141,6 +147,7 @@ func TestSecondRequest(t *testing.T) {
 		// What carries a secret.
 		{name: "set-cookie", answer: "Cache-Control: max-age=60|Set-Cookie: a=b", want: missed},
 		{name: "a token in a header", answer: "Cache-Control: max-age=60|X-Auth-Token: abc", want: missed},
+		{name: "an address with a token", status: 302, answer: "Content-Length: 4|Cache-Control: max-age=60|Location: /x?access_token=abc", want: missed},
 		{name: "when the token ends", answer: "Cache-Control: max-age=60|Github-Authentication-Token-Expiration: 2000-03-01", want: fresh},
 		{name: "a stream of events", answer: "Cache-Control: max-age=60|Content-Type: text/event-stream", want: missed},
 
@@ -192,6 +199,11 @@ func (c second) run(t *testing.T) {
 	assert.Equal(t, o.count(), answered)
 	assert.Equal(t, g.body, body)
 }
+
+// readFunc is a Reader.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestForeignTransports are told things that net/http's own never says.
 func TestForeignTransports(t *testing.T) {
@@ -245,6 +257,46 @@ func TestForeignTransports(t *testing.T) {
 		read(t, c, "GET", "http://a.test/")
 		read(t, c, "GET", "http://a.test/")
 		assert.Equal(t, *n, 2)
+	})
+	t.Run("nor is one with a trailer that comes unannounced", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			resp := respond(r, "", "Cache-Control: max-age=60")
+			resp.ContentLength, resp.TransferEncoding = -1, []string{"chunked"}
+			resp.Body = io.NopCloser(readFunc(func([]byte) (int, error) {
+				resp.Trailer = http.Header{"Grpc-Status": {"13"}}
+				return 0, io.EOF
+			}))
+			return resp
+		})
+		read(t, c, "GET", "http://a.test/")
+		read(t, c, "GET", "http://a.test/")
+		assert.Equal(t, *n, 2)
+	})
+	t.Run("nor is one that ends with the connection", func(t *testing.T) {
+		t.Parallel()
+		for proto, asked := range map[int]int{1: 2, 2: 1} { // HTTP/2 has an end
+			c, n := over(t, func(_ int, r *http.Request) *http.Response {
+				resp := respond(r, "half and", "Cache-Control: max-age=60")
+				resp.ContentLength, resp.ProtoMajor = -1, proto
+				return resp
+			})
+			read(t, c, "GET", "http://a.test/")
+			read(t, c, "GET", "http://a.test/")
+			assert.Equal(t, *n, asked, proto)
+		}
+	})
+	t.Run("an answer without a body and a header", func(t *testing.T) {
+		t.Parallel()
+		c, _ := over(t, func(_ int, r *http.Request) *http.Response { return &http.Response{StatusCode: 200, Request: r} })
+		assert.Equal(t, read(t, c, "GET", "http://a.test/"), "")
+		assert.Equal(t, read(t, c, "POST", "http://a.test/"), "")
+	})
+	t.Run("neither an answer nor an error", func(t *testing.T) {
+		t.Parallel()
+		c, _ := over(t, func(int, *http.Request) *http.Response { return nil })
+		_, err := c.Get("http://a.test/") //nolint:bodyclose // there is none
+		assert.Contains(t, fmt.Sprint(err), "neither an answer nor an error")
 	})
 	t.Run("another origin's answers are not forgotten", func(t *testing.T) {
 		t.Parallel()
