@@ -19,7 +19,7 @@ type Cache struct {
 	store    guarded
 	flights  flights
 	counts   counts
-	epochs   [256]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
+	epochs   [4096]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
 
 	firstUse   sync.Once
 	credential any // of the client that used the cache first
@@ -115,7 +115,7 @@ func (c *Cache) forget(ctx context.Context, store *visit, address string) error 
 }
 
 func (c *Cache) epoch(address string) *atomic.Uint32 {
-	first, _ := strconv.ParseUint(address[:2], 16, 8) // a key of our own
+	first, _ := strconv.ParseUint(address[:3], 16, 12) // a key of our own
 	return &c.epochs[first]
 }
 

@@ -127,12 +127,15 @@ func demanding(request control) bool {
 	return request.has("no-cache") || request.has("max-age") || request.has("min-fresh")
 }
 
-// date reads a date in one of the three forms of RFC 9110, section 5.6.7, and no
-// other: package time is more lenient than that.
+// date reads a date in one of the three forms of RFC 9110, section 5.6.7, in any
+// case (RFC 9111, section 4.2), and no other: package time is more lenient. What
+// day of the week it is said to be makes no difference.
 func date(s string) (time.Time, bool) {
 	for _, layout := range []string{http.TimeFormat, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
 		if at, err := time.Parse(layout, s); err == nil {
-			return at, at.Format(layout) == s
+			_, given, _ := strings.Cut(s, " ")
+			_, read, _ := strings.Cut(at.Format(layout), " ")
+			return at, strings.EqualFold(given, read)
 		}
 	}
 	return time.Time{}, false

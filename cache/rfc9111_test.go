@@ -79,6 +79,8 @@ func TestSecondRequest(t *testing.T) {
 		{name: "two expires that differ", answer: "Expires: " + inAMinute + "|Expires: 0|" + etag, want: confirmed},
 		{name: "expires as of RFC 850", answer: "Expires: Saturday, 01-Jan-00 00:01:00 GMT", wait: 59 * time.Second, want: fresh},
 		{name: "expires as of asctime", answer: "Expires: Sat Jan  1 00:01:00 2000", wait: 59 * time.Second, want: fresh},
+		{name: "expires in capitals", answer: "Expires: SAT, 01 JAN 2000 00:01:00 GMT", wait: 59 * time.Second, want: fresh},
+		{name: "expires on another day of the week", answer: "Expires: Mon, 01 Jan 2000 00:01:00 GMT", wait: 59 * time.Second, want: fresh},
 		{name: "expires with two spaces", answer: "Expires: Sat,  01 Jan 2000 00:01:00 GMT|" + etag, want: confirmed},
 		{name: "expires with an hour of one digit", answer: "Expires: Sat, 01 Jan 2000 9:01:00 GMT|" + etag, want: confirmed},
 		{name: "expires in another zone", answer: "Expires: Sat, 01 Jan 2000 00:01:00 CET|" + etag, want: confirmed},
