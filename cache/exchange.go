@@ -19,7 +19,7 @@ type exchange struct {
 	owner   string
 	address string // the key of its index
 	epoch   uint32 // of the address, when the request began
-	key     string // of the answer found, "" if there was no index
+	key     string // of the answer looked for, if there was an index
 	why     string // that the request went on: RFC 9211's fwd
 	quiet   bool   // nobody waits for the answer
 }
@@ -108,7 +108,7 @@ func (x *exchange) failed(e *entry, err error) (*http.Response, error) {
 
 // conditional is the request with the validators of e (RFC 9111, section 4.3.1).
 func (x *exchange) conditional(e *entry) *http.Request {
-	if e == nil || !e.validated() || x.request.Method == http.MethodHead {
+	if e == nil || !e.validated() {
 		return x.request
 	}
 	r := x.request.WithContext(x.ctx()) // a copy

@@ -51,6 +51,7 @@ func TestValidation(t *testing.T) {
 		assert.Equal(t, g.Header.Get("X-Ratelimit-Remaining"), "4999", "of the 304 itself")
 		assert.Equal(t, g.Header.Get("Set-Cookie"), "s=1")
 		assert.Equal(t, g.Header.Get("X-From-Cache"), "")
+		assert.Equal(t, g.Header.Get("Age"), "", "it was validated just now")
 		time.Sleep(99 * time.Second)
 		g = o.send("GET /a")
 		assert.Equal(t, g.how(), "hit; ttl=1")
@@ -207,6 +208,33 @@ func TestHead(t *testing.T) {
 		o.send("HEAD /a")
 		assert.Equal(t, o.send("GET /a").how(), "fwd=vary-miss")
 	})
+	for _, c := range []struct {
+		name, header string
+		status       int
+		kept         bool
+	}{
+		{"that failed says nothing", "Retry-After: 1", 503, true},
+		{"that was throttled says nothing", "Retry-After: 1", 429, true},
+		{"of another status is about another", "Etag: \"a\"", 404, false},
+		{"that forbids keeping is heard", "Cache-Control: no-store", 200, false},
+		{"with another tag is about another", "Etag: \"b\"", 200, false},
+		{"with another date is about another", "Last-Modified: " + aDayAgo, 200, false},
+	} {
+		bubble(t, c.name, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodHead {
+					set(w, c.header)
+					w.WriteHeader(c.status)
+					return
+				}
+				say("hello", `Etag: "a"`, "Content-Length: 5")(n, w, r)
+			})
+			o.send("GET /a")
+			assert.Equal(t, o.send("HEAD /a").StatusCode, c.status)
+			o.send("GET /a")
+			assert.Equal(t, o.last().Header.Get("If-None-Match") != "", c.kept)
+		})
+	}
 	bubble(t, "alone stores nothing", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("hello", "Cache-Control: max-age=10"))
 		o.send("HEAD /a")
@@ -254,6 +282,18 @@ func TestVary(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 		assert.Equal(t, o.count(), 2)
+	})
+	bubble(t, "what begins to vary is kept apart from then on", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if n > 1 {
+				set(w, "Vary: Accept")
+			}
+			say(r.Header.Get("Accept"), "Cache-Control: max-age=10")(n, w, r)
+		})
+		o.send("GET /a", "Accept: a/a")
+		time.Sleep(10 * time.Second)
+		o.send("GET /a", "Accept: a/a")
+		assert.Equal(t, o.send("GET /a", "Accept: b/b").body, "b/b")
 	})
 	bubble(t, "by more than can be kept apart", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
@@ -378,6 +418,9 @@ func TestStaleWhileRevalidate(t *testing.T) {
 			assert.Equal(t, g.how(), "hit; ttl=-20")
 			assert.Equal(t, g.body, "x")
 		}
+		defer func() {
+			assert.Equal(t, o.cache.Stats(), cache.Stats{Misses: 1, Stale: 3, Hits: 1}, "nobody was answered by the validation")
+		}()
 		assert.Equal(t, time.Since(start), 0)
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
@@ -651,8 +694,68 @@ func TestTogether(t *testing.T) {
 			}
 			say("hello", "Cache-Control: max-age=60")(n, w, r)
 		}))
+		start := time.Now()
 		hows := all(o, 10)
 		assert.Equal(t, hows["failed"], 1)
+		assert.Equal(t, o.count(), 10)
+		assert.Equal(t, time.Since(start), 2*time.Second, "the others ask at the same time")
+	})
+	for _, c := range []struct {
+		name   string
+		second func(w http.ResponseWriter) // the answer to a validation
+		asked  int
+	}{
+		{"a 304 about another answer is asked again for all", func(w http.ResponseWriter) {
+			set(w, `Etag: "b"`)
+			w.WriteHeader(http.StatusNotModified)
+		}, 3},
+		{"an outage is for one, and the others see for themselves at once", func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, 11},
+		{"a 304 that forbids keeping is for one", func(w http.ResponseWriter) {
+			set(w, "Cache-Control: no-store")
+			w.WriteHeader(http.StatusNotModified)
+		}, 11},
+	} {
+		bubble(t, c.name, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{StaleIfError: time.Hour}, func(n int, w http.ResponseWriter, r *http.Request) {
+				time.Sleep(time.Second)
+				if r.Header.Get("If-None-Match") != "" {
+					c.second(w)
+					return
+				}
+				say("hello", `Etag: "a"`, "Cache-Control: max-age=60")(n, w, r)
+			})
+			o.send("GET /a")
+			time.Sleep(time.Minute)
+			start := time.Now()
+			assert.Equal(t, all(o, 10)["failed"], 0)
+			assert.Equal(t, o.count(), c.asked)
+			assert.Equal(t, time.Since(start), 2*time.Second)
+		})
+	}
+	bubble(t, "an answer whose length is too large holds up nobody", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{MaxEntry: 100}, func(_ int, w http.ResponseWriter, _ *http.Request) {
+			set(w, "Cache-Control: max-age=60", "Content-Length: 101")
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Second)
+			_, _ = io.WriteString(w, strings.Repeat("x", 101))
+		})
+		start := time.Now()
+		all(o, 10)
+		assert.Equal(t, time.Since(start), time.Second)
+	})
+	bubble(t, "nor does one that varies by too much", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			for i := range 33 {
+				set(w, fmt.Sprintf("Vary: X-%d", i))
+			}
+			set(w, "Cache-Control: max-age=60")
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Second)
+		})
+		start := time.Now()
+		all(o, 10)
+		assert.Equal(t, o.count(), 10)
+		assert.Equal(t, time.Since(start), time.Second)
 	})
 	bubble(t, "traces make no difference", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
@@ -663,20 +766,21 @@ func TestTogether(t *testing.T) {
 		wg.Wait()
 		assert.Equal(t, o.count(), 1)
 	})
-	// A leader and two followers: one sends what the leader sent, one something else.
+	// A leader and seven followers: one sends what the leader sent, six something else.
 	varied := func(t *testing.T, o *origin) map[string]time.Duration {
 		t.Helper()
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		took, start := map[string]time.Duration{}, time.Now()
-		for i, tenant := range []string{"a", "a", "b"} {
+		for i, tenant := range "aabbbbbb" {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i))
+				tenant := string(tenant)
 				g := o.send("GET /a", "Baggage: tenant="+tenant)
 				assert.Equal(t, g.body, "tenant="+tenant)
 				mu.Lock()
 				defer mu.Unlock()
-				took[tenant] = time.Since(start)
+				took[tenant] = time.Since(start).Truncate(time.Millisecond)
 			})
 		}
 		wg.Wait()
@@ -693,7 +797,7 @@ func TestTogether(t *testing.T) {
 		took := varied(t, o)
 		assert.Equal(t, took["a"], 1500*time.Millisecond)
 		assert.Equal(t, took["b"], 2500*time.Millisecond, "it goes on when the header is there")
-		assert.Equal(t, o.count(), 2)
+		assert.Equal(t, o.count(), 7)
 	})
 	bubble(t, "also where each is confirmed", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
@@ -709,7 +813,7 @@ func TestTogether(t *testing.T) {
 		o.send("GET /a", "Baggage: tenant=b")
 		time.Sleep(10 * time.Second)
 		varied(t, o)
-		assert.Equal(t, o.count(), 4)
+		assert.Equal(t, o.count(), 9)
 	})
 	bubble(t, "a leader whose caller's code panics is followed by one", func(t *testing.T) {
 		told := 0
@@ -734,11 +838,13 @@ func TestTogether(t *testing.T) {
 	bubble(t, "who wants a newer answer asks", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
 		var wg sync.WaitGroup
+		start := time.Now()
 		for range 2 {
 			wg.Go(func() { o.send("GET /a", "Cache-Control: no-cache") })
 		}
 		wg.Wait()
 		assert.Equal(t, o.count(), 2)
+		assert.Equal(t, time.Since(start), time.Second, "and waits for nobody")
 	})
 	bubble(t, "requests that differ are not equal", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))

@@ -224,6 +224,11 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
+// closeFunc is a Closer.
+type closeFunc func() error
+
+func (f closeFunc) Close() error { return f() }
+
 // TestForeignTransports are told things that net/http's own never says.
 func TestForeignTransports(t *testing.T) {
 	t.Parallel()
@@ -310,6 +315,57 @@ func TestForeignTransports(t *testing.T) {
 		c, _ := over(t, func(_ int, r *http.Request) *http.Response { return &http.Response{StatusCode: 200, Request: r} })
 		assert.Equal(t, read(t, c, "GET", "http://a.test/"), "")
 		assert.Equal(t, read(t, c, "POST", "http://a.test/"), "")
+	})
+	t.Run("a body whose length was not said", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			resp := respond(r, "hello", "Cache-Control: max-age=60")
+			resp.ContentLength = 0
+			return resp
+		})
+		for range 2 {
+			assert.Equal(t, read(t, c, "GET", "http://a.test/"), "hello")
+		}
+		assert.Equal(t, *n, 1)
+	})
+	t.Run("a 304 that nobody asked for is the caller's", func(t *testing.T) {
+		t.Parallel()
+		c, _ := over(t, func(n int, r *http.Request) *http.Response {
+			resp := respond(r, "hello", "Cache-Control: max-age=60")
+			if n == 2 {
+				resp.StatusCode = http.StatusNotModified
+			}
+			return resp
+		})
+		read(t, c, "GET", "http://a.test/")
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a.test/", nil)
+		r.Header.Set("Cache-Control", "no-cache")
+		resp, err := c.Do(r)
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		assert.Equal(t, resp.StatusCode, http.StatusNotModified)
+	})
+	t.Run("each body is closed", func(t *testing.T) {
+		t.Parallel()
+		open := 0
+		c, n := over(t, func(n int, r *http.Request) *http.Response {
+			resp := respond(r, "", `Etag: "a"`)
+			if n > 1 && r.Header.Get("If-None-Match") != "" {
+				resp = respond(r, "", fmt.Sprintf(`Etag: "%c"`, "ab"[n%2])) // n is 2: confirmed
+				resp.StatusCode = http.StatusNotModified
+			}
+			open++
+			resp.Body = struct {
+				io.Reader
+				io.Closer
+			}{strings.NewReader("x"), closeFunc(func() error { open--; return nil })}
+			return resp
+		})
+		for range 3 {
+			read(t, c, "GET", "http://a.test/")
+		}
+		assert.Equal(t, *n, 4, "one was about another")
+		assert.Equal(t, open, 0)
 	})
 	t.Run("neither an answer nor an error", func(t *testing.T) {
 		t.Parallel()

@@ -120,7 +120,8 @@ func untilClosed(resp *http.Response) bool {
 
 // forbidden reports that the answer, or what it was updated by, may not be kept.
 func (e *entry) forbidden(by *http.Response) bool {
-	return e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
+	_, few := varyOf(e.Header)
+	return !few || e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
 }
 
 // explicit reports that the server itself allowed keeping it (RFC 9111, section 3).

@@ -46,10 +46,10 @@ func (x *exchange) index() *index {
 // that once varied by a header goes on doing so: more keys than needed are never
 // wrong.
 func (x *exchange) keep(e *entry, value []byte) {
-	vary, ok := varyOf(e.Header)
-	if !ok || x.cache.epoch(x.address).Load() != x.epoch { // it was changed meanwhile
+	if x.changed() {
 		return
 	}
+	vary, _ := varyOf(e.Header) // few enough, else it were forbidden
 	i := x.index()
 	if i != nil {
 		vary = union(i.Vary, vary)
@@ -65,10 +65,13 @@ func (x *exchange) keep(e *entry, value []byte) {
 		}
 	}
 	_ = x.store.set(x.ctx(), i.answerKey(x.owner, x.request), value) // counted; the call has its answer
-	if x.cache.epoch(x.address).Load() != x.epoch {
+	if x.changed() {
 		_ = x.store.remove(x.ctx(), x.address)
 	}
 }
+
+// changed reports that what the address holds was changed since the request began.
+func (x *exchange) changed() bool { return x.cache.epoch(x.address).Load() != x.epoch }
 
 func union(a, b []string) []string {
 	all := slices.Concat(a, b)
@@ -77,8 +80,4 @@ func union(a, b []string) []string {
 }
 
 // drop removes the answer that was found.
-func (x *exchange) drop() {
-	if x.key != "" {
-		_ = x.store.remove(x.ctx(), x.key)
-	}
-}
+func (x *exchange) drop() { _ = x.store.remove(x.ctx(), x.key) }
