@@ -55,7 +55,8 @@ const (
 	refreshTime = 30 * time.Second
 )
 
-// New makes a cache over store. A faulty setting is an error.
+// New makes a cache over store. A faulty setting is an error, and so is a [Memory]
+// or a [Disk] that is another Cache's, whose credential may be another one.
 func New(store Store, s Settings) (*Cache, error) {
 	switch {
 	case store == nil:

@@ -24,7 +24,7 @@ func (e *entry) lifetime() time.Duration {
 		return expires(lines, e.born())
 	}
 	modified, ok := date(e.Header.Get("Last-Modified"))
-	if !ok || !cacheableByDefault(e.Status) || e.control.has("no-cache") {
+	if !ok || !cacheableByDefault(e.Status) {
 		return 0
 	}
 	return min(max(0, e.born().Sub(modified)/heuristicShare), heuristicCap)

@@ -24,7 +24,8 @@ const maxVary = 32
 type asOwner struct{}
 
 // As says whose answers the requests made with ctx get: name is a tenant, a user
-// or an account, and not a secret. The answers of two names are never mixed.
+// or an account, and not a secret. The answers of two names are never mixed; an
+// empty one says nothing.
 //
 // It is for requests with a credential that is not the client's own, one of
 // [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
