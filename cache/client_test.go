@@ -215,6 +215,25 @@ func TestCredentialsNeverMix(t *testing.T) {
 		}
 		assert.Equal(t, o.count(), 5)
 	})
+	bubble(t, "so does the Host of one server's tenants", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, keep)
+			_, _ = io.WriteString(w, r.Host)
+		})
+		for range 2 {
+			for _, host := range []string{"a.example", "b.example", "A.example"} {
+				r := o.request("GET /me")
+				r.Host = host
+				resp, err := o.client.Do(r)
+				assert.NoError(t, err)
+				body, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				_ = resp.Body.Close()
+				assert.Equal(t, string(body), strings.ToLower(host))
+			}
+		}
+		assert.Equal(t, o.count(), 2)
+	})
 	bubble(t, "what differs in each request and says nothing does not", func(t *testing.T) {
 		o := tenants(keep)
 		o.serve(t, cache.Settings{})

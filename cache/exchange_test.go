@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -323,6 +325,31 @@ func TestVary(t *testing.T) {
 	})
 }
 
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		one, two string
+		same     bool
+	}{
+		{"/a?b=c", "/a?b=c", true},
+		{"/a#b", "/a#c", true},
+		{"", "/", true},
+		{"/a", "/b", false},
+		{"/a", "/a/", false},
+		{"/a", "/A", false},
+		{"/a?b=c", "/a?b=d", false},
+		{"/a?b=c&d=e", "/a?d=e&b=c", false}, // some servers mind
+		{"/a", "/a?", false},
+		{"/a%2fb", "/a/b", false},
+	} {
+		bubble(t, c.one+" and "+c.two, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=60"))
+			o.send("GET " + c.one)
+			assert.Equal(t, o.send("GET "+c.two).how() == "hit; ttl=60", c.same)
+		})
+	}
+}
+
 func TestInvalidation(t *testing.T) {
 	t.Parallel()
 	const keep = "Cache-Control: max-age=600"
@@ -435,6 +462,14 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		time.Sleep(31 * time.Second)
 		assert.Equal(t, o.send("GET /a").how(), stale)
 	})
+	bubble(t, "not for who asks for a certain freshness", func(t *testing.T) {
+		for _, ask := range []string{"no-cache", "max-age=15", "min-fresh=1"} {
+			o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=10, stale-while-revalidate=20"))
+			o.send("GET /a")
+			time.Sleep(15 * time.Second)
+			assert.Equal(t, o.send("GET /a", "Cache-Control: "+ask).how(), "fwd=request; fwd-status=200")
+		}
+	})
 	bubble(t, "not where it must be validated", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=10, stale-while-revalidate=20, must-revalidate"))
 		o.send("GET /a")
@@ -518,6 +553,7 @@ func TestStaleIfError(t *testing.T) {
 		{name: "404 is an answer", status: 404, answer: "max-age=10, stale-if-error=60", wait: time.Minute},
 		{name: "nothing said", status: 503, answer: "max-age=10", wait: time.Minute},
 		{name: "the request allows it", status: 503, answer: "max-age=10", ask: "stale-if-error=60", wait: time.Minute, used: true},
+		{name: "the request allows less than the server", status: 503, answer: "max-age=10, stale-if-error=60", ask: "stale-if-error=5", wait: time.Minute, used: true},
 		{name: "the settings allow it", status: 503, answer: "max-age=10", settings: cache.Settings{StaleIfError: time.Hour}, wait: time.Hour, used: true},
 		{name: "for too long for the settings", status: 503, answer: "max-age=10", settings: cache.Settings{StaleIfError: time.Hour}, wait: time.Hour + 11*time.Second},
 		{name: "the server's word counts more", status: 503, answer: "max-age=10, stale-if-error=5", settings: cache.Settings{StaleIfError: time.Hour}, wait: time.Minute},
@@ -845,6 +881,37 @@ func TestTogether(t *testing.T) {
 		wg.Wait()
 		assert.Equal(t, o.count(), 2)
 		assert.Equal(t, time.Since(start), time.Second, "and waits for nobody")
+	})
+	bubble(t, "who asks after a change gets no answer from before it", func(t *testing.T) {
+		var changed atomic.Bool
+		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			body := strconv.FormatBool(changed.Load())
+			if r.Method == http.MethodPut {
+				changed.Store(true)
+			} else {
+				time.Sleep(time.Second)
+			}
+			say(body, "Cache-Control: max-age=60")(n, w, r)
+		})
+		go o.send("GET /a")
+		synctest.Wait()
+		o.send("PUT /a")
+		assert.Equal(t, o.send("GET /a").body, "true")
+	})
+	bubble(t, "nor do two of whom it is said that they are two", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
+		var wg sync.WaitGroup
+		for _, name := range []string{"a", "b", "a"} {
+			wg.Go(func() {
+				resp, err := o.client.Do(o.request("GET /a").WithContext(cache.As(t.Context(), name)))
+				if assert.NoError(t, err) {
+					_, _ = io.ReadAll(resp.Body)
+					_ = resp.Body.Close()
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, o.count(), 2)
 	})
 	bubble(t, "requests that differ are not equal", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))

@@ -50,7 +50,7 @@ func (x *exchange) hold(e *entry, value []byte, resp *http.Response, f *flight) 
 		what := shared
 		switch {
 		case value == nil:
-			what = body.outcome(x.ctx())
+			what = body.outcome()
 		case len(resp.Trailer) > 0: // it came unannounced, and may say that all went wrong
 			what = alone
 		default:

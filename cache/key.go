@@ -140,7 +140,6 @@ func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 	part(h, address)
 	part(h, strconv.FormatUint(uint64(epoch), 10)) // who asks after a change gets no answer from before it
 	part(h, owner)
-	part(h, r.Method)
 	for _, name := range slices.Sorted(names(r.Header)) {
 		if !tracing(name) {
 			part(h, name)

@@ -121,6 +121,7 @@ func TestSecondRequest(t *testing.T) {
 		// What a request asks for, section 5.2.1.
 		{name: "asked: no-cache", answer: "Cache-Control: max-age=60|" + etag, ask: "Cache-Control: no-cache", want: "fwd=request; fwd-status=304"},
 		{name: "asked: pragma", answer: "Cache-Control: max-age=60|" + etag, ask: "Pragma: no-cache", want: "fwd=request; fwd-status=304"},
+		{name: "asked: pragma, in another case", answer: "Cache-Control: max-age=60|" + etag, ask: "Pragma: x, No-Cache", want: "fwd=request; fwd-status=304"},
 		{name: "pragma beside cache-control", answer: "Cache-Control: max-age=60|" + etag, ask: "Pragma: no-cache|Cache-Control: max-age=9", want: fresh},
 		{name: "asked: no-store", answer: "Cache-Control: max-age=60", ask: "Cache-Control: no-store", want: "fwd=bypass; detail=no-store"},
 		{name: "asked: max-age", answer: "Cache-Control: max-age=60|" + etag, wait: 10 * time.Second, ask: "Cache-Control: max-age=10", want: fresh},

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -135,8 +134,8 @@ func (t *tee) giveUp() {
 }
 
 // outcome is what those hear who waited for a body that was not kept.
-func (t *tee) outcome(ctx context.Context) outcome {
-	if t.large || ctx.Err() == nil && t.length > t.max {
+func (t *tee) outcome() outcome {
+	if t.large {
 		return alone
 	}
 	return lost // its reader went away: the next one asks
