@@ -257,6 +257,7 @@ func TestVary(t *testing.T) {
 		}
 		assert.Equal(t, o.count(), 2)
 		assert.Equal(t, o.send("GET /a", "Accept-Language: EN", "Accept-Language: fr; q=0.5").how(), "hit; ttl=60")
+		assert.Equal(t, o.send("GET /a", "Accept-Language: , en,, fr;q=0.5,").how(), "hit; ttl=60")
 		o.send("GET /a", "Accept-Language: fr;q=0.5, en")
 		assert.Equal(t, o.count(), 3, "another order may be another wish")
 	})
@@ -893,10 +894,12 @@ func TestTogether(t *testing.T) {
 			}
 			say(body, "Cache-Control: max-age=60")(n, w, r)
 		})
-		go o.send("GET /a")
+		done := make(chan map[string]int)
+		go func() { done <- all(o, 1) }()
 		synctest.Wait()
 		o.send("PUT /a")
 		assert.Equal(t, o.send("GET /a").body, "true")
+		<-done
 	})
 	bubble(t, "nor do two of whom it is said that they are two", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))

@@ -158,6 +158,7 @@ func TestSecondRequest(t *testing.T) {
 
 		// What is not the cache's.
 		{name: "a range", answer: "Cache-Control: max-age=60", ask: "Range: bytes=0-1", want: "fwd=bypass; detail=condition"},
+		{name: "an upgrade", answer: "Cache-Control: max-age=60", ask: "Upgrade: x", want: "fwd=bypass; detail=upgrade"},
 		{name: "a condition of the caller's", answer: "Cache-Control: max-age=60", ask: `If-None-Match: "x"`, want: "fwd=bypass; detail=condition"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
