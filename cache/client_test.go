@@ -271,12 +271,19 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 		}
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", o.cache, store.Memory), "body")
 	})
-	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%61ccess%5Ftoken=abc", "/?a=b;token=c"} {
+	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c"} {
 		bubble(t, "nor an answer to "+address, func(t *testing.T) {
 			store := &recorder{Memory: cache.NewMemory(1 << 20)}
 			o := newOriginOver(t, store, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
 			assert.Equal(t, o.send("GET "+address).how(), "fwd=bypass; detail=secret-in-url")
 			assert.Equal(t, store.all.Len(), 0)
+		})
+	}
+	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token"} {
+		bubble(t, "but one to "+address, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
+			o.send("GET " + address)
+			assert.Equal(t, o.send("GET "+address).how(), "hit; ttl=60")
 		})
 	}
 	bubble(t, "nor one with a user in the address", func(t *testing.T) {

@@ -51,7 +51,7 @@ func (x *exchange) hold(e *entry, value []byte, resp *http.Response, f *flight) 
 		switch {
 		case value == nil:
 			what = body.outcome()
-		case len(resp.Trailer) > 0: // it came unannounced, and may say that all went wrong
+		case len(resp.Trailer) > 0: // which may say that all went wrong, and need not be announced
 			what = alone
 		default:
 			value = seal(value)

@@ -301,15 +301,19 @@ func TestForeignTransports(t *testing.T) {
 	})
 	t.Run("nor is one that ends with the connection", func(t *testing.T) {
 		t.Parallel()
-		for proto, asked := range map[int]int{1: 2, 2: 1} { // HTTP/2 has an end
+		for _, end := range []struct {
+			proto    int
+			unpacked bool // gzip has an end, and so has HTTP/2
+			asked    int
+		}{{1, false, 2}, {1, true, 1}, {2, false, 1}} {
 			c, n := over(t, func(_ int, r *http.Request) *http.Response {
 				resp := respond(r, "half and", "Cache-Control: max-age=60")
-				resp.ContentLength, resp.ProtoMajor = -1, proto
+				resp.ContentLength, resp.ProtoMajor, resp.Uncompressed = -1, end.proto, end.unpacked
 				return resp
 			})
 			read(t, c, "GET", "http://a.test/")
 			read(t, c, "GET", "http://a.test/")
-			assert.Equal(t, *n, asked, proto)
+			assert.Equal(t, *n, end.asked, end)
 		}
 	})
 	t.Run("an answer without a body and a header", func(t *testing.T) {

@@ -100,7 +100,7 @@ func passing(status int) bool { return status >= 500 || status == http.StatusToo
 // storable reports that the answer may be kept, and that keeping it is of use.
 func (e *entry) storable(resp *http.Response) bool {
 	switch {
-	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Trailer) > 0, len(resp.Header["Set-Cookie"]) > 0:
+	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Header["Set-Cookie"]) > 0:
 		return false
 	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), untilClosed(resp):
 		return false
