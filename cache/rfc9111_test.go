@@ -316,6 +316,28 @@ func TestForeignTransports(t *testing.T) {
 			assert.Equal(t, *n, end.asked, end)
 		}
 	})
+	t.Run("nor is one that breaks off and then ends", func(t *testing.T) {
+		t.Parallel()
+		c, n := over(t, func(_ int, r *http.Request) *http.Response {
+			resp := respond(r, "", "Cache-Control: max-age=60")
+			errs := []error{io.ErrUnexpectedEOF, io.EOF}
+			resp.ContentLength, resp.TransferEncoding = -1, []string{"chunked"}
+			resp.Body = io.NopCloser(readFunc(func([]byte) (int, error) {
+				err := errs[0]
+				errs = errs[len(errs)-1:]
+				return 0, err
+			}))
+			return resp
+		})
+		for range 2 {
+			resp, err := c.Get("http://a.test/")
+			assert.NoError(t, err)
+			_, err = io.ReadAll(resp.Body)
+			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+			_ = resp.Body.Close()
+		}
+		assert.Equal(t, *n, 2)
+	})
 	t.Run("an answer without a body and a header", func(t *testing.T) {
 		t.Parallel()
 		c, _ := over(t, func(_ int, r *http.Request) *http.Response { return &http.Response{StatusCode: 200, Request: r} })
