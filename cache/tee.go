@@ -78,22 +78,11 @@ func (t *tee) Close() error {
 	if t.reading > 0 {
 		t.giveUp()
 	}
-	if !t.ended {
-		t.rest()
-	}
-	return t.ReadCloser.Close()
-}
-
-func (t *tee) rest() {
-	if t.length >= 0 && int64(len(t.value)-t.head) == t.length {
+	if !t.ended && drain(t.ReadCloser, t.add) {
 		t.complete()
-		return
-	}
-	if drain(t.ReadCloser, t.add) {
-		t.complete()
-		return
 	}
 	t.giveUp()
+	return t.ReadCloser.Close()
 }
 
 // add keeps what was read, as long as it fits.
