@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,7 +19,7 @@ type Cache struct {
 	store    guarded
 	flights  flights
 	counts   counts
-	epochs   [256]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
+	epochs   [4096]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
 
 	firstUse   sync.Once
 	credential any // of the client that used the cache first
@@ -56,7 +55,8 @@ const (
 	refreshTime = 30 * time.Second
 )
 
-// New makes a cache over store. A faulty setting is an error.
+// New makes a cache over store. A faulty setting is an error, and so is a [Memory]
+// or a [Disk] that is another Cache's, whose credential may be another one.
 func New(store Store, s Settings) (*Cache, error) {
 	switch {
 	case store == nil:
@@ -69,8 +69,8 @@ func New(store Store, s Settings) (*Cache, error) {
 	if s.MaxEntry == 0 {
 		s.MaxEntry = defaultMaxEntry
 	}
-	if m, ok := store.(*Memory); ok && m.taken.Swap(true) {
-		return nil, errors.New("cache: New: the Memory is another Cache's, and the answers of two credentials would mix: make one for each")
+	if s, ok := store.(interface{ take() bool }); ok && !s.take() {
+		return nil, errors.New("cache: New: the Store is another Cache's, and the answers of two credentials would mix: make one for each")
 	}
 	c := &Cache{settings: s, store: guarded{store: store}, slots: make(chan struct{}, maxRefreshes)}
 	c.closing, c.stop = context.WithCancel(context.Background())
@@ -89,7 +89,7 @@ func (c *Cache) Purge(ctx context.Context, address string) error {
 	if err != nil || u.Host == "" {
 		return errors.New("cache: Purge: want an address such as https://api.acme.example/v1/orders")
 	}
-	return c.forget(ctx, addressKey(u))
+	return c.forget(ctx, c.store.visit(), addressKey(u))
 }
 
 // Close ends what is being validated in the background and waits for it. The
@@ -110,13 +110,13 @@ func (c *Cache) Format(f fmt.State, _ rune) {
 
 // forget makes the answers of an address unreachable, also those that are on
 // their way.
-func (c *Cache) forget(ctx context.Context, address string) error {
+func (c *Cache) forget(ctx context.Context, store *visit, address string) error {
 	c.epoch(address).Add(1)
-	return c.store.remove(ctx, address)
+	return store.remove(ctx, address)
 }
 
 func (c *Cache) epoch(address string) *atomic.Uint32 {
-	first, _ := strconv.ParseUint(address[:2], 16, 8) // a key of our own
+	first, _ := strconv.ParseUint(address[:3], 16, 12) // a key of our own
 	return &c.epochs[first]
 }
 
@@ -138,7 +138,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL == nil {
 		return t.next.RoundTrip(r)
 	}
-	x := &exchange{transport: t, request: r, asked: parseControl(r.Header)}
+	x := &exchange{transport: t, request: r, asked: parseControl(r.Header), store: t.cache.store.visit()}
 	why := passes(r, x.asked)
 	if why == "" {
 		var known bool
@@ -154,10 +154,28 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return x.run()
 }
 
+// send asks the server. Of a transport of somebody's own it takes what http.Client
+// would take.
+func (t *transport) send(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	switch {
+	case err != nil:
+		return resp, err
+	case resp == nil:
+		return nil, errors.New("cache: the transport below gave neither an answer nor an error")
+	case resp.Body == nil:
+		resp.Body = http.NoBody
+	}
+	if resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	return resp, nil
+}
+
 // pass sends a request past the cache; what it may have changed is forgotten.
 func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
 	target := *r.URL // the next may not change it, but who knows
-	resp, err := t.next.RoundTrip(r)
+	resp, err := t.send(r)
 	if unsafeMethod(r.Method) {
 		t.cache.invalidate(r.Context(), &target, resp, err)
 	}
@@ -174,7 +192,8 @@ func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Resp
 	if err == nil && resp.StatusCode >= 400 {
 		return
 	}
-	_ = c.forget(ctx, addressKey(target)) // the store's failure fails no call; it is counted
+	store := c.store.visit()
+	_ = c.forget(ctx, store, addressKey(target)) // the store's failure fails no call; it is counted
 	if err != nil {
 		return
 	}
@@ -184,7 +203,7 @@ func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Resp
 			continue
 		}
 		if u, err := target.Parse(ref); err == nil && sameOrigin(u, target) {
-			_ = c.forget(ctx, addressKey(u))
+			_ = c.forget(ctx, store, addressKey(u))
 		}
 	}
 }
@@ -192,11 +211,4 @@ func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Resp
 func sameOrigin(a, b *url.URL) bool {
 	root := func(u *url.URL) string { return normalised(&url.URL{Scheme: u.Scheme, Host: u.Host}) }
 	return root(a) == root(b)
-}
-
-func closeBody(resp *http.Response) {
-	if resp != nil && resp.Body != nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, 4<<10) // so that a short one gives its connection back
-		_ = resp.Body.Close()
-	}
 }

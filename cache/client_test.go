@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -214,6 +215,25 @@ func TestCredentialsNeverMix(t *testing.T) {
 		}
 		assert.Equal(t, o.count(), 5)
 	})
+	bubble(t, "so does the Host of one server's tenants", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, keep)
+			_, _ = io.WriteString(w, r.Host)
+		})
+		for range 2 {
+			for _, host := range []string{"a.example", "b.example", "A.example"} {
+				r := o.request("GET /me")
+				r.Host = host
+				resp, err := o.client.Do(r)
+				assert.NoError(t, err)
+				body, err := io.ReadAll(resp.Body)
+				assert.NoError(t, err)
+				_ = resp.Body.Close()
+				assert.Equal(t, string(body), strings.ToLower(host))
+			}
+		}
+		assert.Equal(t, o.count(), 2)
+	})
 	bubble(t, "what differs in each request and says nothing does not", func(t *testing.T) {
 		o := tenants(keep)
 		o.serve(t, cache.Settings{})
@@ -251,12 +271,19 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 		}
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", o.cache, store.Memory), "body")
 	})
-	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x"} {
+	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c"} {
 		bubble(t, "nor an answer to "+address, func(t *testing.T) {
 			store := &recorder{Memory: cache.NewMemory(1 << 20)}
 			o := newOriginOver(t, store, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
 			assert.Equal(t, o.send("GET "+address).how(), "fwd=bypass; detail=secret-in-url")
 			assert.Equal(t, store.all.Len(), 0)
+		})
+	}
+	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token"} {
+		bubble(t, "but one to "+address, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
+			o.send("GET " + address)
+			assert.Equal(t, o.send("GET "+address).how(), "hit; ttl=60")
 		})
 	}
 	bubble(t, "nor one with a user in the address", func(t *testing.T) {
@@ -440,6 +467,199 @@ func TestLaw10_AStoreThatIsAwayFailsNoCall(t *testing.T) {
 	}
 }
 
+// late is a Store each of whose steps takes a while.
+type late struct {
+	*cache.Memory
+	by time.Duration
+}
+
+func (l late) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(l.by):
+		return nil
+	}
+}
+
+func (l late) Get(ctx context.Context, key string) ([]byte, error) {
+	if err := l.wait(ctx); err != nil {
+		return nil, err
+	}
+	return l.Memory.Get(ctx, key)
+}
+
+func (l late) Set(ctx context.Context, key string, value []byte) error {
+	if err := l.wait(ctx); err != nil {
+		return err
+	}
+	return l.Memory.Set(ctx, key, value)
+}
+
+func (l late) Delete(ctx context.Context, key string) error {
+	if err := l.wait(ctx); err != nil {
+		return err
+	}
+	return l.Memory.Delete(ctx, key)
+}
+
+func TestAChangeWhileAnAnswerIsKept(t *testing.T) {
+	t.Parallel()
+	for _, step := range []int{10, 60, 110, 160} { // in each step of it
+		at := time.Duration(step) * time.Millisecond
+		bubble(t, fmt.Sprintf("after %v", at), func(t *testing.T) {
+			o := newOriginOver(t, late{cache.NewMemory(1 << 20), 50 * time.Millisecond}, cache.Settings{}, say("x", "Cache-Control: max-age=60"))
+			changed := make(chan struct{})
+			time.AfterFunc(at, func() { o.send("PUT /a"); close(changed) })
+			o.send("GET /a")
+			<-changed
+			assert.True(t, o.send("GET /a").how() != "hit; ttl=60", at)
+		})
+	}
+	bubble(t, "leaves nothing in the store", func(t *testing.T) {
+		store := &recorder{Memory: cache.NewMemory(1 << 20)}
+		o := newOriginOver(t, store, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				time.Sleep(2 * time.Second)
+			}
+			say("x", "Cache-Control: max-age=60")(n, w, r)
+		})
+		time.AfterFunc(time.Second, func() { o.send("PUT /a") })
+		o.send("GET /a")
+		assert.Equal(t, store.all.Len(), 0)
+	})
+}
+
+// damaged is a Store that gives back other bytes than it was given.
+type damaged struct{ *cache.Memory }
+
+func (d damaged) Set(ctx context.Context, key string, value []byte) error {
+	value = bytes.Clone(value)
+	if !bytes.HasPrefix(value, []byte("aplomb-index")) {
+		value[len(value)/2] ^= 1
+	}
+	return d.Memory.Set(ctx, key, value)
+}
+
+func TestADamagedAnswerIsRemoved(t *testing.T) {
+	t.Parallel()
+	bubble(t, "once", func(t *testing.T) {
+		o := newOriginOver(t, damaged{cache.NewMemory(1 << 20)}, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			keep := "Cache-Control: no-store"
+			if n == 1 {
+				keep = "Cache-Control: max-age=60"
+			}
+			say("x", keep)(n, w, r)
+		})
+		for range 3 {
+			assert.Equal(t, o.send("GET /a").body, "x")
+		}
+		assert.Equal(t, o.cache.Stats(), cache.Stats{Misses: 3, Corrupt: 1})
+	})
+}
+
+func TestLaw10_OneBudgetForTheStore(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what         string
+		steps        int
+		by, together time.Duration
+	}{
+		{"GET /a", 4, 50 * time.Millisecond, 200 * time.Millisecond}, // the index twice, and two values
+		{"GET /a", 4, 100 * time.Millisecond, 250 * time.Millisecond},
+		{"POST /a", 3, 50 * time.Millisecond, 150 * time.Millisecond}, // what it changed, and two that it names
+		{"POST /a", 3, 100 * time.Millisecond, 250 * time.Millisecond},
+	} {
+		bubble(t, fmt.Sprintf("%s, each step %v", c.what, c.by), func(t *testing.T) {
+			o := newOriginOver(t, late{cache.NewMemory(1 << 20), c.by}, cache.Settings{},
+				say("good", "Cache-Control: max-age=60", "Location: /b", "Content-Location: /c"))
+			start := time.Now()
+			o.send(c.what)
+			assert.Equal(t, time.Since(start), c.together)
+			assert.Equal(t, o.cache.Stats().StoreErrors == 0, c.together == time.Duration(c.steps)*c.by)
+		})
+	}
+}
+
+// deaf is a Store whose first Get knows of no context, or panics.
+type deaf struct {
+	*cache.Memory
+	asked *atomic.Int32
+	first func()
+}
+
+func (d deaf) Get(ctx context.Context, key string) ([]byte, error) {
+	if d.asked.Add(1) == 1 {
+		d.first()
+	}
+	return d.Memory.Get(ctx, key)
+}
+
+func TestLaw10_AStoreThatDoesWhatItMayNot(t *testing.T) {
+	t.Parallel()
+	bubble(t, "and knows of no context", func(t *testing.T) {
+		back := make(chan struct{})
+		store := deaf{cache.NewMemory(1 << 20), new(atomic.Int32), func() { <-back }}
+		o := newOriginOver(t, store, cache.Settings{}, say("good", "Cache-Control: max-age=60"))
+		start := time.Now()
+		for range 3 {
+			assert.Equal(t, o.send("GET /a").body, "good")
+			time.Sleep(time.Minute)
+		}
+		assert.Equal(t, time.Since(start), 3*time.Minute+250*time.Millisecond)
+		assert.Equal(t, store.asked.Load(), 1, "it is not asked until it is back")
+		close(back)
+		synctest.Wait()
+		o.send("GET /a")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
+	})
+	bubble(t, "and panics", func(t *testing.T) {
+		store := deaf{cache.NewMemory(1 << 20), new(atomic.Int32), func() { panic("the store's") }}
+		o := newOriginOver(t, store, cache.Settings{}, say("good", "Cache-Control: max-age=60"))
+		assert.Equal(t, o.send("GET /a").body, "good")
+		assert.Equal(t, o.cache.Stats().StoreErrors, 1)
+		time.Sleep(time.Second)
+		o.send("GET /a")
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60")
+	})
+}
+
+// torn is a Store that fails while down.
+type torn struct {
+	*cache.Memory
+	down *atomic.Bool
+}
+
+func (s torn) Delete(ctx context.Context, key string) error {
+	if s.down.Load() {
+		return errAway
+	}
+	return s.Memory.Delete(ctx, key)
+}
+
+func TestWhatCouldNotBeForgottenIsNotUsed(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{0, 9_999, 10_000, 10_001} {
+		bubble(t, fmt.Sprintf("beside %d others", others), func(t *testing.T) {
+			store := torn{cache.NewMemory(1 << 20), new(atomic.Bool)}
+			o := newOriginOver(t, store, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+				say(strconv.Itoa(n), "Cache-Control: max-age=600")(n, w, r)
+			})
+			o.send("GET /a")
+			store.down.Store(true)
+			for i := range others {
+				_ = o.cache.Purge(t.Context(), fmt.Sprintf("%s/%d", o.server.URL, i))
+			}
+			o.send("PUT /a")
+			store.down.Store(false)
+			time.Sleep(time.Second)
+			o.send("GET /0") // it is not owed any more
+			assert.Equal(t, o.send("GET /a").how(), missed)
+			assert.Equal(t, o.send("GET /a").how(), "hit; ttl=600", "and the store is used")
+		})
+	}
+}
+
 func TestLaw03_AStoreThatHangsOutlastsNoDeadline(t *testing.T) {
 	t.Parallel()
 	bubble(t, "of the call", func(t *testing.T) {
@@ -481,17 +701,55 @@ func TestLaw07_ABombCostsLittle(t *testing.T) { //nolint:paralleltest // it meas
 	assert.True(t, cost < 40<<20, cost)
 }
 
+// TestLaw07_ABombIsAnErrorToATypedCall measures what of it is on the heap while it
+// is read, so it is not parallel.
+func TestLaw07_ABombIsAnErrorToATypedCall(t *testing.T) { //nolint:paralleltest // see above
+	var member bytes.Buffer
+	z := gzip.NewWriter(&member)
+	_, _ = z.Write(make([]byte, 1<<20))
+	_ = z.Close()
+	var peak atomic.Uint64
+	server := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		set(w, "Cache-Control: max-age=60", "Content-Encoding: gzip")
+		for range 256 {
+			if _, err := w.Write(member.Bytes()); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak.Store(max(peak.Load(), m.HeapAlloc)) // one request at a time
+		}
+	}))
+	answers := newCache(t, cache.NewMemory(64<<20), cache.Settings{})
+	c, err := aplomb.New(server.URL, aplomb.Transport(server.Transport()), aplomb.PerCall(answers.Middleware), aplomb.NoRetry(), aplomb.MaxBody(8<<20))
+	assert.NoError(t, err)
+	defer c.CloseIdleConnections()
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 2 {
+		_, err = aplomb.Get[[]byte](t.Context(), c, "/a")
+		assert.ErrorIs(t, err, aplomb.ErrTooLarge)
+	}
+	cost := int64(peak.Load()) - int64(before.HeapAlloc)
+	t.Logf("%d MiB on the heap", cost>>20)
+	assert.True(t, cost < 40<<20, cost)
+	assert.Equal(t, answers.Stats(), cache.Stats{}, "a body that a typed call cannot read is no answer")
+}
+
 func TestLaw08_TheRequestIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	bubble(t, "also where it is made conditional", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("a", `Etag: "a"`, "Last-Modified: "+aYearAgo, "Cache-Control: no-cache"))
 		o.send("GET /a")
 		r := o.request("GET /a")
+		r.Header = nil
 		resp, err := o.client.Transport.RoundTrip(r)
 		assert.NoError(t, err)
 		_ = resp.Body.Close()
 		assert.True(t, resp.Request != nil)
-		assert.Equal(t, len(r.Header), 0)
+		assert.True(t, r.Header == nil)
 		assert.Equal(t, o.last().Header.Get("If-None-Match"), `"a"`)
 	})
 }
@@ -521,4 +779,10 @@ func TestNew(t *testing.T) {
 	}
 	_, err := cache.New(nil, cache.Settings{})
 	assert.True(t, err != nil)
+	for name, store := range map[string]cache.Store{"memory": cache.NewMemory(1), "disk": openDisk(t, newDir(t), 4096)} {
+		_, err := cache.New(store, cache.Settings{})
+		assert.NoError(t, err)
+		_, err = cache.New(store, cache.Settings{})
+		assert.Contains(t, fmt.Sprint(err), "credentials would mix", name)
+	}
 }

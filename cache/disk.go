@@ -21,8 +21,8 @@ import (
 const (
 	// diskBlock is what files take on a disk in steps of.
 	diskBlock = 4096
-	// diskStale is after how long a file that was never finished is removed.
-	diskStale = time.Hour
+	// diskStale is after how long a file that was not finished never will be.
+	diskStale = time.Minute
 	// diskTouch is how often a file's use is written down.
 	diskTouch = time.Minute
 	// diskRescan of the bound is how much is written between two looks at what other
@@ -37,11 +37,12 @@ const (
 // The files hold what servers answered, for whoever may read them: the directory
 // is for this user alone, and for one credential, as the Cache is.
 type Disk struct {
+	single
 	root *os.Root
 	max  int64
 
 	mu      sync.Mutex
-	size    int64
+	size    int64 // of files and of those not finished
 	written int64 // since the last look at the directory
 	files   map[string]*list.Element
 	recent  list.List // of *diskFile, the latest used first
@@ -100,6 +101,7 @@ func (d *Disk) Get(_ context.Context, key string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
+		_ = d.remove(key) // one that cannot be read would fail again and again
 		return nil, fmt.Errorf("cache: disk: %w", err)
 	}
 	if d.use(key, int64(len(value))) {
@@ -115,7 +117,7 @@ func (d *Disk) Set(_ context.Context, key string, value []byte) error {
 		return errKey
 	}
 	if blocks(int64(len(value))) > d.max {
-		return d.Delete(context.Background(), key)
+		return d.remove(key)
 	}
 	if err := d.write(key, value); err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
@@ -133,7 +135,7 @@ func (d *Disk) Set(_ context.Context, key string, value []byte) error {
 
 // write makes the file under another name first, so that nobody sees half of it.
 func (d *Disk) write(key string, value []byte) error {
-	name, temp := fileOf(key), unfinished+crand.Text()
+	name, temp := fileOf(key), temporary+crand.Text()
 	err := d.root.WriteFile(temp, value, 0o600)
 	if err == nil {
 		err = d.root.Rename(temp, name)
@@ -153,8 +155,12 @@ func (d *Disk) Delete(_ context.Context, key string) error {
 	if !validKey(key) {
 		return errKey
 	}
+	return d.remove(key)
+}
+
+func (d *Disk) remove(key string) error {
 	d.forget(key)
-	if err := d.root.Remove(fileOf(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ignoreMissing(d.root.Remove(fileOf(key))); err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
 	}
 	return nil
@@ -167,13 +173,15 @@ func (d *Disk) Size() int64 {
 	return d.size
 }
 
-// scan looks at the directory anew and shrinks it.
+// scan looks at the directory anew and shrinks it. What is not finished takes room
+// too, and is removed if that is all there is.
 func (d *Disk) scan() error {
 	type found struct {
 		diskFile
+		path string
 		used time.Time
 	}
-	var all []found
+	var all, unfinished []found
 	err := fs.WalkDir(d.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return ignoreMissing(err)
@@ -183,18 +191,27 @@ func (d *Disk) scan() error {
 			return ignoreMissing(err)
 		}
 		if key := strings.Replace(path, "/", "", 1); validKey(key) && path == fileOf(key) {
-			all = append(all, found{diskFile{key: key, cost: blocks(info.Size())}, info.ModTime()})
-		} else if strings.HasPrefix(path, unfinished) && time.Since(info.ModTime()) > diskStale {
-			_ = d.root.Remove(path)
+			all = append(all, found{diskFile{key: key, cost: blocks(info.Size())}, path, info.ModTime()})
+		} else if strings.HasPrefix(path, temporary) {
+			unfinished = append(unfinished, found{diskFile{cost: blocks(info.Size())}, path, info.ModTime()})
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
 	}
-	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.used.UnixNano(), a.used.UnixNano()) })
+	latest := func(a, b found) int { return cmp.Compare(b.used.UnixNano(), a.used.UnixNano()) }
+	slices.SortFunc(all, latest)
+	slices.SortFunc(unfinished, latest)
 	d.files, d.size, d.written = make(map[string]*list.Element, len(all)), 0, 0
 	d.recent.Init()
+	for _, f := range unfinished {
+		if time.Since(f.used) > diskStale || d.size+f.cost > d.max {
+			_ = d.root.Remove(f.path)
+		} else {
+			d.size += f.cost
+		}
+	}
 	for i := range all {
 		d.files[all[i].key] = d.recent.PushBack(&all[i].diskFile)
 		d.size += all[i].cost
@@ -205,7 +222,7 @@ func (d *Disk) scan() error {
 
 // shrink removes what was not used for longest until the rest fits.
 func (d *Disk) shrink() {
-	for d.size > d.max {
+	for d.size > d.max && d.recent.Len() > 0 {
 		f := d.drop(d.recent.Back())
 		_ = d.root.Remove(fileOf(f.key))
 	}
@@ -244,8 +261,8 @@ func (d *Disk) drop(el *list.Element) *diskFile {
 	return f
 }
 
-// unfinished is how the names of files begin that are being written.
-const unfinished = "tmp-"
+// temporary is how the names of files begin that are being written.
+const temporary = "tmp-"
 
 var errKey = errors.New("cache: disk: a key is 64 hexadecimal digits")
 

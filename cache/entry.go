@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -102,10 +103,10 @@ func open(value []byte, magic string) (head, body []byte, err error) {
 }
 
 // newEntry is an answer that has just come, without its body.
-func newEntry(resp *http.Response, asked, received time.Time) *entry {
+func newEntry(a answer) *entry {
 	e := &entry{meta: meta{
-		Status: resp.StatusCode, Header: kept(resp.Header),
-		Asked: asked.Round(0).UTC(), Received: received.Round(0).UTC(), Uncompressed: resp.Uncompressed,
+		Status: a.StatusCode, Header: kept(a.Header),
+		Asked: a.asked.Round(0).UTC(), Received: a.received.Round(0).UTC(), Uncompressed: a.Uncompressed,
 	}}
 	e.control = parseControl(e.Header)
 	return e
@@ -113,8 +114,8 @@ func newEntry(resp *http.Response, asked, received time.Time) *entry {
 
 // updated is the entry after a 304 (RFC 9111, section 4.3.4): its header is the
 // newer one, less what is about the body, which is still the old.
-func (e *entry) updated(resp *http.Response, asked, received time.Time) *entry {
-	fresh := newEntry(resp, asked, received)
+func (e *entry) updated(a answer) *entry {
+	fresh := newEntry(a)
 	fresh.Status, fresh.Uncompressed, fresh.body = e.Status, e.Uncompressed, e.body
 	header := e.Header.Clone()
 	delete(header, "Age") // of the older answer, as the next one
@@ -130,11 +131,21 @@ func (e *entry) updated(resp *http.Response, asked, received time.Time) *entry {
 	return fresh
 }
 
-// matches reports that a 304 or a HEAD's answer is about this entry. A strong
-// ETag that differs says that it is not.
+// matches reports that a 304 or a HEAD's answer is about this entry: that it has
+// no ETag which the entry has not (RFC 9111, section 4.3.4). The comparison is the
+// weak one, since servers that compress weaken the ETag of a 200 and not of a 304.
 func (e *entry) matches(h http.Header) bool {
-	mine, theirs := e.Header.Get("ETag"), h.Get("ETag")
-	return mine == "" || theirs == "" || weakless(mine) == weakless(theirs)
+	theirs := h.Get("ETag")
+	return theirs == "" || weakless(theirs) == weakless(e.Header.Get("ETag"))
+}
+
+// sameBody reports that what a HEAD says of the body fits the stored one.
+func (e *entry) sameBody(h http.Header) bool {
+	length := h.Get("Content-Length")
+	if length != "" && !e.Uncompressed && length != strconv.Itoa(len(e.body)) {
+		return false
+	}
+	return e.matches(h) && e.Header.Get("Last-Modified") == h.Get("Last-Modified")
 }
 
 // weakless is an ETag for the weak comparison (RFC 9110, section 8.8.3.2).

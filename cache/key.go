@@ -24,7 +24,8 @@ const maxVary = 32
 type asOwner struct{}
 
 // As says whose answers the requests made with ctx get: name is a tenant, a user
-// or an account, and not a secret. The answers of two names are never mixed.
+// or an account, and not a secret. The answers of two names are never mixed; an
+// empty one says nothing.
 //
 // It is for requests with a credential that is not the client's own, one of
 // [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
@@ -44,10 +45,11 @@ func (c *Cache) owner(r *http.Request) (name string, ok bool) {
 	}
 	h := sha256.New()
 	part(h, as)
-	if r.Host != "" && !strings.EqualFold(r.Host, r.URL.Host) { // one server, and another of its tenants
-		part(h, "Host")
-		part(h, strings.ToLower(r.Host))
+	tenant := "" // of a server that has several
+	if !strings.EqualFold(r.Host, r.URL.Host) {
+		tenant = strings.ToLower(r.Host)
 	}
+	part(h, tenant)
 	for _, header := range slices.Sorted(names(r.Header)) {
 		if personal(header) {
 			part(h, header)
@@ -70,8 +72,9 @@ func (c *Cache) ours(ctx context.Context) bool {
 
 // personal reports a request header that may say who asks, or for whom: each but
 // those known to be harmless, and those of traces, which differ in every request.
+// One that is written in an unusual way is read by the server and not by us.
 func personal(name string) bool {
-	return redact.Header(name, "x") == redact.Mask && !tracing(name)
+	return redact.Header(name, "x") == redact.Mask && !tracing(name) || name != http.CanonicalHeaderKey(name)
 }
 
 // tracing reports headers that are about this one request.
@@ -115,21 +118,28 @@ func (i *index) answerKey(owner string, r *http.Request) string {
 	h := sha256.New()
 	part(h, i.Generation)
 	part(h, owner)
-	for _, name := range i.Vary {
-		part(h, name)
-		part(h, normalise(name, r.Header[name]))
-	}
+	part(h, selection(i.Vary, r))
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// selection is by what answers that vary by these headers are told apart.
+func selection(vary []string, r *http.Request) string {
+	h := sha256.New()
+	for _, name := range vary {
+		part(h, name)
+		part(h, normalise(name, r.Header[name]))
+	}
+	return string(h.Sum(nil))
+}
+
 // flightKey is the same for requests that are equal, before it is known by what
-// their answers vary: all of the header counts, but for traces.
+// their answers vary: all of the header counts, but for traces. An answer that
+// varies by one of those is shared by selection alone.
 func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 	h := sha256.New()
 	part(h, address)
 	part(h, strconv.FormatUint(uint64(epoch), 10)) // who asks after a change gets no answer from before it
 	part(h, owner)
-	part(h, r.Method)
 	for _, name := range slices.Sorted(names(r.Header)) {
 		if !tracing(name) {
 			part(h, name)
@@ -140,7 +150,7 @@ func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 }
 
 // varyOf are the names in Vary, sorted, each once. ok is false where there are
-// too many.
+// too many. An encoding was asked for, whether Vary says so or not.
 func varyOf(h http.Header) (vary []string, ok bool) {
 	for _, line := range h["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
@@ -152,30 +162,45 @@ func varyOf(h http.Header) (vary []string, ok bool) {
 			}
 		}
 	}
+	if h.Get("Content-Encoding") != "" {
+		vary = append(vary, "Accept-Encoding")
+	}
 	slices.Sort(vary)
 	vary = slices.Compact(vary)
 	return vary, len(vary) <= maxVary
 }
 
 // normalise brings values of a header that mean the same into the same form (RFC
-// 9111, section 4.1): lines are joined and the space between members goes; case
-// goes where the header has none.
+// 9111, section 4.1): lines are joined, and where the header is known the space
+// around its members and parameters goes, and case if it has none.
 func normalise(name string, values []string) string {
 	if values == nil {
 		return "\x00" // absent is not empty
 	}
+	text := strings.Join(values, ", ")
+	switch name {
+	case "Accept":
+		return dense(text)
+	case "Accept-Encoding", "Accept-Language", "Accept-Charset":
+		return strings.ToLower(dense(text))
+	}
+	return trim(text)
+}
+
+// dense is a list without the space that means nothing in it, and without empty
+// members.
+func dense(list string) string {
 	var all []string
-	for member := range members(strings.Join(values, ",")) {
-		if member = strings.Join(strings.Fields(member), " "); member != "" {
+	for member := range split(list, ',') {
+		var parameters []string
+		for parameter := range split(member, ';') {
+			parameters = append(parameters, trim(parameter))
+		}
+		if member = strings.Join(parameters, ";"); member != "" {
 			all = append(all, member)
 		}
 	}
-	text := strings.Join(all, ",")
-	switch name {
-	case "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset":
-		text = strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(text, "; ", ";"), " ;", ";"))
-	}
-	return text
+	return strings.Join(all, ",")
 }
 
 // newGeneration is one that was never used.

@@ -24,6 +24,7 @@ func (x *exchange) refresh(e *entry) {
 	again := *x
 	again.request = x.request.WithContext(ctx)
 	again.request.Header = x.request.Header.Clone() // the caller may change its own once it has its answer
+	again.store = c.store.visit()
 	again.quiet = true
 	go func() {
 		defer c.pending.Done()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,7 +24,7 @@ func passes(r *http.Request, asked control) string {
 		return "no-store"
 	case r.Header.Get("Upgrade") != "":
 		return "upgrade"
-	case secretURL(r):
+	case secretURL(r.URL):
 		return "secret-in-url"
 	}
 	for _, name := range conditions {
@@ -36,12 +37,15 @@ func passes(r *http.Request, asked control) string {
 
 // secretURL reports an address that is itself a credential: what it leads to is
 // kept by nobody.
-func secretURL(r *http.Request) bool {
-	if r.URL.User != nil {
+func secretURL(u *url.URL) bool {
+	if u.User != nil {
 		return true
 	}
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil {
+			name = plain
+		}
 		if value != "" && redact.SecretField(name) && !redact.Harmless(name) {
 			return true
 		}
@@ -81,12 +85,24 @@ func keptStatus(status int) bool {
 	return status >= 200 && status < 500 || status == http.StatusNotImplemented
 }
 
+// outage are the errors of RFC 5861, section 4.
+func outage(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// passing reports a status that says nothing of what its address holds.
+func passing(status int) bool { return status >= 500 || status == http.StatusTooManyRequests }
+
 // storable reports that the answer may be kept, and that keeping it is of use.
 func (e *entry) storable(resp *http.Response) bool {
 	switch {
-	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Trailer) > 0, len(resp.Header["Set-Cookie"]) > 0:
+	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Header["Set-Cookie"]) > 0:
 		return false
-	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), untilClosed(resp):
 		return false
 	case e.Status/100 != 2 && resp.ContentLength < 0 && resp.Body != http.NoBody:
 		return false // a typed call may have cut an error's body short
@@ -96,9 +112,16 @@ func (e *entry) storable(resp *http.Response) bool {
 	return e.lifetime() > 0 || e.validated() || e.control.has("stale-while-revalidate") || e.control.has("stale-if-error")
 }
 
+// untilClosed reports a body that ends where the connection does: one that was cut
+// looks like a whole one (RFC 9112, section 8). What was compressed has an end.
+func untilClosed(resp *http.Response) bool {
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
+}
+
 // forbidden reports that the answer, or what it was updated by, may not be kept.
 func (e *entry) forbidden(by *http.Response) bool {
-	return e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
+	_, few := varyOf(e.Header)
+	return !few || e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
 }
 
 // explicit reports that the server itself allowed keeping it (RFC 9111, section 3).
@@ -115,6 +138,11 @@ func (e *entry) validated() bool {
 // looked for where an answer is new; one of a 304 is handed on and not kept.
 func secretHeader(h http.Header) bool {
 	for name := range h {
+		if name == "Location" || name == "Content-Location" {
+			if u, err := url.Parse(h.Get(name)); err != nil || secretURL(u) {
+				return true
+			}
+		}
 		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && name != "Set-Cookie" && !questions[name] {
 			return true
 		}
