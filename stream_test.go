@@ -454,6 +454,14 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		assert.True(t, ok && api.StatusCode == 410, err)
 		assert.Equal(t, len(*asked), 1)
 
+		// What passes is gone on from.
+		first, asked = eventAPI("id: 1\ndata: a\n\n!", "id: 2\ndata: b\n\n!")
+		script = aplombtest.NewScript(first, aplombtest.Pass(), aplombtest.Status(503), aplombtest.Status(408), aplombtest.Status(429), aplombtest.Reset(), aplombtest.Pass())
+		got, err = streamed[aplomb.ServerEvent](t, script, aplomb.ServerEvents{}, aplomb.NoRetry())
+		assert.NoError(t, err)
+		assert.Equal(t, len(got), 2)
+		assert.Equal(t, len(*asked), 3)
+
 		for _, once := range []bool{true, false} {
 			body := "data: a\n\n!"
 			if once {
@@ -468,6 +476,11 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		c := newClient(t, aplombtest.NewServer(t, h))
 		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}))
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+		h, asked = eventAPI("id: 1\ndata: a\n\n!")
+		c = newClient(t, aplombtest.NewServer(t, h))
+		_, err = aplomb.Collect(aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodPost, "/", aplomb.ServerEvents{}, aplomb.Safe()))
+		assert.NoError(t, err)
+		assert.Equal(t, len(*asked), 2)
 
 		// Law 3: a wait that would end too late is not begun.
 		h, _ = eventAPI("id: 1\nretry: 20000\ndata: a\n\n!")

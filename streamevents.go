@@ -102,10 +102,10 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 		opts = append(opts, Header("Last-Event-ID", e.id))
 	}
 	if err := e.s.open(ctx, "text/event-stream", opts...); err != nil {
-		if !e.begun || ctx.Err() != nil || answered(err) {
+		if !e.begun || answered(err) {
 			return false, err
 		}
-		return e.again(err)
+		return e.again(ctx, err)
 	}
 	e.begun = true
 	if e.s.resp.StatusCode == http.StatusNoContent {
@@ -125,10 +125,7 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 			e.retry = min(max(ev.Retry, leastReconnect), maxReconnect)
 		}
 		if err != nil {
-			if tooLarge := errors.Is(err, ErrTooLarge); tooLarge || ctx.Err() != nil {
-				return false, e.s.failed(err)
-			}
-			return e.again(err)
+			return e.again(ctx, err)
 		}
 		if ev.HasID {
 			e.id = ev.ID
@@ -154,7 +151,10 @@ func answered(err error) bool {
 }
 
 // again decides what follows on an answer that ended with err.
-func (e *eventStream) again(err error) (more bool, _ error) {
+func (e *eventStream) again(ctx context.Context, err error) (more bool, _ error) {
+	if ctx.Err() != nil || errors.Is(err, ErrTooLarge) {
+		return false, e.s.failed(err)
+	}
 	resumes := !e.Once && e.id != "" && (e.s.method == http.MethodGet || e.s.call.safe)
 	if !resumes {
 		switch {
