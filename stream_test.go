@@ -482,6 +482,16 @@ func TestStreamEventsGiveUp(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, len(*asked), 2)
 
+		// What the server says of the pause is bounded.
+		for retry, want := range map[string][2]time.Duration{"1": {time.Second, 1100 * time.Millisecond}, "3600000": {time.Minute, 66 * time.Second}} {
+			h, _ = eventAPI("retry: "+retry+"\nid: 1\ndata: a\n\n!")
+			start := time.Now()
+			_, err = streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{})
+			assert.NoError(t, err)
+			took := time.Since(start)
+			assert.True(t, took >= want[0] && took <= want[1], retry, took)
+		}
+
 		// Law 3: a wait that would end too late is not begun.
 		h, _ = eventAPI("id: 1\nretry: 20000\ndata: a\n\n!")
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
