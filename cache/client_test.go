@@ -771,6 +771,27 @@ func TestAnswered(t *testing.T) {
 	})
 }
 
+func TestAnsweredPanics(t *testing.T) {
+	t.Parallel()
+	c := newCache(t, cache.NewMemory(1<<20), cache.Settings{Answered: func(context.Context, cache.Event) { panic("the caller's") }})
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		closed := 0
+		next := c.Middleware(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			body := struct {
+				io.Reader
+				io.Closer
+			}{strings.NewReader("x"), closeFunc(func() error { closed++; return nil })}
+			return &http.Response{StatusCode: 200, Header: http.Header{"Cache-Control": {"max-age=60"}}, Body: body, Request: r}, nil
+		}))
+		func() {
+			defer func() { assert.Equal(t, recover(), any("the caller's")) }()
+			r, _ := http.NewRequestWithContext(t.Context(), method, "http://a.test/", nil)
+			_, _ = next.RoundTrip(r) //nolint:bodyclose // there is no answer
+		}()
+		assert.Equal(t, closed, 1, method)
+	}
+}
+
 func TestNew(t *testing.T) {
 	t.Parallel()
 	for _, s := range []cache.Settings{{MaxEntry: -1}, {StaleIfError: -1}, {StaleIfError: 5}} {
