@@ -444,13 +444,13 @@ func TestRefreshHasItsOwn(t *testing.T) {
 		c := newCache(t, cache.NewMemory(1<<20), cache.Settings{})
 		next := c.Middleware(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
-			seen = append(seen, r.Header.Get("X-Request-Id"))
+			seen = append(seen, r.Header.Get("X-Request-ID"))
 			return &http.Response{
 				StatusCode: 200, Header: http.Header{"Cache-Control": {"max-age=10, stale-while-revalidate=60"}}, Body: http.NoBody, Request: r,
 			}, nil
 		}))
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://a.test/", nil)
-		r.Header.Set("X-Request-Id", "1")
+		r.Header.Set("X-Request-ID", "1")
 		for _, id := range []string{"1", "later"} {
 			resp, err := next.RoundTrip(r)
 			assert.NoError(t, err)
@@ -459,7 +459,7 @@ func TestRefreshHasItsOwn(t *testing.T) {
 				time.Sleep(15 * time.Second) // it is stale, and asked for behind
 				continue
 			}
-			r.Header.Set("X-Request-Id", id)
+			r.Header.Set("X-Request-ID", id)
 			time.Sleep(15 * time.Second)
 		}
 		assert.Equal(t, seen, []string{"1", "1"})
