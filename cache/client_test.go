@@ -462,6 +462,7 @@ func TestRefreshHasItsOwn(t *testing.T) {
 			r.Header.Set("X-Request-ID", id)
 			time.Sleep(15 * time.Second)
 		}
+		synctest.Wait()
 		assert.Equal(t, seen, []string{"1", "1"})
 	})
 }
