@@ -222,7 +222,7 @@ func (d *Disk) scan() error {
 
 // shrink removes what was not used for longest until the rest fits.
 func (d *Disk) shrink() {
-	for d.size > d.max && d.recent.Len() > 0 {
+	for d.size > d.max { // what is not finished fits by itself
 		f := d.drop(d.recent.Back())
 		_ = d.root.Remove(fileOf(f.key))
 	}

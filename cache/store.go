@@ -85,14 +85,12 @@ func (v *visit) get(ctx context.Context, key string) (value []byte) {
 	return value
 }
 
-// set and remove are not ended by the call's own end: what was changed has to be
-// forgotten also if nobody waits any more.
+// set is of a key that was got before, so that nothing is owed of it. It and remove
+// are not ended by the call's own end: what was changed has to be forgotten also if
+// nobody waits any more.
 func (v *visit) set(ctx context.Context, key string, value []byte) error {
 	key = v.salted(key)
 	_, err := v.do(context.WithoutCancel(ctx), func(ctx context.Context) ([]byte, error) { return nil, v.store.Set(ctx, key, value) })
-	if err == nil {
-		v.owe(key, false)
-	}
 	return err
 }
 

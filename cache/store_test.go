@@ -78,6 +78,7 @@ func TestStores(t *testing.T) {
 
 			assert.NoError(t, s.Set(t.Context(), key(2), bytes.Repeat(big, 6)))
 			assert.Equal(t, value(t, s, 2), nil, "larger than all there is")
+			assert.Equal(t, len(value(t, s, 59)), len(big), "and puts nothing out")
 			for n := range 60 {
 				assert.NoError(t, s.Delete(t.Context(), key(n)))
 			}
@@ -124,6 +125,22 @@ func TestDisk(t *testing.T) {
 		assert.Equal(t, again.Size(), 9*4096)
 		assert.Equal(t, value(t, again, 0), nil)
 		assert.Equal(t, value(t, again, 9), []byte{9})
+	})
+	t.Run("writes down once a minute that a file is used", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
+		at := time.Now().Add(-time.Hour).Truncate(time.Second)
+		touch(t, dir, key(1), at)
+		value(t, d, 1)
+		info, err := os.Stat(filepath.Join(dir, key(1)[:2], key(1)[2:]))
+		assert.NoError(t, err)
+		assert.True(t, info.ModTime().Equal(at), info.ModTime())
+		value(t, openDisk(t, dir, 1<<20), 1)
+		info, err = os.Stat(filepath.Join(dir, key(1)[:2], key(1)[2:]))
+		assert.NoError(t, err)
+		assert.True(t, info.ModTime().After(at), "another process did not know")
 	})
 	t.Run("is for this user alone", func(t *testing.T) {
 		t.Parallel()
@@ -235,6 +252,11 @@ func TestDisk(t *testing.T) {
 // TestDiskUnderACache damages each byte of what is on the disk in turn.
 func TestDiskUnderACache(t *testing.T) {
 	t.Parallel()
+	bubble(t, "in a bubble, where no disk is slow", testDiskUnderACache)
+}
+
+func testDiskUnderACache(t *testing.T) {
+	t.Helper()
 	dir := newDir(t)
 	disk := openDisk(t, dir, 1<<20)
 	o := newOriginOver(t, disk, cache.Settings{}, say("hello", "Cache-Control: max-age=600"))
