@@ -98,7 +98,7 @@ func (s *stream) open(ctx context.Context, accept string, more ...CallOption) er
 	if kind := mediaType(resp.Header.Get("Content-Type")); kind == "text/html" || kind == "application/xhtml+xml" {
 		head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDecodeBody))
 		a := &answer{Response: call.response(), call: call}
-		return a.decodeError(head, errNotJSON)
+		return a.decodeError(head, &otherFormatError{accept})
 	}
 	return nil
 }

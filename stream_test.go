@@ -484,7 +484,7 @@ func TestStreamEventsGiveUp(t *testing.T) {
 
 		// What the server says of the pause is bounded.
 		for retry, want := range map[string][2]time.Duration{"1": {time.Second, 1100 * time.Millisecond}, "3600000": {time.Minute, 66 * time.Second}} {
-			h, _ = eventAPI("retry: "+retry+"\nid: 1\ndata: a\n\n!")
+			h, _ = eventAPI("retry: " + retry + "\nid: 1\ndata: a\n\n!")
 			start := time.Now()
 			_, err = streamed[aplomb.ServerEvent](t, h, aplomb.ServerEvents{})
 			assert.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 type JSONArray struct {
 	// Items is the dotted path to the array, such as "data.items", as of a [Pager]; ""
 	// is the document itself, for what else there is cannot be known in advance. The
-	// rest of the document is passed over, and has to be whole.
+	// rest of the document is passed over, and has to be whole. A null is an empty array.
 	Items string
 }
 
@@ -55,6 +55,7 @@ type arrayReader struct {
 	body  *itemReader
 	dec   *json.Decoder
 	depth int // of the array
+	none  bool
 }
 
 func newArrayReader(body *streamBody) *arrayReader {
@@ -70,7 +71,7 @@ func (a *arrayReader) token() (json.Token, error) {
 
 func (a *arrayReader) more() bool {
 	a.body.item = a.dec.InputOffset()
-	return a.dec.More()
+	return !a.none && a.dec.More()
 }
 
 // find goes to the first item.
@@ -98,6 +99,10 @@ func (a *arrayReader) enter(bracket json.Delim, what string) error {
 	tok, err := a.token()
 	if err != nil {
 		return err
+	}
+	if tok == nil && bracket == '[' { // what some servers write for an empty one
+		a.none = true
+		return nil
 	}
 	if tok != bracket {
 		return fmt.Errorf("expected %s, found a JSON %s", what, tokenKind(tok))

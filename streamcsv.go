@@ -12,8 +12,8 @@ import (
 )
 
 // CSV is the records of comma-separated values (RFC 4180), read by encoding/csv. T is
-// []string, or map[string]string by the names in the first record, each of which is
-// another one. All records have as many fields as the first. The last line needs no
+// []string, or map[string]string by the names in the first record, which are to be
+// unique. All records have as many fields as the first. The last line needs no
 // end, as for [JSONLines].
 type CSV struct {
 	// Comma separates the fields. Default ','.

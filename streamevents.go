@@ -37,7 +37,8 @@ type ServerEvent struct {
 // error.
 type ServerEvents struct {
 	// Done is the Data that ends the stream and is not yielded, such as "[DONE]". An end
-	// without it is an error.
+	// without it is an error. Where events have ids, and neither Done nor a 204 says that
+	// they are over, set Once: else the end of the answer is one that broke.
 	Done string
 	// LastEventID is where to go on.
 	LastEventID string
@@ -102,8 +103,11 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 		opts = append(opts, Header("Last-Event-ID", e.id))
 	}
 	if err := e.s.open(ctx, "text/event-stream", opts...); err != nil {
-		if !e.begun || answered(err) {
+		switch {
+		case !e.begun:
 			return false, err
+		case answered(err):
+			return false, e.s.failed(err)
 		}
 		return e.again(ctx, err)
 	}
@@ -166,7 +170,7 @@ func (e *eventStream) again(ctx context.Context, err error) (more bool, _ error)
 		return false, nil
 	}
 	if e.failures++; e.failures > maxReconnects {
-		return false, e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures, err))
+		return false, e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures-1, err))
 	}
 	return true, nil
 }

@@ -40,7 +40,8 @@ type Settings struct {
 	// StaleIfError is for how long an answer that is no longer fresh is used instead
 	// of an error: no connection, an open circuit, a quota used up, 500, 502, 503 or 504.
 	// It is for servers that do not say so themselves (stale-if-error, RFC 5861), and
-	// never for answers that must be validated. Default none.
+	// never for answers that must be validated. A call waits for the error as without a
+	// cache, its retries included; an [aplomb.Timeout] makes that short. Default none.
 	StaleIfError time.Duration
 	// Answered is told of every answer, on the call's own goroutine. Default none.
 	Answered func(context.Context, Event)
@@ -83,7 +84,8 @@ func New(store Store, s Settings) (*Cache, error) {
 // other transport, as http.Client's.
 func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper { return &transport{c, next} }
 
-// Purge forgets every answer kept for the address.
+// Purge forgets every answer kept for the address, of whomever. The query is part of
+// it: another query is another address.
 func (c *Cache) Purge(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {

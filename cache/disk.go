@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"container/list"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -35,7 +37,7 @@ const (
 // directory; the last one to write a key wins.
 //
 // The files hold what servers answered, for whoever may read them: the directory
-// is for this user alone, and for one credential, as the Cache is.
+// is for this user alone.
 type Disk struct {
 	single
 	root *os.Root
@@ -55,10 +57,18 @@ type diskFile struct {
 }
 
 // OpenDisk opens a store in dir, a directory that it makes, with mode 0700, if it
-// is not there. It takes up to maxBytes, counted in blocks of 4 KiB, and forgets
-// what was not used for longest; with n processes in one directory up to an eighth
-// more for each of them. An existing directory that others may read is an error.
-func OpenDisk(dir string, maxBytes int64) (*Disk, error) {
+// is not there. owner names whose answers it holds: the account that the client's
+// credential speaks for, such as a login. What is kept for another owner lies
+// elsewhere, in a directory of its own within dir, for the next run may be somebody
+// else's; of an API without credentials it is any word.
+//
+// It takes up to maxBytes for each owner, counted in blocks of 4 KiB, and forgets what
+// was not used for longest; with n processes in one directory up to an eighth more for
+// each of them. An existing directory that others may read is an error.
+func OpenDisk(dir, owner string, maxBytes int64) (*Disk, error) {
+	if owner == "" {
+		return nil, errors.New("cache: OpenDisk: say whose answers these are: the account of the client's credential, lest the next one's are mixed with them")
+	}
 	if maxBytes < diskBlock {
 		return nil, fmt.Errorf("cache: OpenDisk: %d bytes hold no file: give at least %d", maxBytes, diskBlock)
 	}
@@ -72,6 +82,11 @@ func OpenDisk(dir string, maxBytes int64) (*Disk, error) {
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("cache: OpenDisk: %s is open to others (mode %v): chmod 700 it, or name a directory of its own",
 			filepath.Base(dir), info.Mode().Perm())
+	}
+	own := sha256.Sum256([]byte(owner))
+	dir = filepath.Join(dir, hex.EncodeToString(own[:16]))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cache: OpenDisk: %w", err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -157,7 +157,7 @@ func ExampleOpenDisk() {
 	defer func() { _ = os.RemoveAll(home) }()
 
 	for range 2 { // two runs of a program
-		disk, err := cache.OpenDisk(filepath.Join(home, "answers"), 256<<20)
+		disk, err := cache.OpenDisk(filepath.Join(home, "answers"), "octocat", 256<<20)
 		if err != nil {
 			fmt.Println(err)
 			return

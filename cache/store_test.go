@@ -27,7 +27,7 @@ type sized interface {
 
 func openDisk(t *testing.T, dir string, maxBytes int64) *cache.Disk {
 	t.Helper()
-	d, err := cache.OpenDisk(dir, maxBytes)
+	d, err := cache.OpenDisk(dir, "me", maxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestDisk(t *testing.T) {
 		}))
 		open := t.TempDir()
 		assert.NoError(t, os.Chmod(open, 0o755))
-		_, err := cache.OpenDisk(open, 1<<20)
+		_, err := cache.OpenDisk(open, "me", 1<<20)
 		assert.Contains(t, fmt.Sprint(err), "chmod 700")
 		assert.NotContains(t, fmt.Sprint(err), filepath.Dir(open))
 	})
@@ -244,7 +244,7 @@ func TestDisk(t *testing.T) {
 	})
 	t.Run("has room for one file at least", func(t *testing.T) {
 		t.Parallel()
-		_, err := cache.OpenDisk(newDir(t), 4095)
+		_, err := cache.OpenDisk(newDir(t), "me", 4095)
 		assert.True(t, err != nil)
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aplomb-go/aplomb"
 )
@@ -19,10 +20,13 @@ type Download struct {
 	// Path is where it is, as for [aplomb.Get]; an address from elsewhere is an
 	// option, [aplomb.URL].
 	Path string
-	// Options are those of each request.
+	// Options are those of each request. A [aplomb.Timeout], also the client's, ends a
+	// connection after so long, which then counts as broken; [aplomb.MaxBody] has no
+	// effect, and MaxBytes does.
 	Options []aplomb.CallOption
 
-	// SHA256 is the digest of the file in hex, from a release page or the like.
+	// SHA256 is the digest of the file in hex, from a release page or the like; it may
+	// have "sha256:" before it.
 	// It is compared besides those that the server gives.
 	SHA256 string
 	// ETagMD5 compares an ETag that has the form of an MD5 as one, which S3's is
@@ -140,7 +144,7 @@ func (d *Download) check() ([]*digest, error) {
 	case d.SHA256 == "":
 		return nil, nil
 	}
-	sum, err := hex.DecodeString(d.SHA256)
+	sum, err := hex.DecodeString(strings.TrimPrefix(d.SHA256, "sha256:"))
 	wanted := &digest{"sha-256", sum}
 	if err != nil || !wanted.valid() {
 		return nil, errors.New("transfer: Download.SHA256 is not 64 hexadecimal digits")

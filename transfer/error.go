@@ -37,7 +37,8 @@ type Error struct {
 	// Err is the cause.
 	Err error
 
-	text string
+	text    string
+	unnamed bool // by its server
 }
 
 // Error is one line.
@@ -51,8 +52,11 @@ func (e *Error) Error() string {
 		line += fmt.Sprintf(" and %d broken connections", e.Breaks)
 	}
 	line += ": " + e.text
-	if e.Kept {
+	switch {
+	case e.Kept:
 		line += ". Hint: what is there is kept, and the next run goes on from it"
+	case e.unnamed:
+		line += ". Hint: nothing of it is kept, since the server names the file by no strong validator"
 	}
 	return line
 }

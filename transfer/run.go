@@ -90,7 +90,7 @@ func (r *run) failed(err error) error {
 	} else {
 		kept, _ = r.out.keep(&r.source, r.done)
 	}
-	return &Error{Path: r.d.Path, Done: r.done.size(), Total: r.source.total, Breaks: r.breaks, Kept: kept, Err: err, text: err.Error()}
+	return &Error{Path: r.d.Path, Done: r.done.size(), Total: r.source.total, Breaks: r.breaks, Kept: kept, Err: err, text: err.Error(), unnamed: r.known && r.source.validator == ""}
 }
 
 // fetch goes on until nothing is missing, from the start where it has to be.

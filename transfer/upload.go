@@ -36,7 +36,9 @@ type Upload struct {
 	Progress func(Progress)
 }
 
-// Body is the option that sends it. It is for one call, whose attempts it counts.
+// Body is the option that sends it. It is for one call, whose attempts it counts: as of
+// any other, 60 s in all unless [aplomb.Timeout] or the context says otherwise, and sent
+// again only if its method or an [aplomb.IdempotencyKey] allows it.
 func (u Upload) Body() aplomb.CallOption {
 	if u.Open == nil {
 		return aplomb.Body(u.ContentType, func() (io.ReadCloser, error) {
