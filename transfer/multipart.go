@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Part is a field or a file of a form. [Field] and [File] make the usual ones.
@@ -126,11 +127,15 @@ func (p *Part) header() string {
 }
 
 // formBody is the pieces of a form one after another. Text is gathered, so that
-// small forms are one piece.
+// small forms are one piece. Over HTTP/2 net/http closes a body while it reads it.
 type formBody struct {
 	pieces []*piece
 	holes  int // pieces of unknown length
 	size   int64
+
+	mu     sync.Mutex
+	open   io.Closer // the file that is open
+	closed bool
 }
 
 type piece struct {
@@ -163,11 +168,11 @@ func (b *formBody) Len() int {
 	return int(b.size)
 }
 
-func (b *formBody) Read(p []byte) (int, error) {
+func (b *formBody) Read(buf []byte) (int, error) {
 	for len(b.pieces) > 0 {
-		n, err := b.pieces[0].read(p)
+		n, err := b.read(b.pieces[0], buf)
 		if errors.Is(err, io.EOF) {
-			err = b.Close()
+			err = b.closeFile(false)
 			b.pieces = b.pieces[1:]
 		}
 		if n > 0 || err != nil {
@@ -177,27 +182,47 @@ func (b *formBody) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-func (p *piece) read(buf []byte) (n int, err error) {
+func (b *formBody) read(p *piece, buf []byte) (int, error) {
 	if p.open == nil {
 		return p.text.Read(buf)
 	}
 	if p.file.ReadCloser == nil {
-		if p.file.ReadCloser, err = p.open(); err != nil {
+		file, err := p.open()
+		if err != nil {
 			return 0, err
 		}
-		if p.file.ReadCloser == nil {
+		if file == nil {
 			return 0, errors.New("transfer: " + p.file.what + ": its Open returned neither a body nor an error")
+		}
+		p.file.ReadCloser = file
+		if !b.opened(file) {
+			return 0, errors.Join(os.ErrClosed, file.Close())
 		}
 	}
 	return p.file.Read(buf)
 }
 
-// Close closes the file that is open.
-func (b *formBody) Close() error {
-	if len(b.pieces) == 0 || b.pieces[0].file.ReadCloser == nil {
+// opened says which file is open, unless nobody wants it any more.
+func (b *formBody) opened(file io.Closer) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.open = file
+	return true
+}
+
+// Close closes the file that is open, and that which is being opened.
+func (b *formBody) Close() error { return b.closeFile(true) }
+
+func (b *formBody) closeFile(last bool) error {
+	b.mu.Lock()
+	file := b.open
+	b.open, b.closed = nil, b.closed || last
+	b.mu.Unlock()
+	if file == nil {
 		return nil
 	}
-	file := b.pieces[0].file.ReadCloser
-	b.pieces[0].file.ReadCloser = nil
 	return file.Close()
 }

@@ -9,8 +9,10 @@ import (
 	"mime/multipart"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -155,3 +157,34 @@ func (c closer) Close() error { c.closed(); return nil }
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// slowFile takes its time, and counts how often it is closed.
+type slowFile struct{ closed atomic.Int32 }
+
+func (f *slowFile) Read(p []byte) (int, error) {
+	time.Sleep(50 * time.Millisecond)
+	return copy(p, "abc"), nil
+}
+
+func (f *slowFile) Close() error { f.closed.Add(1); return nil }
+
+// TestMultipartIsClosedWhileItIsRead: as HTTP/2 does when a call is given up.
+func TestMultipartIsClosedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"while its file is opened": 10 * time.Millisecond, "while it is read": 80 * time.Millisecond} {
+		bubble(t, name, func(t *testing.T) {
+			file := &slowFile{}
+			form := transfer.Multipart(transfer.Part{Name: "f", Filename: "f", Size: 3, Open: func() (io.ReadCloser, error) {
+				time.Sleep(50 * time.Millisecond)
+				return file, nil
+			}})
+			body, err := form.Open()
+			assert.NoError(t, err)
+			time.AfterFunc(after, func() { _ = body.Close() })
+			_, err = io.Copy(io.Discard, body)
+			assert.True(t, err != nil)
+			synctest.Wait()
+			assert.Equal(t, file.closed.Load(), 1)
+		})
+	}
+}
