@@ -49,7 +49,7 @@ func TestCodec(t *testing.T) {
 		all, err := aplomb.Collect(aplomb.Items[order](t.Context(), c, "/list", aplomb.ByLink{}))
 		assert.NoError(t, err)
 		assert.Equal(t, all[0].ID, "two")
-		all, err = aplomb.Collect(aplomb.Stream[order](t.Context(), c, http.MethodGet, "/list", aplomb.JSONArray{Items: "data"}))
+		all, err = aplomb.Collect(aplomb.Stream(t.Context(), c, http.MethodGet, "/list", aplomb.JSONArray[order]{Items: "data"}))
 		assert.NoError(t, err)
 		assert.Equal(t, all[0].ID, "two")
 		assert.Equal(t, read, 3)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aplomb-go/aplomb/internal/bom"
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
@@ -35,14 +36,19 @@ func (a *answer) decode(body []byte, v any) error {
 	if a.empty(body) {
 		return nil
 	}
-	kind := mediaType(a.Header.Get("Content-Type"))
-	if kind == "text/html" || kind == "application/xhtml+xml" {
+	if isPage(a.Header) {
 		return a.decodeError(body, errNotJSON)
 	}
-	if err := a.call.codec.unmarshal(bytes.TrimPrefix(body, byteOrderMark), v); err != nil {
+	if err := a.call.codec.unmarshal(bom.Trim(body), v); err != nil {
 		return a.decodeError(body, err)
 	}
 	return nil
+}
+
+// isPage reports a page for people, which a proxy or a login sends instead of data.
+func isPage(h http.Header) bool {
+	kind := mediaType(h.Get("Content-Type"))
+	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
 // unmarshal is json.Unmarshal, but that a type which decodes itself is not read

@@ -11,8 +11,8 @@ import (
 	"github.com/aplomb-go/aplomb"
 )
 
-// Download says what is fetched. Client and Path are needed; the zero value of
-// each other field is the recommended setting. [Download.ToFile] is what most
+// Download says what is fetched. Needed are Client, and Path or an [aplomb.URL] among
+// Options; the zero value of each other field is the recommended setting. [Download.ToFile] is what most
 // callers want.
 type Download struct {
 	// Client is what it is fetched with.
@@ -36,9 +36,9 @@ type Download struct {
 	// file from that of another. Give one where the address is not the same in
 	// the next run, such as a signed one.
 	Key string
-	// MaxBytes bounds the file; more is [aplomb.ErrTooLarge]. Default 64 GiB, and
-	// for what the server compresses although it is asked not to, 32 MiB and a
-	// hundred times what it sends.
+	// MaxBytes bounds the file; more is [aplomb.ErrTooLarge]. Default 64 GiB; of an
+	// answer that is compressed although it was asked not to be, 32 MiB and a hundred
+	// times the bytes received.
 	MaxBytes int64
 	// Parallel is how many connections fetch a file at once, if it has 64 MiB or
 	// more left and its server says that it knows ranges. It pays where a server or
