@@ -45,7 +45,7 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	}
 	// A body that is closed because the server answered has not failed.
 	bubbleCase(t, "closed early", func(t *testing.T) {
-		srv := aplombtest.NewServer(t, aplombtest.NewScript(http.HandlerFunc(ok), aplombtest.Reset()))
+		srv := aplombtest.NewServer(t, aplombtest.NewScript(ok, aplombtest.Reset()))
 		opened := 0
 		_, err := aplomb.Put[order](t.Context(), newClient(t, srv), "/", aplomb.Body("text/plain", func() (io.ReadCloser, error) {
 			opened++

@@ -40,7 +40,7 @@ func (JSONLines[T]) each(ctx context.Context, s *stream, yield func(T) bool) err
 			}
 		}
 		if end != nil {
-			return nil
+			return nil //nolint:nilerr // the end is no error
 		}
 	}
 }

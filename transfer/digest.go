@@ -96,10 +96,10 @@ func newSumming(digests []*digest) *summing {
 }
 
 // check returns the algorithms of the digests, all of which have to be right.
-func (s *summing) check(path string) (algorithms []string, err error) {
+func (s *summing) check(r *run) (algorithms []string, err error) {
 	for i, d := range s.digests {
 		if got := s.hashes[i].Sum(nil); !bytes.Equal(got, d.Sum) {
-			return nil, &ChecksumError{Path: path, Algorithm: d.Algorithm, Want: hex.EncodeToString(d.Sum), Got: hex.EncodeToString(got)}
+			return nil, &ChecksumError{Client: r.d.Client.Name(), Path: r.d.Path, RequestID: r.requestID(), Algorithm: d.Algorithm, Want: hex.EncodeToString(d.Sum), Got: hex.EncodeToString(got)}
 		}
 		algorithms = append(algorithms, d.Algorithm)
 	}
@@ -109,8 +109,10 @@ func (s *summing) check(path string) (algorithms []string, err error) {
 // ChecksumError means that what was received is not what its digest is of. Under
 // the final name of [Download.ToFile] there is nothing of it.
 type ChecksumError struct {
-	// Path is the path template.
-	Path string
+	// Client is the client's name, and Path the path template.
+	Client, Path string
+	// RequestID is the server's name for the last request, "" if it gave none.
+	RequestID string
 	// Algorithm is "sha-256", "sha-512" or "md5".
 	Algorithm string
 	// Want and Got are the digests in hex.
@@ -119,5 +121,9 @@ type ChecksumError struct {
 
 // Error is one line.
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("transfer: GET %s: the %s is %s, and should be %s", e.Path, e.Algorithm, e.Got, e.Want)
+	line := fmt.Sprintf("%s: GET %s: the %s of the file is %s, and should be %s", e.Client, e.Path, e.Algorithm, e.Got, e.Want)
+	if e.RequestID != "" {
+		line += " (request " + e.RequestID + ")"
+	}
+	return line
 }

@@ -117,7 +117,7 @@ func (d Download) ToFile(ctx context.Context, name string) (Result, error) {
 
 // To downloads into w, in order. It goes on where a connection broke as
 // [Download.ToFile] does, but what w has got cannot be taken back: where a file
-// has to start anew To ends with [ErrChanged], and a wrong digest is found when all
+// has to start anew To ends with [ErrChanged] or [ErrNotResumable], and a wrong digest is found when all
 // was written; one that the server names only in a later answer is not compared.
 // Parallel has no effect.
 func (d Download) To(ctx context.Context, w io.Writer) (Result, error) {

@@ -129,7 +129,7 @@ func TestBrokenConnections(t *testing.T) {
 		_, err := d.ToFile(t.Context(), name)
 		e, _ := errors.AsType[*transfer.Error](err)
 		assert.Equal(t, fmt.Sprint(e.Done, e.Total, e.Breaks, e.Kept), "4000 10000 2 true")
-		assert.Contains(t, err.Error(), "transfer: GET /f: ended after 4000 of 10000 bytes and 2 broken connections: ")
+		assert.Contains(t, err.Error(), "test: GET /f: the download ended after 4000 of 10000 bytes and 2 broken connections: ")
 		assert.Equal(t, len(f.asked()), 3, "the break, and two connections that brought nothing")
 		took := time.Since(start)
 		assert.True(t, took >= 300*time.Millisecond && took < 600*time.Millisecond, took) // half to all of 0.2 s, then of 0.4 s
@@ -504,7 +504,7 @@ func TestWhatCannotBeResumed(t *testing.T) {
 		_, err := transfer.Download{Client: client(t, f), Path: "/f"}.ToFile(t.Context(), name)
 		took := time.Since(start)
 		assert.True(t, took >= 6300*time.Millisecond && took < 12600*time.Millisecond, took) // half to all of 0.2, 0.4 ... 6.4 s
-		assert.ErrorIs(t, err, transfer.ErrChanged)
+		assert.ErrorIs(t, err, transfer.ErrNotResumable)
 		assert.Contains(t, err.Error(), "no strong validator")
 		assert.Equal(t, len(f.asked()), 6)
 		others(t, name)
@@ -927,7 +927,7 @@ func TestTo(t *testing.T) {
 		f := &file{data: bytesOf(10_000), cuts: []int{6000}}
 		var buf bytes.Buffer
 		_, err := transfer.Download{Client: client(t, f), Path: "/f"}.To(t.Context(), &buf)
-		assert.ErrorIs(t, err, transfer.ErrChanged)
+		assert.ErrorIs(t, err, transfer.ErrNotResumable)
 		assert.Contains(t, err.Error(), "unexpected EOF")
 	})
 	bubble(t, "ends with the writer's error", func(t *testing.T) {

@@ -67,7 +67,7 @@ func (u *unzipped) end() error {
 	if _, err := io.Copy(io.Discard, &u.wire); err != nil {
 		return err
 	}
-	verified, err := u.wire.sum.check(u.run.d.Path)
+	verified, err := u.wire.sum.check(u.run)
 	if err != nil {
 		return &finalError{err}
 	}

@@ -67,6 +67,9 @@ func (r *run) ask(ctx context.Context, s span) (*reply, error) {
 		return nil, err
 	}
 	r.asked.Store(true)
+	r.mu.Lock()
+	r.request = rep.info.RequestID
+	r.mu.Unlock()
 	rep.resp, rep.body = resp, resp.Body
 	switch {
 	case resp.StatusCode == http.StatusPartialContent:

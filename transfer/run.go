@@ -20,6 +20,7 @@ type run struct {
 	asked    atomic.Bool // a request was answered
 
 	mu       sync.Mutex
+	request  string // as requestID
 	source   entity
 	known    bool // source is
 	done     spans
@@ -67,7 +68,7 @@ func (r *run) complete(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	verified, err := sum.check(r.d.Path)
+	verified, err := sum.check(r)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,14 @@ func (r *run) failed(err error) error {
 	} else {
 		kept, _ = r.out.keep(&r.source, r.done)
 	}
-	return &Error{Path: r.d.Path, Done: r.done.size(), Total: r.source.total, Breaks: r.breaks, Kept: kept, Err: err, text: err.Error(), unnamed: r.known && r.source.validator == ""}
+	return &Error{Client: r.d.Client.Name(), Path: r.d.Path, RequestID: r.requestID(), Done: r.done.size(), Total: r.source.total, Breaks: r.breaks, Kept: kept, Err: err, text: err.Error(), unnamed: r.known && r.source.validator == ""}
+}
+
+// requestID is the server's name for the last request that it answered.
+func (r *run) requestID() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.request
 }
 
 // fetch goes on until nothing is missing, from the start where it has to be.
@@ -117,7 +125,7 @@ func (r *run) restart(change *changedError) error {
 	}
 	r.single = r.single || change.single
 	if err := r.out.reset(); err != nil {
-		if errors.Is(err, ErrChanged) {
+		if errors.Is(err, errWritten) {
 			return change
 		}
 		return err

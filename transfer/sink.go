@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -22,6 +23,9 @@ type sink interface {
 	// publish gives what is complete to whoever waits for it.
 	publish() error
 }
+
+// errWritten is what a reset comes too late for.
+var errWritten = errors.New("what was written cannot be taken back")
 
 // stream is an io.Writer that a download goes to.
 type stream struct {
@@ -52,7 +56,7 @@ func (s *stream) keep(*entity, spans) (bool, error) { return false, nil }
 
 func (s *stream) reset() error {
 	if s.written {
-		return ErrChanged
+		return errWritten
 	}
 	return nil
 }

@@ -40,6 +40,11 @@ type Upload struct {
 // any other, 60 s in all unless [aplomb.Timeout] or the context says otherwise, and sent
 // again only if its method or an [aplomb.IdempotencyKey] allows it.
 func (u Upload) Body() aplomb.CallOption {
+	if u.Size < 0 {
+		return aplomb.Body(u.ContentType, func() (io.ReadCloser, error) {
+			return nil, fmt.Errorf("transfer: Upload.Size: %d is no number of bytes; 0 is one that is not known", u.Size)
+		})
+	}
 	if u.Open == nil {
 		return aplomb.Body(u.ContentType, func() (io.ReadCloser, error) {
 			return nil, errors.New("transfer: Upload.Open is nil")
