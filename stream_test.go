@@ -678,10 +678,12 @@ func TestStreamGoesOnWithWhatItAskedFor(t *testing.T) {
 		"which is there no longer": {status(410), 2, "410"},
 	} {
 		bubbleCase(t, name, func(t *testing.T) {
+			start := time.Now()
 			got, err := streamed(t, ranged(lines, 4, tt.rest), aplomb.JSONLines[int]{}, aplomb.Header("Accept-Encoding", "identity"), aplomb.Expect(200))
 			assert.Equal(t, len(got), tt.n)
 			if tt.says == "" {
 				assert.NoError(t, err)
+				assert.True(t, time.Since(start) <= time.Second, time.Since(start)) // one break, and no pause for a short part
 				return
 			}
 			broken, ok := errors.AsType[*aplomb.StreamError](err)
@@ -689,6 +691,19 @@ func TestStreamGoesOnWithWhatItAskedFor(t *testing.T) {
 			assert.Contains(t, fmt.Sprint(err), tt.says)
 		})
 	}
+	bubbleCase(t, "which is nothing, where all has come", func(t *testing.T) {
+		n := 0
+		got, err := streamed(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			n++
+			w.Header().Set("ETag", `"v1"`)
+			w.Header().Set("Accept-Ranges", "bytes")
+			_ = http.NewResponseController(w).Flush() // so that it has no length
+			_, _ = io.WriteString(w, lines)
+		}), aplomb.JSONLines[int]{}, aplomb.Header("Accept-Encoding", "identity"))
+		assert.NoError(t, err)
+		assert.Equal(t, len(got), 6)
+		assert.Equal(t, n, 1)
+	})
 	bubbleCase(t, "that ends with its connection", func(t *testing.T) {
 		const cut = "HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: \"v1\"\r\nContent-Range: bytes 4-11/12\r\n\r\n3\n4"
 		script := aplombtest.NewScript(ranged(lines, 4, part(7, 12, "12")), aplombtest.Pass(), aplombtest.Raw(cut), aplombtest.Pass())

@@ -1,13 +1,16 @@
 package transfer
 
-import "io"
+import (
+	"io"
+	"net/http"
+)
 
 // ParallelFrom is lowered so that a test of parallel connections need not be large.
 func ParallelFrom(n int64) { parallelFrom = n }
 
 // ParseContentRange is exported for its fuzz target, as are the two after it.
 func ParseContentRange(s string) (from, to, total int64, err error) {
-	c, err := parseContentRange(s)
+	c, err := contentRangeOf(http.Header{"Content-Range": {s}})
 	return c.from, c.to, c.total, err
 }
 

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/aplomb-go/aplomb/internal/filelock"
 )
 
 // part is the file that a download goes to until it is whole. It is locked while
@@ -35,7 +37,10 @@ func openPart(name string) (*part, error) {
 		perm = info.Mode().Perm() // a part is for nobody else either
 	}
 	for {
-		f, err := openLocked(partName(name), perm)
+		f, err := filelock.Open(partName(name), perm)
+		if errors.Is(err, filelock.ErrLocked) {
+			err = ErrBusy
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +67,7 @@ func (p *part) close() {
 		return
 	}
 	info, err := p.f.Stat()
-	if !removeOpen { // Windows does not remove what is open
+	if !filelock.RemoveOpen { // Windows does not remove what is open
 		_ = p.f.Close()
 	}
 	if err == nil && info.Size() == 0 {
@@ -150,7 +155,7 @@ func (p *part) publish() error {
 	if err := p.f.Sync(); err != nil {
 		return err
 	}
-	if !removeOpen {
+	if !filelock.RemoveOpen {
 		_ = p.f.Close()
 	}
 	if err := os.Rename(partName(p.name), p.name); err != nil {

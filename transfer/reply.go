@@ -5,10 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/header"
 )
 
 // reply is an answer with bytes of the file.
@@ -29,8 +29,7 @@ func (rep *reply) close() {
 // endless reports a body that ends with its connection: whether it is whole, only
 // a digest can tell.
 func (rep *reply) endless() bool {
-	resp := rep.resp
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && !slices.Contains(resp.TransferEncoding, "chunked")
+	return header.UntilClosed(rep.resp)
 }
 
 // brokenError is a body that broke off, in words without anything that the request
@@ -95,7 +94,7 @@ func (r *run) partial(rep *reply, s span) error {
 	if strings.HasPrefix(kind, "multipart/byteranges") {
 		return final("the server answers one range with several parts (multipart/byteranges)")
 	}
-	c, err := parseContentRange(rep.resp.Header.Get("Content-Range"))
+	c, err := contentRangeOf(rep.resp.Header)
 	if err != nil {
 		return final("the server answers a range with 206, but without saying of what: %w", err)
 	}
@@ -147,7 +146,7 @@ func (r *run) whole(rep *reply) error {
 
 // unsatisfied is a 416: the file ends where we are, or it is another.
 func (r *run) unsatisfied(rep *reply, s span) error {
-	c, err := parseContentRange(rep.resp.Header.Get("Content-Range"))
+	c, err := contentRangeOf(rep.resp.Header)
 	switch {
 	case r.source.another(rep.resp):
 		return &changedError{why: "the file has changed"}
