@@ -553,6 +553,12 @@ func TestStreamGoesOn(t *testing.T) {
 			assert.Equal(t, len(asked), 1)
 		}
 		// It gives up.
+		sent := 0
+		refused := aplombtest.NewScript(h, aplombtest.TruncatedBody(1000)).Always(aplombtest.Status(503))
+		_, err = read(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sent++; etag = `"v1"`; refused.ServeHTTP(w, r) }))
+		api, ok := errors.AsType[*aplomb.APIError](err)
+		assert.True(t, ok && api.StatusCode == 503, err)
+		assert.Equal(t, sent, 6)
 		etag = `"v1"`
 		_, err = read(aplombtest.NewScript(h, aplombtest.TruncatedBody(1000)).Always(aplombtest.TruncatedBody(0)))
 		assert.ErrorIs(t, err, io.ErrUnexpectedEOF)

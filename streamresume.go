@@ -82,7 +82,7 @@ func (r *resumed) again(broken error) error {
 		call, resp, err := r.s.request(r.ctx, r.accept, Header("Range", "bytes="+strconv.FormatInt(r.at, 10)+"-"), Header("If-Range", r.etag),
 			Expect(http.StatusOK, http.StatusPartialContent), NoRetry())
 		switch {
-		case err != nil && (answered(err) || r.s.context(r.ctx).Err() != nil):
+		case err != nil && answered(err):
 			return err
 		case err != nil:
 			broken = err
