@@ -473,6 +473,23 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		assert.Equal(t, g.body, "xx")
 		assert.Equal(t, g.how(), "hit; ttl=7", "of an answer that took three seconds")
 	})
+	bubble(t, "whatever the caller makes of its request meanwhile", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			set(w, "Cache-Control: max-age=1, stale-while-revalidate=100")
+			_, _ = io.WriteString(w, r.URL.Path)
+		})
+		o.send("GET /a")
+		time.Sleep(5 * time.Second)
+		r := o.request("GET /a")
+		resp, err := o.client.Do(r)
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		r.URL.Path = "/b" // it is the caller's again
+		time.Sleep(1500 * time.Millisecond)
+		assert.Equal(t, o.send("GET /a").body, "/a")
+		assert.Equal(t, o.last().URL.Path, "/a")
+	})
 	bubble(t, "not beyond its time", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=10, stale-while-revalidate=20"))
 		o.send("GET /a")
