@@ -176,10 +176,10 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 
 // pass sends a request past the cache; what it may have changed is forgotten.
 func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
-	target := *r.URL // the next may not change it, but who knows
+	target := plain(r.URL)
 	resp, err := t.send(r)
 	if unsafeMethod(r.Method) {
-		t.cache.invalidate(r.Context(), &target, resp, err)
+		t.cache.invalidate(r.Context(), target, resp, err)
 	}
 	if err != nil {
 		return resp, err
@@ -187,16 +187,32 @@ func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
 	return t.cache.tell(r.Context(), resp, Event{Result: ResultBypass}, "fwd=bypass; detail="+why), nil
 }
 
-// invalidate forgets what an unsafe request may have changed (RFC 9111, section
-// 4.4): its own address, and those that a success names on the same origin. One
-// that got no answer may have had its effect.
-func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Response, err error) {
-	if err == nil && resp.StatusCode >= 400 {
-		return
+// plain is an address as one whose parts are told apart, and a copy: the next may
+// not change the request's, but who knows. Nothing is known of one whose Opaque is
+// no path.
+func plain(u *url.URL) *url.URL {
+	out := *u
+	if u.Opaque == "" {
+		return &out
 	}
+	at, err := url.Parse(u.RequestURI()) // what goes over the wire
+	if err != nil {
+		return &url.URL{Scheme: u.Scheme, Host: u.Host}
+	}
+	if at.Host == "" {
+		at.Scheme, at.Host = u.Scheme, u.Host
+	}
+	return at
+}
+
+// invalidate forgets what an unsafe request may have changed (RFC 9111, section
+// 4.4): its own address, whatever it was answered, and those that a success names
+// on the same origin. A failure is no sign that nothing was changed: a gateway may
+// have lost the answer, and a DELETE that is retried finds nothing any more.
+func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Response, err error) {
 	store := c.store.visit()
 	_ = c.forget(ctx, store, addressKey(target)) // the store's failure fails no call; it is counted
-	if err != nil {
+	if err != nil || resp.StatusCode >= 400 {
 		return
 	}
 	for _, name := range []string{"Location", "Content-Location"} {

@@ -215,6 +215,19 @@ func TestCredentialsNeverMix(t *testing.T) {
 		}
 		assert.Equal(t, o.count(), 5)
 	})
+	bubble(t, "so do its baggage and the version that it asks for", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, keep)
+			_, _ = io.WriteString(w, r.Header.Get("Baggage")+r.Header.Get("X-Api-Version"))
+		})
+		for range 2 {
+			for _, value := range []string{"a", "b"} {
+				assert.Equal(t, o.send("GET /me", "Baggage: tenant="+value).body, "tenant="+value)
+				assert.Equal(t, o.send("GET /me", "X-Api-Version: "+value).body, value)
+			}
+		}
+		assert.Equal(t, o.count(), 4)
+	})
 	bubble(t, "so does the Host of one server's tenants", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
 			set(w, keep)

@@ -70,17 +70,23 @@ func (c *Cache) ours(ctx context.Context) bool {
 	return c.credential == id
 }
 
-// personal reports a request header that may say who asks, or for whom: each but
-// those known to be harmless, and those of traces, which differ in every request.
-// One that is written in an unusual way is read by the server and not by us.
+// personal reports a request header that may say who asks, for whom, or in which
+// version of the API: each but those known to be harmless, and those of traces, which
+// differ in every request. One that is written in an unusual way is read by the
+// server and not by us.
 func personal(name string) bool {
-	return redact.Header(name, "x") == redact.Mask && !tracing(name) || name != http.CanonicalHeaderKey(name)
+	switch {
+	case name != http.CanonicalHeaderKey(name), strings.HasSuffix(name, "-Version"):
+		return true
+	}
+	return redact.Header(name, "x") == redact.Mask && !tracing(name)
 }
 
-// tracing reports headers that are about this one request.
+// tracing reports headers that are about this one request. Baggage is none of them:
+// it carries what the application likes, such as a tenant.
 func tracing(name string) bool {
 	switch name = strings.ToLower(name); name {
-	case "traceparent", "tracestate", "baggage", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
+	case "traceparent", "tracestate", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
 		"request-id", "x-request-id", "x-correlation-id", "idempotency-key", "referer", "pragma":
 		return true
 	}

@@ -24,6 +24,8 @@ func passes(r *http.Request, asked control) string {
 		return "no-store"
 	case r.Header.Get("Upgrade") != "":
 		return "upgrade"
+	case r.URL.Opaque != "": // it is sent as it stands, and its parts say nothing
+		return "opaque"
 	case secretURL(r.URL):
 		return "secret-in-url"
 	}
@@ -113,9 +115,11 @@ func (e *entry) storable(resp *http.Response) bool {
 }
 
 // untilClosed reports a body that ends where the connection does: one that was cut
-// looks like a whole one (RFC 9112, section 8). What was compressed has an end.
+// looks like a whole one (RFC 9112, section 8). What was compressed has an end, but
+// gzip may have several, one after another; there the transport has taken away the
+// length, and Close alone says that there may have been none.
 func untilClosed(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && (!resp.Uncompressed || resp.Close)
 }
 
 // forbidden reports that the answer, or what it was updated by, may not be kept.
