@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aplomb-go/aplomb"
 )
 
 // Cache keeps answers of one client's APIs. [New] makes it, and its Middleware goes
@@ -21,8 +23,7 @@ type Cache struct {
 	counts   counts
 	epochs   [4096]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
 
-	firstUse   sync.Once
-	credential any // of the client that used the cache first
+	own speaker // of Middleware
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -81,8 +82,29 @@ func New(store Store, s Settings) (*Cache, error) {
 // Middleware is an [aplomb.Middleware]. Its place is [aplomb.PerCall]: an answer
 // from the cache then passes no queue, takes nothing of a quota and is no attempt,
 // while a validation is a request like any other. It may also stand over any
-// other transport, as http.Client's.
-func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper { return &transport{c, next} }
+// other transport, as http.Client's; then it is for the first that it is put over, and
+// what goes through another one goes past it unless [As] says for whom it is.
+func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper {
+	return &transport{c, next, &c.own}
+}
+
+// For is the Middleware of a client whose own credentials, of [aplomb.New] or of
+// [aplomb.Client.With], speak for the owner: a tenant, a user or an account, and not a
+// secret. Clients of the same owner share its answers, however often they are made:
+//
+//	tenant, err := base.With(aplomb.Bearer(token), aplomb.PerCall(answers.For("tenant-1")))
+//
+// What it returns is for the first client that uses it, and for those of its With that
+// name no credential. Requests with a credential of an [aplomb.NewContext] or of the
+// call itself go past the cache as they do with Middleware, and [As] wins. An empty
+// owner is Middleware.
+func (c *Cache) For(owner string) aplomb.Middleware {
+	if owner == "" {
+		return c.Middleware
+	}
+	s := &speaker{owner: owner}
+	return func(next http.RoundTripper) http.RoundTripper { return &transport{c, next, s} }
+}
 
 // Purge forgets every answer kept for the address, of whomever. The query is part of
 // it: another query is another address.
@@ -124,8 +146,9 @@ func (c *Cache) epoch(address string) *atomic.Uint32 {
 
 // transport is a Cache over one next.
 type transport struct {
-	cache *Cache
-	next  http.RoundTripper
+	cache   *Cache
+	next    http.RoundTripper
+	speaker *speaker
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
@@ -144,7 +167,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	why := passes(r, x.asked)
 	if why == "" {
 		var known bool
-		if x.owner, known = t.cache.owner(r); !known {
+		if x.owner, known = t.owner(r); !known {
 			why = "credential"
 		}
 	}
