@@ -367,7 +367,10 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 		}
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", o.cache, store.Memory), "body")
 	})
-	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c"} {
+	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c",
+		"/bot" + "123456789:AAEhBOweik6ad9r/getMe", "/v1/sk_" + "test_4eC39HqLyjWDarjt/x", "/a/eyJhbGciOi.eyJzdWIiOiI.c2ln", "/a;token=abc",
+		"/?a=eyJhbGciOi.eyJzdWIiOiI.c2ln", "/?a%3Dtoken=x",
+	} {
 		bubble(t, "nor an answer to "+address, func(t *testing.T) {
 			store := &recorder{Memory: cache.NewMemory(1 << 20)}
 			o := newOriginOver(t, store, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
@@ -375,7 +378,9 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 			assert.Equal(t, store.all.Len(), 0)
 		})
 	}
-	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token"} {
+	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token", "/tokens/4242424242424242",
+		"/?page[number]=2", "/?page%5Bnumber%5D=2", "/?pageToken=CAUQAA", "/?after=eyJpZCI6MTIzfQ", "/?a=%zz",
+	} {
 		bubble(t, "but one to "+address, func(t *testing.T) {
 			o := newOrigin(t, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
 			o.send("GET " + address)
