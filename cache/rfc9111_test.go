@@ -166,6 +166,7 @@ func TestSecondRequest(t *testing.T) {
 		{name: "links to pages by token", answer: `Cache-Control: max-age=60|Link: <https://a.test/?pageToken=CAUQAA>; rel="next"`, want: fresh},
 		{name: "a link to what has a long number", answer: "Cache-Control: max-age=60|Content-Location: /users/4242424242424242", want: fresh},
 		{name: "base64 with a short word in it", answer: "Cache-Control: max-age=60|X-Amz-Cf-Id: a9Pw-Xk_2Key==", want: fresh},
+		{name: "a tag that looks like a token", answer: `Cache-Control: max-age=60|Etag: W/"Bearer ann"`, want: fresh},
 		{name: "headers for browsers", answer: `Cache-Control: max-age=60|Content-Security-Policy: default-src 'self'; report-uri https://a.test/?sentry_key=abc|Report-To: {"endpoints":[{"url":"https://a.test/r?sid=abc"}]}|Access-Control-Allow-Headers: Authorization, Cookie`, want: fresh},
 		{name: "when the token ends", answer: "Cache-Control: max-age=60|Github-Authentication-Token-Expiration: 2000-03-01", want: fresh},
 		{name: "a stream of events", answer: "Cache-Control: max-age=60|Content-Type: text/event-stream", want: missed},

@@ -208,8 +208,10 @@ func secretValue(value string) bool {
 }
 
 // questions are headers that look like a secret and hold none: what a server asks for,
-// tells browsers to send, and where, or allows them to see.
+// tells browsers to send, and where, or allows them to see; and the name of a version,
+// which may be made of anything.
 var questions = map[string]bool{
+	"Etag":             true,
 	"Www-Authenticate": true, "Proxy-Authenticate": true, "X-Oauth-Scopes": true, "X-Accepted-Oauth-Scopes": true,
 	"Access-Control-Allow-Credentials": true, "Github-Authentication-Token-Expiration": true, "Surrogate-Key": true,
 	"Public-Key-Pins": true, "Public-Key-Pins-Report-Only": true, "Clear-Site-Data": true, "Cache-Tag": true, "X-Cache-Key": true,
