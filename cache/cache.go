@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/aplomb-go/aplomb"
 )
 
 // Cache keeps answers of one client's APIs. [New] makes it, and its Middleware goes
@@ -21,8 +23,7 @@ type Cache struct {
 	counts   counts
 	epochs   [4096]atomic.Uint32 // of addresses, by what their keys begin with: raised by an invalidation
 
-	firstUse   sync.Once
-	credential any // of the client that used the cache first
+	own speaker // of Middleware
 
 	closing context.Context
 	stop    context.CancelFunc
@@ -81,8 +82,29 @@ func New(store Store, s Settings) (*Cache, error) {
 // Middleware is an [aplomb.Middleware]. Its place is [aplomb.PerCall]: an answer
 // from the cache then passes no queue, takes nothing of a quota and is no attempt,
 // while a validation is a request like any other. It may also stand over any
-// other transport, as http.Client's.
-func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper { return &transport{c, next} }
+// other transport, as http.Client's; then it is for the first that it is put over, and
+// what goes through another one goes past it unless [As] says for whom it is.
+func (c *Cache) Middleware(next http.RoundTripper) http.RoundTripper {
+	return &transport{c, next, &c.own}
+}
+
+// For is the Middleware of a client whose own credentials, of [aplomb.New] or of
+// [aplomb.Client.With], speak for the owner: a tenant, a user or an account, and not a
+// secret. Clients of the same owner share its answers, however often they are made:
+//
+//	tenant, err := base.With(aplomb.Bearer(token), aplomb.PerCall(answers.For("tenant-1")))
+//
+// What it returns is for the first client that uses it, and for those of its With that
+// name no credential. Requests with a credential of an [aplomb.NewContext] or of the
+// call itself go past the cache as they do with Middleware, and [As] wins. An empty
+// owner is Middleware.
+func (c *Cache) For(owner string) aplomb.Middleware {
+	if owner == "" {
+		return c.Middleware
+	}
+	s := &speaker{owner: owner}
+	return func(next http.RoundTripper) http.RoundTripper { return &transport{c, next, s} }
+}
 
 // Purge forgets every answer kept for the address, of whomever. The query is part of
 // it: another query is another address.
@@ -124,8 +146,9 @@ func (c *Cache) epoch(address string) *atomic.Uint32 {
 
 // transport is a Cache over one next.
 type transport struct {
-	cache *Cache
-	next  http.RoundTripper
+	cache   *Cache
+	next    http.RoundTripper
+	speaker *speaker
 }
 
 // CloseIdleConnections is what http.Client.CloseIdleConnections looks for.
@@ -144,7 +167,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	why := passes(r, x.asked)
 	if why == "" {
 		var known bool
-		if x.owner, known = t.cache.owner(r); !known {
+		if x.owner, known = t.owner(r); !known {
 			why = "credential"
 		}
 	}
@@ -176,10 +199,10 @@ func (t *transport) send(r *http.Request) (*http.Response, error) {
 
 // pass sends a request past the cache; what it may have changed is forgotten.
 func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
-	target := *r.URL // the next may not change it, but who knows
+	target := plain(r.URL)
 	resp, err := t.send(r)
 	if unsafeMethod(r.Method) {
-		t.cache.invalidate(r.Context(), &target, resp, err)
+		t.cache.invalidate(r.Context(), target, resp, err)
 	}
 	if err != nil {
 		return resp, err
@@ -187,16 +210,32 @@ func (t *transport) pass(r *http.Request, why string) (*http.Response, error) {
 	return t.cache.tell(r.Context(), resp, Event{Result: ResultBypass}, "fwd=bypass; detail="+why), nil
 }
 
-// invalidate forgets what an unsafe request may have changed (RFC 9111, section
-// 4.4): its own address, and those that a success names on the same origin. One
-// that got no answer may have had its effect.
-func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Response, err error) {
-	if err == nil && resp.StatusCode >= 400 {
-		return
+// plain is an address as one whose parts are told apart, and a copy: the next may
+// not change the request's, but who knows. Nothing is known of one whose Opaque is
+// no path.
+func plain(u *url.URL) *url.URL {
+	out := *u
+	if u.Opaque == "" {
+		return &out
 	}
+	at, err := url.Parse(u.RequestURI()) // what goes over the wire
+	if err != nil {
+		return &url.URL{Scheme: u.Scheme, Host: u.Host}
+	}
+	if at.Host == "" {
+		at.Scheme, at.Host = u.Scheme, u.Host
+	}
+	return at
+}
+
+// invalidate forgets what an unsafe request may have changed (RFC 9111, section
+// 4.4): its own address, whatever it was answered, and those that a success names
+// on the same origin. A failure is no sign that nothing was changed: a gateway may
+// have lost the answer, and a DELETE that is retried finds nothing any more.
+func (c *Cache) invalidate(ctx context.Context, target *url.URL, resp *http.Response, err error) {
 	store := c.store.visit()
 	_ = c.forget(ctx, store, addressKey(target)) // the store's failure fails no call; it is counted
-	if err != nil {
+	if err != nil || resp.StatusCode >= 400 {
 		return
 	}
 	for _, name := range []string{"Location", "Content-Location"} {

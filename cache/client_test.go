@@ -204,6 +204,89 @@ func TestCredentialsNeverMix(t *testing.T) {
 			assert.Equal(t, get(t, none), item{"", 3 + 2*n})
 		}
 	})
+	// below attaches a credential where the cache does not see it.
+	below := func(name string) aplomb.Middleware {
+		return func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				r = r.Clone(r.Context())
+				r.Header.Set("Authorization", name)
+				return next.RoundTrip(r)
+			})
+		}
+	}
+	bubble(t, "a transport attaches it, as OAuth's does", func(t *testing.T) {
+		o := tenants(keep)
+		o.serve(t, cache.Settings{})
+		var clients []*origin
+		for _, name := range []string{"a", "b"} {
+			client := &http.Client{Transport: o.cache.Middleware(below(name)(o.server.Transport()))}
+			clients = append(clients, &origin{t: t, server: o.server, client: client})
+		}
+		for n := range 2 {
+			assert.Equal(t, clients[0].send("GET /me").body, `{"who":"a","n":1}`)
+			assert.Equal(t, clients[1].send("GET /me").body, fmt.Sprintf(`{"who":"b","n":%d}`, 2+n))
+		}
+		r := clients[0].request("GET /me")
+		resp, err := clients[0].client.Do(r.WithContext(aplomb.NewContext(t.Context(), bearer("c"))))
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		assert.Equal(t, got{Response: resp}.how(), "fwd=bypass; detail=credential")
+	})
+	bubble(t, "a client's transport or middleware attaches it", func(t *testing.T) {
+		o := tenants(keep)
+		transport := func(name string) aplomb.Option { return aplomb.Transport(below(name)(o.server.Transport())) }
+		c := o.serve(t, cache.Settings{})
+		a, b := o.newClient(transport("a")), o.newClient(transport("b"))
+		with, err := a.With(transport("c"))
+		assert.NoError(t, err)
+		attempt, err := a.With(aplomb.PerAttempt(below("d")))
+		assert.NoError(t, err)
+		same, err := a.With(aplomb.Timeout(time.Minute))
+		assert.NoError(t, err)
+		for n := range 2 {
+			assert.Equal(t, get(t, a), item{"a", 1})
+			assert.Equal(t, get(t, b), item{"b", 2 + 4*n})
+			assert.Equal(t, get(t, with), item{"c", 3 + 4*n})
+			assert.Equal(t, get(t, attempt), item{"a", 4 + 4*n}, "the transport has the last word")
+			assert.Equal(t, get(t, c), item{"", 5 + 4*n})
+			assert.Equal(t, get(t, same), item{"a", 1})
+		}
+	})
+	bubble(t, "clients of With for their tenants", func(t *testing.T) {
+		o := tenants(keep)
+		o.t, o.server, o.cache = t, aplombtest.NewServer(t, o), newCache(t, cache.NewMemory(1<<20), cache.Settings{})
+		base, err := aplomb.New(o.server.URL, aplomb.Transport(o.server.Transport()), bearer("base"))
+		assert.NoError(t, err)
+		tenant := func(token, name string) *aplomb.Client {
+			c, err := base.With(bearer(token), aplomb.PerCall(o.cache.For(name)))
+			assert.NoError(t, err)
+			return c
+		}
+		for range 2 { // made anew for each request
+			assert.Equal(t, get(t, tenant("a", "a")), item{"Bearer a", 1})
+			assert.Equal(t, get(t, tenant("b", "b")), item{"Bearer b", 2})
+		}
+		assert.Equal(t, get(t, tenant("a2", "a")), item{"Bearer a", 1}, "its next token")
+
+		a := tenant("a", "a")
+		get(t, a)
+		same, err := a.With(aplomb.Timeout(time.Minute))
+		assert.NoError(t, err)
+		assert.Equal(t, get(t, same), item{"Bearer a", 1})
+		other, err := a.With(bearer("c")) // and the middleware of a
+		assert.NoError(t, err)
+		for n := range 2 {
+			assert.Equal(t, get(t, other), item{"Bearer c", 3 + 4*n})
+			assert.Equal(t, get(t, a, bearer("d")), item{"Bearer d", 4 + 4*n})
+			assert.Equal(t, getWith(t, aplomb.NewContext(t.Context(), bearer("e")), a), item{"Bearer e", 5 + 4*n})
+			fn, err := base.With(aplomb.AuthFunc(func(*http.Request) error { return nil }), aplomb.PerCall(o.cache.For("a")))
+			assert.NoError(t, err)
+			assert.Equal(t, get(t, fn), item{"", 6 + 4*n})
+		}
+		assert.Equal(t, getWith(t, cache.As(t.Context(), "b"), a), item{"Bearer b", 2}, "As wins")
+		assert.Equal(t, get(t, tenant("f", "")), item{"Bearer f", 11}, "nobody is Middleware")
+		assert.Equal(t, o.cache.Stats().Bypassed, 9)
+	})
 	bubble(t, "an SDK's own header keeps its answers apart", func(t *testing.T) {
 		o := tenants(keep)
 		c := o.serve(t, cache.Settings{})
@@ -214,6 +297,19 @@ func TestCredentialsNeverMix(t *testing.T) {
 			}
 		}
 		assert.Equal(t, o.count(), 5)
+	})
+	bubble(t, "so do its baggage and the version that it asks for", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, keep)
+			_, _ = io.WriteString(w, r.Header.Get("Baggage")+r.Header.Get("X-Api-Version"))
+		})
+		for range 2 {
+			for _, value := range []string{"a", "b"} {
+				assert.Equal(t, o.send("GET /me", "Baggage: tenant="+value).body, "tenant="+value)
+				assert.Equal(t, o.send("GET /me", "X-Api-Version: "+value).body, value)
+			}
+		}
+		assert.Equal(t, o.count(), 4)
 	})
 	bubble(t, "so does the Host of one server's tenants", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
@@ -271,7 +367,10 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 		}
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", o.cache, store.Memory), "body")
 	})
-	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c"} {
+	for _, address := range []string{"/?access_token=abc", "/?a=b&api_key=abc", "/?X-Amz-Signature=abc", "/?sig=abc", "/?password=x", "/?%74oken=abc", "/?a=b;token=c",
+		"/bot" + "123456789:AAEhBOweik6ad9r/getMe", "/v1/sk_" + "test_4eC39HqLyjWDarjt/x", "/a/eyJhbGciOi.eyJzdWIiOiI.c2ln", "/a;token=abc",
+		"/?a=eyJhbGciOi.eyJzdWIiOiI.c2ln", "/?a%3Dtoken=x",
+	} {
 		bubble(t, "nor an answer to "+address, func(t *testing.T) {
 			store := &recorder{Memory: cache.NewMemory(1 << 20)}
 			o := newOriginOver(t, store, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
@@ -279,7 +378,9 @@ func TestLaw05_NothingOfTheRequestIsStored(t *testing.T) {
 			assert.Equal(t, store.all.Len(), 0)
 		})
 	}
-	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token"} {
+	for _, address := range []string{"/?token_type=bearer", "/?access_token=", "/?a=token", "/tokens/4242424242424242",
+		"/?page[number]=2", "/?page%5Bnumber%5D=2", "/?pageToken=CAUQAA", "/?after=eyJpZCI6MTIzfQ", "/?a=%zz",
+	} {
 		bubble(t, "but one to "+address, func(t *testing.T) {
 			o := newOrigin(t, cache.Settings{}, say("body", "Cache-Control: max-age=60"))
 			o.send("GET " + address)

@@ -18,27 +18,42 @@
 //   - A private cache by RFC 9111: what is fresh is answered without a request, what
 //     is stale is validated by ETag and Last-Modified, Vary keeps answers apart, and
 //     a request that may change something makes what is kept of its address
-//     forgotten. stale-while-revalidate and stale-if-error work (RFC 5861).
+//     forgotten, whatever it was answered. stale-while-revalidate and stale-if-error
+//     work (RFC 5861).
 //   - The answers of two credentials are never mixed. A [Cache] is for the credential
-//     of the client it is used by. Requests with another one, of [aplomb.Client.With],
-//     [aplomb.NewContext] or the call, go past it unless [As] says for whom they are;
-//     so do those whose credential may go by the context, an [aplomb.AuthFunc], an
-//     [aplomb.Signer] or an [aplomb.SecretSource] of your own. What a request's own
-//     headers carry, an SDK's Authorization, a Cookie or a tenant's name, keeps
-//     answers apart by itself.
+//     of the client, or the transport, that used it first. Requests with another one
+//     go past it unless it is said for whom they are (see Tenants). What a request's own
+//     headers carry, an SDK's Authorization, a Cookie, baggage, a tenant's name or a
+//     version of the API, keeps answers apart by itself.
 //   - Nothing that carries a secret is stored: no request, no address, no answer with
-//     a Set-Cookie or another header that hands out a secret, no answer to an address
-//     with a secret in it, and nothing that Cache-Control forbids. A body is what
+//     a Set-Cookie or another header that hands out a secret, by its name or in its
+//     value, no answer to an address with a secret in it, and nothing that Cache-Control forbids. A body is what
 //     the server allowed to keep: one with a secret in it says no-store, or its
 //     caller does.
 //   - The caller gets a body as it comes. It is kept along the way, up to
 //     [Settings.MaxEntry], and only if it was read to an end that can be told from
 //     a cut.
 //   - Equal requests at the same time are one request. Who waits for another's answer
-//     goes on by itself where that is not to be shared, or its reader went away.
+//     goes on by itself where that is not to be shared, its reader went away, or it
+//     does not begin within 30 s.
 //   - A store that fails, hangs, or is full or slow, fails no call and slows none by
 //     more than 250 ms, however often it is asked; it is then left alone for a second,
 //     or until it is back.
+//
+// # Tenants
+//
+// A client of [aplomb.Client.With] for each tenant has [Cache.For] in its
+// [aplomb.PerCall], and shares what is kept for that tenant however often it is made.
+// A request that has its tenant's credential from an [aplomb.NewContext] or from the
+// call itself has [As] in its context.
+//
+// Without either these go past the cache, and so do those of a client whose credential
+// may go by the context: an [aplomb.AuthFunc], an [aplomb.Signer], an
+// [aplomb.SecretSource] type of your own. An [aplomb.SecretFunc] is fine, for it is asked
+// once for all. Another [aplomb.Transport] or [aplomb.PerAttempt] of a With, which may
+// attach a credential, counts as another credential. But one that attaches it by the
+// context, or a middleware of PerCall below the cache that attaches any, is seen by
+// nobody: give credentials to the client as such, or use As.
 //
 // # Where it stands
 //
@@ -48,10 +63,10 @@
 //
 // # What is left alone
 //
-// Requests with a body, a Range or a condition of their own go past the cache. Not
-// kept are partial content (206), outages (5xx), what speaks of the moment or of
-// the credential (401, 403, 429 and the like), streams of events, answers with a
-// trailer, and, from typed calls, errors whose length is not known.
+// Requests with a body, a Range, a condition of their own or a URL that has an Opaque
+// go past the cache. Not kept are partial content (206), outages (5xx), what speaks
+// of the moment or of the credential (401, 403, 429 and the like), streams of events,
+// answers with a trailer, and, from typed calls, errors whose length is not known.
 //
 // Where the server says nothing of freshness, an answer is fresh for a tenth of the
 // time since it was last modified, at most five minutes. The request header

@@ -145,7 +145,14 @@ func (e *entry) sameBody(h http.Header) bool {
 	if length != "" && !e.Uncompressed && length != strconv.Itoa(len(e.body)) {
 		return false
 	}
-	return e.matches(h) && e.Header.Get("Last-Modified") == h.Get("Last-Modified")
+	modified := h.Get("Last-Modified")
+	return e.matches(h) && (modified == "" || modified == e.Header.Get("Last-Modified"))
+}
+
+// names reports that a HEAD's answer says which version it is about, where the entry
+// has one.
+func (e *entry) names(h http.Header) bool {
+	return !e.validated() || h.Get("ETag") != "" || h.Get("Last-Modified") != ""
 }
 
 // weakless is an ETag for the weak comparison (RFC 9110, section 8.8.3.2).

@@ -159,9 +159,10 @@ func (x *exchange) head(e *entry) (*http.Response, error) {
 	if e != nil && !passing(a.StatusCode) {
 		fresh := e.updated(a)
 		value, err := fresh.encode()
-		if err != nil || a.StatusCode != e.Status || !e.sameBody(a.Header) || fresh.forbidden(a.Response) {
+		switch {
+		case err != nil || a.StatusCode != e.Status || !e.sameBody(a.Header) || fresh.forbidden(a.Response):
 			x.drop()
-		} else {
+		case e.names(a.Header): // else it confirms nothing
 			x.keep(fresh, value)
 		}
 	}

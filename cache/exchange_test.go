@@ -253,6 +253,29 @@ func TestHead(t *testing.T) {
 			assert.Equal(t, o.send("GET /a").how() != "fwd=vary-miss", c.kept)
 		})
 	}
+	for name, c := range map[string]struct{ kept, header, how string }{
+		"that names no version says nothing":       {`Etag: "a"`, "Cache-Control: max-age=3600", "fwd=stale; fwd-status=200"},
+		"that names no date says nothing":          {"Last-Modified: " + aDayAgo, "Cache-Control: max-age=3600", "fwd=stale; fwd-status=200"},
+		"that names one of two confirms":           {`Etag: "a"|Last-Modified: ` + aDayAgo, `Etag: "a"|Cache-Control: max-age=3600`, "hit; ttl=3600"},
+		"confirms what has no version either":      {"X-A: b", "Cache-Control: max-age=3600", "hit; ttl=3600"},
+		"of another length is about another still": {`Etag: "a"`, "Content-Length: 9", "fwd=vary-miss"},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodHead {
+					set(w, strings.Split(c.header, "|")...)
+					return
+				}
+				set(w, strings.Split(c.kept, "|")...)
+				set(w, "Cache-Control: max-age=1", "Content-Length: 5")
+				_, _ = io.WriteString(w, "hello")
+			})
+			o.send("GET /a")
+			time.Sleep(5 * time.Second)
+			o.send("HEAD /a")
+			assert.Equal(t, o.send("GET /a").how(), c.how)
+		})
+	}
 	bubble(t, "alone stores nothing", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("hello", "Cache-Control: max-age=10"))
 		o.send("HEAD /a")
@@ -367,6 +390,26 @@ func TestAddress(t *testing.T) {
 	}
 }
 
+func TestAnAddressWithoutParts(t *testing.T) {
+	t.Parallel()
+	bubble(t, "goes past the cache", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			set(w, "Cache-Control: max-age=60")
+			_, _ = io.WriteString(w, r.URL.Path)
+		})
+		for _, path := range []string{"/a", "/b"} {
+			r := o.request("GET /")
+			r.URL.Opaque = "//" + r.URL.Host + path
+			resp, err := o.client.Do(r)
+			assert.NoError(t, err)
+			body, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			assert.Equal(t, string(body), path)
+			assert.Equal(t, got{Response: resp}.how(), "fwd=bypass; detail=opaque")
+		}
+	})
+}
+
 func TestInvalidation(t *testing.T) {
 	t.Parallel()
 	const keep = "Cache-Control: max-age=600"
@@ -380,8 +423,12 @@ func TestInvalidation(t *testing.T) {
 		{"PATCH", "PATCH /a", "", 200, "/a"},
 		{"DELETE", "DELETE /a", "", 204, "/a"},
 		{"a method nobody knows", "FROB /a", "", 200, "/a"},
-		{"one that failed", "POST /a", "", 400, ""},
-		{"one that broke", "POST /a", "", 500, ""},
+		{"one that failed", "POST /a", "", 400, "/a"},
+		{"one that broke", "POST /a", "", 500, "/a"},
+		{"one whose gateway gave up", "PUT /a", "", 504, "/a"},
+		{"one that was retried", "DELETE /a", "", 404, "/a"},
+		{"where one that failed would have gone", "POST /x", "Location: /a", 400, ""},
+		{"what one that failed is about", "POST /x", "Content-Location: /a", 500, ""},
 		{"where it went", "POST /x", "Location: /a", 201, "/a"},
 		{"what it is about", "POST /x", "Content-Location: /a", 200, "/a"},
 		{"the same origin, written otherwise", "POST /x", "Location: http://API.test:80/a", 201, "/a"},
@@ -406,6 +453,18 @@ func TestInvalidation(t *testing.T) {
 			o.send("GET /a")
 			o.send("GET /a", "X-Tenant: t")
 			assert.Equal(t, o.count()-before == 2, c.forgotten != "")
+		})
+	}
+	for opaque, forgotten := range map[string]bool{"//api.test/a": true, "/a": true, "//api.test/b": false, "//other.test/a": false, "mailto:a": false} {
+		bubble(t, "an address that is "+opaque, func(t *testing.T) {
+			o := newOrigin(t, cache.Settings{}, say("x", keep))
+			o.send("GET /a")
+			r := o.request("PUT /")
+			r.URL.Opaque = opaque
+			resp, err := o.client.Transport.RoundTrip(r)
+			assert.NoError(t, err)
+			_ = resp.Body.Close()
+			assert.Equal(t, o.send("GET /a").how() == missed, forgotten)
 		})
 	}
 	for changed, how := range map[string]string{"/a": missed, "/b": "hit; ttl=598"} {
@@ -472,6 +531,23 @@ func TestStaleWhileRevalidate(t *testing.T) {
 		g := o.send("GET /a")
 		assert.Equal(t, g.body, "xx")
 		assert.Equal(t, g.how(), "hit; ttl=7", "of an answer that took three seconds")
+	})
+	bubble(t, "whatever the caller makes of its request meanwhile", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			set(w, "Cache-Control: max-age=1, stale-while-revalidate=100")
+			_, _ = io.WriteString(w, r.URL.Path)
+		})
+		o.send("GET /a")
+		time.Sleep(5 * time.Second)
+		r := o.request("GET /a")
+		resp, err := o.client.Do(r)
+		assert.NoError(t, err)
+		_ = resp.Body.Close()
+		r.URL.Path = "/b" // it is the caller's again
+		time.Sleep(1500 * time.Millisecond)
+		assert.Equal(t, o.send("GET /a").body, "/a")
+		assert.Equal(t, o.last().URL.Path, "/a")
 	})
 	bubble(t, "not beyond its time", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, say("x", "Cache-Control: max-age=10, stale-while-revalidate=20"))
@@ -812,6 +888,22 @@ func TestTogether(t *testing.T) {
 		assert.Equal(t, o.count(), 10)
 		assert.Equal(t, time.Since(start), time.Second)
 	})
+	bubble(t, "a header is not waited for longer than 30 s", func(t *testing.T) {
+		o := newOrigin(t, cache.Settings{}, func(n int, w http.ResponseWriter, r *http.Request) {
+			if n == 1 {
+				time.Sleep(10 * time.Minute)
+			}
+			say("hello", "Cache-Control: max-age=60")(n, w, r)
+		})
+		done := make(chan struct{})
+		go func() { o.send("GET /a"); close(done) }()
+		synctest.Wait()
+		start := time.Now()
+		assert.Equal(t, o.send("GET /a").how(), missed)
+		assert.Equal(t, time.Since(start), 30*time.Second)
+		assert.Equal(t, o.send("GET /a").how(), "hit; ttl=60", "what it got is for all")
+		<-done
+	})
 	bubble(t, "traces make no difference", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, slow(say("hello", "Cache-Control: max-age=60")))
 		var wg sync.WaitGroup
@@ -831,7 +923,7 @@ func TestTogether(t *testing.T) {
 			wg.Go(func() {
 				time.Sleep(time.Duration(i))
 				tenant := string(tenant)
-				g := o.send("GET /a", "Baggage: tenant="+tenant)
+				g := o.send("GET /a", "Tracestate: tenant="+tenant)
 				assert.Equal(t, g.body, "tenant="+tenant)
 				mu.Lock()
 				defer mu.Unlock()
@@ -844,10 +936,10 @@ func TestTogether(t *testing.T) {
 	bubble(t, "unless the answer varies by them", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second)
-			set(w, "Cache-Control: max-age=60", "Vary: Referer, Baggage")
+			set(w, "Cache-Control: max-age=60", "Vary: Referer, Tracestate")
 			w.(http.Flusher).Flush()
 			time.Sleep(500 * time.Millisecond)
-			_, _ = io.WriteString(w, r.Header.Get("Baggage"))
+			_, _ = io.WriteString(w, r.Header.Get("Tracestate"))
 		})
 		took := varied(t, o)
 		assert.Equal(t, took["a"], 1500*time.Millisecond)
@@ -856,16 +948,16 @@ func TestTogether(t *testing.T) {
 	})
 	bubble(t, "also where each is confirmed", func(t *testing.T) {
 		o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, r *http.Request) {
-			set(w, "Cache-Control: max-age=10", "Vary: Baggage", `Etag: "a"`)
+			set(w, "Cache-Control: max-age=10", "Vary: Tracestate", `Etag: "a"`)
 			if r.Header.Get("If-None-Match") != "" {
 				time.Sleep(time.Second)
 				w.WriteHeader(http.StatusNotModified)
 				return
 			}
-			_, _ = io.WriteString(w, r.Header.Get("Baggage"))
+			_, _ = io.WriteString(w, r.Header.Get("Tracestate"))
 		})
-		o.send("GET /a", "Baggage: tenant=a")
-		o.send("GET /a", "Baggage: tenant=b")
+		o.send("GET /a", "Tracestate: tenant=a")
+		o.send("GET /a", "Tracestate: tenant=b")
 		time.Sleep(10 * time.Second)
 		varied(t, o)
 		assert.Equal(t, o.count(), 9)
@@ -982,6 +1074,40 @@ func TestBody(t *testing.T) {
 		})
 		bubble(t, name+", too large", func(t *testing.T) {
 			assert.True(t, !kept(t, length, cache.Settings{MaxEntry: 101}, func(r *http.Response) { _, _ = io.ReadAll(r.Body) }))
+		})
+	}
+	for name, c := range map[string]struct{ header, how string }{
+		"that says how long it is":            {"Content-Length: %d", "hit; ttl=60"},
+		"in chunks":                           {"Transfer-Encoding: chunked", "hit; ttl=60"},
+		"that ends where its connection does": {"Connection: close", missed},
+	} {
+		bubble(t, "one that was compressed, "+name, func(t *testing.T) {
+			var packed bytes.Buffer
+			for range 2 { // a cut between these looks like the end
+				z := gzip.NewWriter(&packed)
+				_, _ = io.WriteString(z, "hello")
+				_ = z.Close()
+			}
+			o := newOrigin(t, cache.Settings{}, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				if c.header != "Connection: close" {
+					set(w, "Cache-Control: max-age=60", "Content-Encoding: gzip")
+					if strings.Contains(c.header, "%d") {
+						set(w, fmt.Sprintf(c.header, packed.Len()))
+					} else {
+						w.(http.Flusher).Flush()
+					}
+					_, _ = w.Write(packed.Bytes())
+					return
+				}
+				conn, b, _ := w.(http.Hijacker).Hijack()
+				_, _ = b.WriteString("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n" + packed.String())
+				_ = b.Flush()
+				_ = conn.Close()
+			})
+			for range 2 {
+				assert.Equal(t, o.send("GET /a").body, "hellohello")
+			}
+			assert.Equal(t, o.send("GET /a").how(), c.how)
 		})
 	}
 	bubble(t, "one that breaks off is not kept", func(t *testing.T) {

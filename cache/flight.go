@@ -11,6 +11,10 @@ import (
 // has begun to come: its reader may take its time.
 const patience = time.Second
 
+// headerTime is how long they wait for it to begin: who asked may have more time than
+// they, and a server that takes as long may answer another connection at once.
+const headerTime = 30 * time.Second
+
 // outcome is what came of a flight.
 type outcome int
 
@@ -88,13 +92,8 @@ func (f *flight) end(what outcome, e *entry) {
 // wait waits for what comes of another's flight for r.
 func (f *flight) wait(r *http.Request) (outcome, *entry, error) {
 	ctx, header := r.Context(), f.header
-	var late <-chan time.Time
-	var timer *time.Timer
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
+	timer := time.NewTimer(headerTime)
+	defer timer.Stop()
 	for {
 		select {
 		case <-f.done:
@@ -107,10 +106,11 @@ func (f *flight) wait(r *http.Request) (outcome, *entry, error) {
 				return alone, nil, nil
 			}
 			header = nil
-			timer = time.NewTimer(patience)
-			late = timer.C
-		case <-late: // nobody else waits as long for a body that is not being read
-			f.end(alone, nil)
+			timer.Reset(patience)
+		case <-timer.C:
+			if header == nil { // nobody else waits as long for a body that is not being read
+				f.end(alone, nil)
+			}
 			return alone, nil, nil
 		case <-ctx.Done():
 			return 0, nil, context.Cause(ctx)

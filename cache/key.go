@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/redact"
@@ -29,19 +30,26 @@ type asOwner struct{}
 //
 // It is for requests with a credential that is not the client's own, one of
 // [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
-// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] of your own, which
-// may go by the context: without it they go past the cache, since who they speak
-// for cannot be seen.
+// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] type of your own,
+// which may go by the context: without it they go past the cache, since who they speak
+// for cannot be seen. An [aplomb.SecretFunc] needs it not: it is asked once for all. For
+// a client of With that has a tenant's credential see [Cache.For].
+//
+// A middleware below the cache, or a transport, that attaches a credential by the
+// context is seen by nobody: there, As is all that keeps answers apart.
 func As(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, asOwner{}, name)
 }
 
 // owner is whose answers a request gets: what [As] says, and the credentials and
 // the like that its own headers carry. ok is false where it cannot be known.
-func (c *Cache) owner(r *http.Request) (name string, ok bool) {
+func (t *transport) owner(r *http.Request) (name string, ok bool) {
 	as, _ := r.Context().Value(asOwner{}).(string)
-	if as == "" && !c.ours(r.Context()) {
-		return "", false
+	if as == "" {
+		if !t.ours(r.Context()) {
+			return "", false
+		}
+		as = t.speaker.owner
 	}
 	h := sha256.New()
 	part(h, as)
@@ -59,28 +67,45 @@ func (c *Cache) owner(r *http.Request) (name string, ok bool) {
 	return string(h.Sum(nil)), true
 }
 
-// ours reports a request with the credentials of the client that the cache was
-// first used by. Another client's, if it was given the same Cache, are others.
-func (c *Cache) ours(ctx context.Context) bool {
-	id, own := aplomb.CredentialOf(ctx)
-	if !own {
+// speaker is the credential that a middleware is for: that of the client, or outside
+// of one the transport, that used it first. Another's may be another one.
+type speaker struct {
+	owner      string // whose answers it gets, "" the Cache's own
+	firstUse   sync.Once
+	credential any
+}
+
+// ours reports a request with that credential.
+func (t *transport) ours(ctx context.Context) bool {
+	id, whose := aplomb.CredentialOf(ctx)
+	switch {
+	case whose == aplomb.CallCredential, whose == aplomb.DerivedCredential && t.speaker.owner == "":
 		return false
+	case id == nil: // what is below may attach one
+		id = t
 	}
-	c.firstUse.Do(func() { c.credential = id })
-	return c.credential == id
+	s := t.speaker
+	s.firstUse.Do(func() { s.credential = id })
+	return s.credential == id
 }
 
-// personal reports a request header that may say who asks, or for whom: each but
-// those known to be harmless, and those of traces, which differ in every request.
-// One that is written in an unusual way is read by the server and not by us.
+// personal reports a request header that may say who asks, for whom, or in which
+// version of the API: each but those known to be harmless, and those of traces, which
+// differ in every request. One that is written in an unusual way is read by the
+// server and not by us.
 func personal(name string) bool {
-	return redact.Header(name, "x") == redact.Mask && !tracing(name) || name != http.CanonicalHeaderKey(name)
+	switch {
+	case name != http.CanonicalHeaderKey(name), strings.HasSuffix(name, "-Version"):
+		return true
+	}
+	return redact.Header(name, "x") == redact.Mask && !tracing(name)
 }
 
-// tracing reports headers that are about this one request.
+// tracing reports headers that are about this one request. Baggage is none of them:
+// it carries what the application likes, such as a tenant.
 func tracing(name string) bool {
 	switch name = strings.ToLower(name); name {
-	case "traceparent", "tracestate", "baggage", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
+	case "traceparent", "tracestate", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
 		"request-id", "x-request-id", "x-correlation-id", "idempotency-key", "referer", "pragma":
 		return true
 	}

@@ -24,6 +24,8 @@ func passes(r *http.Request, asked control) string {
 		return "no-store"
 	case r.Header.Get("Upgrade") != "":
 		return "upgrade"
+	case r.URL.Opaque != "": // it is sent as it stands, and its parts say nothing
+		return "opaque"
 	case secretURL(r.URL):
 		return "secret-in-url"
 	}
@@ -38,19 +40,56 @@ func passes(r *http.Request, asked control) string {
 // secretURL reports an address that is itself a credential: what it leads to is
 // kept by nobody.
 func secretURL(u *url.URL) bool {
-	if u.User != nil {
+	if u.User != nil || secretText(u.Hostname()+u.Path) {
 		return true
 	}
-	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, value, _ := strings.Cut(pair, "=")
-		if plain, err := url.QueryUnescape(name); err == nil {
-			name = plain
+	for segment := range strings.FieldsFuncSeq(u.Path, func(r rune) bool { return r == '/' || r == ';' }) {
+		if secretPair(segment) {
+			return true
 		}
-		if value != "" && redact.SecretField(name) && !redact.Harmless(name) {
+	}
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		if secretPair(pair) || secretText(unescaped(pair)) {
 			return true
 		}
 	}
 	return false
+}
+
+func unescaped(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// secretPair reports name=value where the name smells of a secret, and is not that
+// of a page. What has only signs of equality behind it is base64.
+func secretPair(pair string) bool {
+	name, value, _ := strings.Cut(pair, "=")
+	name = unescaped(name)
+	return strings.Trim(value, "=") != "" && redact.SecretField(name) && !redact.Harmless(name) && !pageName(name)
+}
+
+// pageName reports a parameter that says where a list goes on: "page[number]" and
+// "pageToken" grant nothing.
+func pageName(name string) bool {
+	word := strings.NewReplacer("_", "", "-", "", "$", "").Replace(strings.ToLower(name))
+	switch word {
+	case "page[number]", "pagenumber", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken", "skiptoken", "synctoken":
+		return true
+	}
+	return false
+}
+
+// secretText reports what looks like a secret of some kind, whatever its name. A
+// number that could be a card's most often is an id, and grants nothing; JSON in
+// base64 is a token's only with a dot, without one it is a cursor's.
+func secretText(text string) bool {
+	return slices.ContainsFunc(redact.FindKinds(text), func(at redact.Span) bool {
+		found := text[at.From:at.To]
+		return strings.Trim(found, "0123456789 -") != "" && (!strings.HasPrefix(found, "eyJ") || strings.Contains(found, "."))
+	})
 }
 
 // unsafeMethod reports a method that may change what its address holds (RFC 9110,
@@ -113,9 +152,11 @@ func (e *entry) storable(resp *http.Response) bool {
 }
 
 // untilClosed reports a body that ends where the connection does: one that was cut
-// looks like a whole one (RFC 9112, section 8). What was compressed has an end.
+// looks like a whole one (RFC 9112, section 8). What was compressed has an end, but
+// gzip may have several, one after another; there the transport has taken away the
+// length, and Close alone says that there may have been none.
 func untilClosed(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && !resp.Uncompressed
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && (!resp.Uncompressed || resp.Close)
 }
 
 // forbidden reports that the answer, or what it was updated by, may not be kept.
@@ -143,19 +184,38 @@ func secretHeader(h http.Header) bool {
 				return true
 			}
 		}
-		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && name != "Set-Cookie" && !questions[name] {
+		if questions[name] || momentary(name) || hopByHop(name) {
+			continue
+		}
+		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask || slices.ContainsFunc(h[name], secretValue) {
 			return true
 		}
 	}
 	return false
 }
 
-// questions are headers that are named like a secret and hold none: what a server
-// asks for, tells browsers to send or allows them to see.
+// secretValue reports a value with a secret in it, such as an address in a Link.
+func secretValue(value string) bool {
+	if secretText(value) {
+		return true
+	}
+	for pair := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune("?&#;, <>\"'", r) }) {
+		if secretPair(pair) {
+			return true
+		}
+	}
+	return false
+}
+
+// questions are headers that look like a secret and hold none: what a server asks for,
+// tells browsers to send, and where, or allows them to see; and the name of a version,
+// which may be made of anything.
 var questions = map[string]bool{
+	"Etag":             true,
 	"Www-Authenticate": true, "Proxy-Authenticate": true, "X-Oauth-Scopes": true, "X-Accepted-Oauth-Scopes": true,
 	"Access-Control-Allow-Credentials": true, "Github-Authentication-Token-Expiration": true, "Surrogate-Key": true,
 	"Public-Key-Pins": true, "Public-Key-Pins-Report-Only": true, "Clear-Site-Data": true, "Cache-Tag": true, "X-Cache-Key": true,
+	"Content-Security-Policy": true, "Content-Security-Policy-Report-Only": true, "Report-To": true, "Reporting-Endpoints": true, "Nel": true,
 }
 
 // hopByHop reports a header that is about the connection (RFC 9111, section 3.1).

@@ -37,6 +37,15 @@ func openDisk(t *testing.T, dir string, maxBytes int64) *cache.Disk {
 
 func newDir(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "answers") }
 
+// owned is where in dir a disk's files are.
+func owned(t *testing.T, dir string) string {
+	t.Helper()
+	own, err := filepath.Glob(filepath.Join(dir, strings.Repeat("?", 32)))
+	assert.NoError(t, err)
+	assert.Equal(t, len(own), 1)
+	return own[0]
+}
+
 func key(n int) string { return fmt.Sprintf("%02x%062x", n%256, n) }
 
 func value(t *testing.T, s cache.Store, n int) []byte {
@@ -120,7 +129,7 @@ func TestDisk(t *testing.T) {
 		for n := range 10 {
 			assert.NoError(t, d.Set(t.Context(), key(n), []byte{byte(n)}))
 		}
-		touch(t, dir, key(0), time.Now().Add(-time.Hour))
+		touch(t, owned(t, dir), key(0), time.Now().Add(-time.Hour))
 		again := openDisk(t, dir, 9*4096)
 		assert.Equal(t, again.Size(), 9*4096)
 		assert.Equal(t, value(t, again, 0), nil)
@@ -132,15 +141,28 @@ func TestDisk(t *testing.T) {
 		d := openDisk(t, dir, 1<<20)
 		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
 		at := time.Now().Add(-time.Hour).Truncate(time.Second)
-		touch(t, dir, key(1), at)
+		touch(t, owned(t, dir), key(1), at)
 		value(t, d, 1)
-		info, err := os.Stat(filepath.Join(dir, key(1)[:2], key(1)[2:]))
+		info, err := os.Stat(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]))
 		assert.NoError(t, err)
 		assert.True(t, info.ModTime().Equal(at), info.ModTime())
 		value(t, openDisk(t, dir, 1<<20), 1)
-		info, err = os.Stat(filepath.Join(dir, key(1)[:2], key(1)[2:]))
+		info, err = os.Stat(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]))
 		assert.NoError(t, err)
 		assert.True(t, info.ModTime().After(at), "another process did not know")
+	})
+	t.Run("keeps owners apart", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
+		other, err := cache.OpenDisk(dir, "you", 1<<20)
+		assert.NoError(t, err)
+		defer other.Close()
+		assert.Equal(t, value(t, other, 1), nil)
+		assert.Equal(t, value(t, openDisk(t, dir, 1<<20), 1), []byte("x"))
+		_, err = cache.OpenDisk(dir, "", 1<<20)
+		assert.Contains(t, fmt.Sprint(err), "whose answers")
 	})
 	t.Run("is for this user alone", func(t *testing.T) {
 		t.Parallel()
@@ -167,14 +189,14 @@ func TestDisk(t *testing.T) {
 		d := openDisk(t, dir, 64<<10)
 		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
 		for n := range 20 { // a process that dies while it writes, again and again
-			assert.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("tmp-%d", n)), make([]byte, 40<<10), 0o600))
+			assert.NoError(t, os.WriteFile(filepath.Join(owned(t, dir), fmt.Sprintf("tmp-%d", n)), make([]byte, 40<<10), 0o600))
 			d = openDisk(t, dir, 64<<10)
 			assert.Equal(t, d.Size(), 44<<10)
 		}
 		assert.NoError(t, d.Set(t.Context(), key(2), make([]byte, 24<<10)))
 		assert.Equal(t, d.Size(), 64<<10)
 		assert.Equal(t, value(t, d, 1), nil, "the first had to go")
-		left, err := filepath.Glob(filepath.Join(dir, "tmp-*"))
+		left, err := filepath.Glob(filepath.Join(owned(t, dir), "tmp-*"))
 		assert.NoError(t, err)
 		assert.Equal(t, len(left), 1)
 	})
@@ -182,7 +204,7 @@ func TestDisk(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 		d := openDisk(t, dir, 1<<20)
-		assert.NoError(t, os.MkdirAll(filepath.Join(dir, key(1)[:2], key(1)[2:]), 0o700))
+		assert.NoError(t, os.MkdirAll(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]), 0o700))
 		_, err := d.Get(t.Context(), key(1))
 		assert.True(t, err != nil)
 		assert.Equal(t, value(t, d, 1), nil, "once")
@@ -203,13 +225,13 @@ func TestDisk(t *testing.T) {
 		dir := newDir(t)
 		openDisk(t, dir, 1<<20)
 		for name, old := range map[string]time.Duration{"tmp-OLD": 2 * time.Minute, "tmp-NEW": 0} {
-			assert.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600))
+			assert.NoError(t, os.WriteFile(filepath.Join(owned(t, dir), name), []byte("half"), 0o600))
 			at := time.Now().Add(-old)
-			assert.NoError(t, os.Chtimes(filepath.Join(dir, name), at, at))
+			assert.NoError(t, os.Chtimes(filepath.Join(owned(t, dir), name), at, at))
 		}
 		openDisk(t, dir, 1<<20)
-		assert.Equal(t, exists(filepath.Join(dir, "tmp-OLD")), false)
-		assert.Equal(t, exists(filepath.Join(dir, "tmp-NEW")), true, "another process may be at it")
+		assert.Equal(t, exists(filepath.Join(owned(t, dir), "tmp-OLD")), false)
+		assert.Equal(t, exists(filepath.Join(owned(t, dir), "tmp-NEW")), true, "another process may be at it")
 	})
 	t.Run("sees what another process wrote, and bounds it", func(t *testing.T) {
 		t.Parallel()
