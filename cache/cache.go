@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,7 @@ type Cache struct {
 
 	closing context.Context
 	stop    context.CancelFunc
-	mu      sync.Mutex // orders refreshing.Add before Close's Wait
+	mu      sync.Mutex // orders pending.Add before Close's Wait
 	slots   chan struct{}
 	pending sync.WaitGroup
 }
@@ -61,12 +62,15 @@ const (
 // or a [Disk] that is another Cache's, whose credential may be another one.
 func New(store Store, s Settings) (*Cache, error) {
 	switch {
-	case store == nil:
+	case isNil(store):
 		return nil, errors.New("cache: New: the Store is nil: use NewMemory or OpenDisk")
 	case s.MaxEntry < 0 || s.StaleIfError < 0:
 		return nil, errors.New("cache: New: MaxEntry and StaleIfError are not negative; leave them out for the defaults")
 	case s.StaleIfError > 0 && s.StaleIfError < time.Microsecond:
 		return nil, fmt.Errorf("cache: New: StaleIfError %v: did you mean %d*time.Second?", s.StaleIfError, s.StaleIfError)
+	}
+	if m, ok := store.(*Memory); ok && m.max <= 0 {
+		return nil, fmt.Errorf("cache: New: a Memory of %d bytes holds nothing", m.max)
 	}
 	if s.MaxEntry == 0 {
 		s.MaxEntry = defaultMaxEntry
@@ -77,6 +81,12 @@ func New(store Store, s Settings) (*Cache, error) {
 	c := &Cache{settings: s, store: guarded{store: store}, slots: make(chan struct{}, maxRefreshes)}
 	c.closing, c.stop = context.WithCancel(context.Background())
 	return c, nil
+}
+
+// isNil reports no store, also by a pointer to none.
+func isNil(store Store) bool {
+	v := reflect.ValueOf(store)
+	return store == nil || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 // Middleware is an [aplomb.Middleware]. Its place is [aplomb.PerCall]: an answer

@@ -102,6 +102,13 @@ func OpenDisk(dir, owner string, maxBytes int64) (*Disk, error) {
 	return d, nil
 }
 
+// Format prints how much there is and none of it.
+func (d *Disk) Format(f fmt.State, _ rune) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, _ = fmt.Fprintf(f, "cache.Disk(%d answers, %d bytes)", len(d.files), d.size)
+}
+
 // Close lets go of the directory. What is in it stays.
 func (d *Disk) Close() error { return d.root.Close() }
 

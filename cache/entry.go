@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ type entry struct {
 	meta
 	control control // parsed from Header
 	body    []byte  // never written to: it may be in several hands
-	size    int     // of the value it was read from, 0 if none
 }
 
 // meta is what of an answer is stored beside its body.
@@ -77,7 +75,7 @@ func decode(value []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{body: body, size: len(value)}
+	e := &entry{body: body}
 	if err := json.Unmarshal(head, &e.meta); err != nil {
 		return nil, errCorrupt
 	}
@@ -189,7 +187,7 @@ func decodeIndex(value []byte) (*index, error) {
 		return nil, errCorrupt
 	}
 	i := &index{}
-	if err := json.Unmarshal(bytes.Clone(head), i); err != nil || i.Generation == "" || len(i.Vary) > maxVary {
+	if err := json.Unmarshal(head, i); err != nil || i.Generation == "" || len(i.Vary) > maxVary {
 		return nil, errCorrupt
 	}
 	return i, nil

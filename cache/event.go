@@ -22,9 +22,11 @@ const (
 
 // Event is one answer.
 type Event struct {
+	// Result is where it came from.
 	Result Result
-	Method string
-	Host   string
+	// Method and Host are the request's.
+	Method, Host string
+	// Status is the answer's, as the caller has it.
 	Status int
 	// Age is how old the answer was, before a validation; 0 for the server's own.
 	Age time.Duration
@@ -32,6 +34,7 @@ type Event struct {
 
 // Stats counts what a [Cache] did since it was made.
 type Stats struct {
+	// One for each [Result].
 	Hits, Stale, Validated, Shared, Misses, Bypassed int64
 	// StoreErrors counts the times that the store failed. No call fails for that.
 	StoreErrors int64

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -58,7 +59,7 @@ func (t *transport) owner(r *http.Request) (name string, ok bool) {
 		tenant = strings.ToLower(r.Host)
 	}
 	part(h, tenant)
-	for _, header := range slices.Sorted(names(r.Header)) {
+	for _, header := range slices.Sorted(maps.Keys(r.Header)) {
 		if personal(header) {
 			part(h, header)
 			parts(h, r.Header[header])
@@ -165,7 +166,7 @@ func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 	part(h, address)
 	part(h, strconv.FormatUint(uint64(epoch), 10)) // who asks after a change gets no answer from before it
 	part(h, owner)
-	for _, name := range slices.Sorted(names(r.Header)) {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		if !tracing(name) {
 			part(h, name)
 			part(h, normalise(name, r.Header[name]))
@@ -240,15 +241,5 @@ func parts(h hash.Hash, values []string) {
 	part(h, strconv.Itoa(len(values)))
 	for _, v := range values {
 		part(h, v)
-	}
-}
-
-func names(h http.Header) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range h {
-			if !yield(name) {
-				return
-			}
-		}
 	}
 }
