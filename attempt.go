@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -320,7 +319,7 @@ func (a *Attempt) refine(v Verdict) Verdict {
 // counts as a failure and can be retried.
 func (a *Attempt) readBody() error {
 	resp := a.Response
-	limit, hard := a.call.maxBody, true
+	limit, hard := orDefault(a.call.maxBody, defaultMaxBody), true
 	if !a.call.expects(resp.StatusCode) {
 		limit, hard = min(limit, maxErrorBody), false // an error's body may be cut
 	}
@@ -329,48 +328,21 @@ func (a *Attempt) readBody() error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return errUpgraded // the connection would be ours for ever, beyond any context
 	}
-	body, err := readUpTo(resp.Body, limit, resp.ContentLength)
+	got, err := gather(resp.Body, limit, resp.ContentLength)
 	if err != nil && hard {
-		return &bodyError{status: resp.StatusCode, read: len(body), err: err}
+		return &bodyError{status: resp.StatusCode, read: int(got.size()), err: err}
 	}
-	if int64(len(body)) > limit {
-		if hard {
-			return &tooLargeError{resp.StatusCode, limit}
-		}
-		body = body[:limit]
+	if hard && got.size() > limit {
+		return &tooLargeError{resp.StatusCode, limit}
 	}
-	a.body = body
-	a.memory = memoryBody{rest: body}
+	body := got.join()
+	a.body = body[:min(int64(len(body)), limit)]
+	a.memory = memoryBody{rest: a.body}
 	resp.Body = &a.memory
 	return nil
 }
 
 var errUpgraded = errors.New("status 101: a call by a template cannot take over the connection; use Client.Do")
-
-// readUpTo reads limit bytes and, to tell, one more; hint is the announced
-// length, -1 if there is none.
-func readUpTo(r io.Reader, limit, hint int64) ([]byte, error) {
-	limit = min(limit, math.MaxInt64-1) + 1
-	size := int64(512)
-	if hint >= 0 {
-		size = min(hint, limit-1, 1<<20) + 1 // one more than announced, to meet EOF without growing
-	}
-	buf := make([]byte, 0, size)
-	for int64(len(buf)) < limit {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):min(int64(cap(buf)), limit)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return buf, err
-		}
-	}
-	return buf, nil
-}
 
 // memoryBody is a body that was read already.
 type memoryBody struct{ rest []byte }

@@ -197,8 +197,11 @@ func (s settings) over(client settings) settings {
 	if s.expect == nil {
 		s.expect = client.expect
 	}
+	if s.codec == nil {
+		s.codec = client.codec
+	}
 	s.timeout = orDefault(s.timeout, client.timeout)
-	s.maxBody = orDefault(orDefault(s.maxBody, client.maxBody), defaultMaxBody)
+	s.maxBody = orDefault(s.maxBody, client.maxBody)
 	s.judges = behind(client.judges, s.judges)
 	s.decoders = behind(client.decoders, s.decoders)
 	return s
@@ -265,7 +268,7 @@ func (c *Client) newCall(ctx context.Context, method, path string, opts []CallOp
 		return nil, settings{}, err
 	}
 	if (own.resume != "" || own.prefetch || own.atMost != 0) && !own.listing {
-		return nil, settings{}, errors.New("aplomb: Resume, Prefetch and AtMost are for Items, Pages and Follow: a single call has no pages")
+		return nil, settings{}, errors.New("aplomb: Resume, Prefetch and AtMost are for Items, Pages and Follow: this is no list of pages; leave the loop of a Stream")
 	}
 	return c.stack.newCall(own, method, path), own, nil
 }
@@ -308,6 +311,8 @@ func (s *settings) typedOnly() string {
 	switch {
 	case s.payload != nil:
 		return "JSON, Form or Body"
+	case s.gzip:
+		return "Gzip"
 	case s.target != "":
 		return "URL"
 	case s.home != nil:
@@ -354,7 +359,7 @@ func (c *call) request(ctx context.Context, method, path, accept string, own set
 	for _, h := range own.header {
 		setOrDelete(req.Header, h)
 	}
-	if err := own.payload.attachTo(req); err != nil {
+	if err := own.payload.attachTo(req, c.codec, own.gzip); err != nil {
 		return nil, err
 	}
 	return req, nil

@@ -49,7 +49,8 @@
 //
 // Each attempt gets one [Verdict], read alike by retry, budget, breaker, gate,
 // log and hooks; a [Judge] refines it where an API has its own signs.
-// [Wrap] mounts any of the behaviours alone, around any RoundTripper.
+// [Wrap] mounts any of the behaviours alone, around any RoundTripper. Package cache
+// is a [PerCall] middleware: an answer that is kept takes nothing of a quota.
 //
 // # Credentials
 //
@@ -86,6 +87,15 @@
 //
 // Package webhook takes in what APIs deliver, package poll reads what they list, and
 // package inbox keeps what either brings until it was handled, each event once.
+//
+// # Large answers
+//
+// [Stream] ranges over an answer's items as they come, with one of them in memory:
+// JSON Lines, an array within a document, CSV, server-sent events. [Items] does that
+// for a list of pages. Package cache keeps answers and asks whether they still hold.
+//
+// Package transfer downloads what is large although connections break and processes
+// die, and streams uploads so that a retry sends the same.
 //
 // # Laws
 //

@@ -374,7 +374,9 @@ func causeHint(err error) string {
 	case strings.Contains(text, "first record does not look like a TLS handshake"):
 		return "the server speaks plain http on this port"
 	case errors.Is(err, ErrTooLarge):
-		return "raise MaxBody, or stream the answer with Client.Do"
+		return "raise MaxBody, or stream the answer with Open or Stream"
+	case errors.Is(err, errUsualTotal):
+		return "give the call more by Timeout, or its context a deadline"
 	}
 	return ""
 }

@@ -67,7 +67,9 @@ func (e *explanation) calls() {
 	timeout := e.source(func(c *config) any { return c.timeout }, time.Duration(0))
 	e.line("Timeout, typed calls", typed, timeout)
 	e.line("Timeout, Do and HTTPClient", do, timeout)
-	e.line("MaxBody, typed calls", size(orDefault(e.cfg.maxBody, defaultMaxBody)), e.source(func(c *config) any { return c.maxBody }, int64(0)))
+	maxBody := e.source(func(c *config) any { return c.maxBody }, int64(0))
+	e.line("MaxBody, typed calls", size(orDefault(e.cfg.maxBody, defaultMaxBody)), maxBody)
+	e.line("MaxBody, an item of Stream", size(orDefault(e.cfg.maxBody, defaultMaxItem)), maxBody)
 	expect := "any 2xx"
 	if e.cfg.expect != nil {
 		expect = strings.Trim(fmt.Sprint(e.cfg.expect), "[]")

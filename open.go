@@ -26,15 +26,21 @@ const maxRefusal = 1 << 20
 // is closed. A body that ends early is an error of its Read: what was read
 // cannot be taken back, so the call is not sent again.
 func Open(ctx context.Context, c *Client, method, path string, opts ...CallOption) (*http.Response, error) {
+	_, resp, err := c.open(ctx, method, path, "", opts)
+	return resp, err
+}
+
+// open is Open, with the call itself for who reads the body.
+func (c *Client) open(ctx context.Context, method, path, accept string, opts []CallOption) (*call, *http.Response, error) {
 	call, own, err := c.newCall(ctx, method, path, opts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	call.addressed = true
 	ctx = context.WithValue(ctx, callKey{}, call)
-	req, err := call.request(ctx, method, path, "", own)
+	req, err := call.request(ctx, method, path, accept, own)
 	if err != nil {
-		return nil, call.invalid(err)
+		return nil, nil, call.invalid(err)
 	}
 	call.begin(ctx)
 	resp, err := c.http.Do(req)
@@ -52,9 +58,9 @@ func Open(ctx context.Context, c *Client, method, path string, opts ...CallOptio
 	}
 	call.done(ctx, err)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return resp, nil
+	return call, resp, nil
 }
 
 // refusal is the error that an answer stands for, as far as its body can be read.

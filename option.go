@@ -43,13 +43,14 @@ import (
 //	Judge           refines an attempt's verdict          none by default
 //	ErrorDecoder    reads an API's own error body         common shapes are read by default
 //	Timeout         of a whole typed call                 60 s unless the context has a deadline
-//	MaxBody         of a typed call's answer              32 MiB
+//	MaxBody         of a typed call's answer              32 MiB; an item of a Stream 8 MiB
 //	Expect          the statuses of success               any 2xx
+//	Codec{}         writes and reads JSON                 encoding/json
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// BodyOnce, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume, Prefetch,
-// AtMost, CallOptions.
+// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume,
+// Prefetch, AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole
 // struct; Header and Query replace by name; middlewares, hooks and judges add
@@ -82,6 +83,7 @@ type settings struct {
 	query       []param
 	path        []field
 	payload     *payload
+	gzip        bool
 	target      string
 	home        *url.URL // instead of the client's base URL
 	key         string
@@ -97,6 +99,7 @@ type settings struct {
 	safe        bool
 	capture     []*Response
 	expect      []int
+	codec       *Codec
 	maxBody     int64
 	operation   string
 	decoders    []ErrorDecoder
@@ -296,7 +299,7 @@ func IdempotencyKey(key string) CallOption {
 
 // Timeout bounds the whole call: every attempt, wait and the reading of the
 // body. A context with an earlier deadline wins. Typed calls have 60 s without
-// it; [Client.Do] and [Client.HTTPClient], which may stream, have none.
+// it; [Open], [Stream], [Client.Do] and [Client.HTTPClient], which may last, have none.
 func Timeout(d time.Duration) RequestOption {
 	return requestOption(func(s *settings) error {
 		if d <= 0 {
@@ -347,8 +350,8 @@ func Expect(statuses ...int) RequestOption {
 }
 
 // MaxBody bounds the response body of a typed call in bytes, counted after
-// decompression; more is [ErrTooLarge]. Default 32 MiB. Client.Do and HTTPClient
-// stream, and are not bounded.
+// decompression, and one item of a [Stream]; more is [ErrTooLarge]. Default 32 MiB,
+// and 8 MiB for an item. [Open], Client.Do and HTTPClient stream, and are not bounded.
 func MaxBody(n int64) RequestOption {
 	return requestOption(func(s *settings) error {
 		if n <= 0 {
@@ -386,7 +389,7 @@ func Prefetch() CallOption {
 	return callOption(func(s *settings) error { s.prefetch = true; return nil })
 }
 
-// AtMost ends an iterator after n items. No page is fetched that none of them
+// AtMost ends an iterator over pages after n items. No page is fetched that none of them
 // is on, also with [Prefetch]. The size of a page is the API's own parameter.
 func AtMost(n int) CallOption {
 	return callOption(func(s *settings) error {

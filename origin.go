@@ -61,7 +61,7 @@ func parseOrigin(s string) (origin, error) {
 // harmless are the only headers of a caller that follow a redirect to another
 // origin (law 4): no name list of secrets can be complete, so this one names
 // what is known to hold none.
-var harmless = []string{"Accept", "Accept-Language", "Range", "User-Agent"}
+var harmless = []string{"Accept", "Accept-Encoding", "Accept-Language", "If-Range", "Range", "User-Agent"}
 
 // redirectPolicy checks a redirect hop and returns the headers it may carry.
 // It is decided here, in the transport, because http.Client.CheckRedirect can

@@ -176,10 +176,12 @@ func (b ByCursor) cursor(env *envelope, n int) (string, error) {
 	if n == 0 {
 		return "", nil
 	}
-	var item json.RawMessage
-	for item = range rawjson.Elements(env.raw) {
-		if b.First != "" {
-			break
+	item := env.last
+	if item == nil || b.First != "" {
+		for item = range rawjson.Elements(env.raw) {
+			if b.First != "" {
+				break
+			}
 		}
 	}
 	cursor, err := (&envelope{body: item, valid: true}).text(field)

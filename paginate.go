@@ -148,7 +148,7 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 	if f.onward, err = f.next(p, resp); err != nil || f.onward == nil {
 		return p, false, err
 	}
-	mark, err := fingerprint(f.onward)
+	mark, err := f.c.fingerprint(f.onward)
 	if err != nil {
 		return p, false, err
 	}
@@ -160,17 +160,18 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 
 // fingerprint tells requests apart by what their options say; "" where a body
 // that is not in memory might tell them apart as well.
-func fingerprint(opts []CallOption) (string, error) {
+func (c *Client) fingerprint(opts []CallOption) (string, error) {
 	var s settings
 	if err := s.apply(opts); err != nil {
 		return "", err
 	}
 	mark := fmt.Sprint(s.target, s.query, s.path, s.header)
 	if s.payload != nil {
-		if s.payload.raw == nil {
-			return "", nil
+		p, err := s.payload.encoded(orDefault(s.codec, c.stack.cfg.codec))
+		if err != nil || p.raw == nil {
+			return "", err
 		}
-		mark += string(s.payload.raw)
+		mark += string(p.raw)
 	}
 	return mark, nil
 }
@@ -291,7 +292,7 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	env := &envelope{}
 	opts := slices.Concat(l.opts, l.by.request(l.cursor), []CallOption{listing})
 	err = l.client.exchange(ctx, http.MethodGet, l.path, "application/json", opts, func(a *answer, body []byte) error {
-		env.answer, env.body = a, body
+		env.answer, env.body, env.codec = a, body, a.call.codec
 		if env.unchanged() {
 			return nil
 		}
@@ -404,8 +405,10 @@ func (c *cycle) seen(v string) bool {
 type envelope struct {
 	answer *answer
 	body   []byte
+	codec  *Codec
 	valid  bool            // as JSON, for sure
 	raw    json.RawMessage // the items
+	last   json.RawMessage // of them; nil if they were not taken apart
 	top    map[string]json.RawMessage
 }
 
@@ -429,6 +432,10 @@ func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {
 // handed their part of a body that was found valid: json.Unmarshal would read
 // each of them twice before.
 func decodeItems[T any](e *envelope) (items []T, err error) {
+	if codec := e.codec; codec != nil && codec.Unmarshal != nil {
+		err = codec.Unmarshal(e.raw, &items)
+		return items, err
+	}
 	if !e.valid || e.raw[0] != '[' || !decodesItself(reflect.TypeFor[T]()) {
 		err = json.Unmarshal(e.raw, &items)
 		return items, err
@@ -438,7 +445,7 @@ func decodeItems[T any](e *envelope) (items []T, err error) {
 		if err := decodeItself(raw, reflect.ValueOf(&item).Elem()); err != nil {
 			return nil, err
 		}
-		items = append(items, item)
+		items, e.last = append(items, item), raw
 	}
 	return items, nil
 }

@@ -2,7 +2,6 @@ package aplomb
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,16 +19,27 @@ type payload struct {
 	open        func() (io.ReadCloser, error)
 	size        int64  // -1 unknown
 	raw         []byte // the body itself, where it is in memory
+	value       any    // or what is to be encoded to be it
+	json        bool   // there is such a value
 	once        bool   // open works one time
 }
 
-// JSON sends v as a JSON body. It is encoded here, once, whatever becomes of v.
+// JSON sends v as a JSON body. It is encoded once a call, when that begins, by
+// encoding/json or the call's [Codec].
 func JSON(v any) CallOption {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return callOption(func(*settings) error { return fmt.Errorf("aplomb: JSON body: %w", err) })
+	return &payload{contentType: "application/json", value: v, json: true, size: -1}
+}
+
+// encoded is p as it is sent: a value is bytes then.
+func (p *payload) encoded(codec *Codec) (*payload, error) {
+	if p == nil || !p.json {
+		return p, nil
 	}
-	return bytesPayload("application/json", raw)
+	raw, err := codec.marshal(p.value)
+	if err != nil {
+		return nil, fmt.Errorf("JSON body: %w", err)
+	}
+	return bytesPayload(p.contentType, raw), nil
 }
 
 // Form sends values as an application/x-www-form-urlencoded body.
@@ -82,9 +92,25 @@ func bytesPayload(contentType string, raw []byte) *payload {
 }
 
 // attachTo puts the body on r.
-func (p *payload) attachTo(r *http.Request) error {
+func (p *payload) attachTo(r *http.Request, codec *Codec, zip bool) error {
 	if p == nil {
 		return nil
+	}
+	zip = zip && p.size != 0
+	if zip && r.Header.Get("Content-Encoding") != "" {
+		return errors.New("Gzip: the call has a Content-Encoding of its own: leave one of them out")
+	}
+	p, err := p.encoded(codec)
+	if err != nil {
+		return err
+	}
+	if zip {
+		zipped, err := p.zipped()
+		if err != nil {
+			return err
+		}
+		p = zipped
+		r.Header.Set("Content-Encoding", "gzip")
 	}
 	body, err := p.open()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -207,7 +208,22 @@ func settingsDump(t *testing.T) []any {
 		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
 		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
 		aplomb.NewMemoryStore(), aplomb.RateLimit{}, aplomb.Retry{}, aplomb.StoreEvent{}, aplomb.Timeouts{}, aplomb.BreakerEvent{},
+		aplomb.Codec{}, aplomb.CSV{}, aplomb.CSVMaps{}, aplomb.ServerEvent{}, aplomb.JSONArray[int]{}, aplomb.JSONLines[int]{}, aplomb.ServerEvents{}, aplomb.JSONEvents[int]{}, brokenStream(t),
 	}
+}
+
+// brokenStream is the error of a stream that repeats what it was sent, where an item
+// is due.
+func brokenStream(t *testing.T) error {
+	t.Helper()
+	srv := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "{\"id\":%q}\n%s", plants["JSON field"], r.Header.Get("Authorization"))
+	}))
+	c := newClient(t, srv, aplomb.Bearer(aplomb.Static(plants["API key"])))
+	_, err := aplomb.Collect(aplomb.Stream(t.Context(), c, http.MethodGet, "/", aplomb.JSONLines[order]{}))
+	broken, ok := errors.AsType[*aplomb.StreamError](err)
+	assert.True(t, ok, err)
+	return broken
 }
 
 // everyStruct holds the test to the exported API: a new struct is printed too.

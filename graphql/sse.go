@@ -1,7 +1,6 @@
 package graphql
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -12,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/bom"
+	"github.com/aplomb-go/aplomb/internal/sse"
 )
 
 // eventType is all that Accept says: the reference server of the protocol
@@ -21,7 +22,7 @@ const eventType = "text/event-stream"
 // eventStream is a source in the body of an answer.
 type eventStream struct {
 	body   io.Closer
-	events *events
+	events *sse.Reader
 	trip   *trip
 }
 
@@ -46,7 +47,7 @@ func openEvents(ctx context.Context, t *trip) (source, error) {
 		defer func() { _ = resp.Body.Close() }()
 		return nil, t.noStream(kind, resp.Body)
 	}
-	return &eventStream{resp.Body, newEvents(resp.Body, p.stream.most), t}, nil
+	return &eventStream{resp.Body, sse.NewReader(bom.Reader(resp.Body), p.stream.most, aplomb.ErrTooLarge), t}, nil
 }
 
 func mediaType(resp *http.Response) string {
@@ -60,7 +61,7 @@ func (t *trip) noStream(kind string, body io.Reader) error {
 	text, _ := io.ReadAll(io.LimitReader(body, most)) // what came of it is enough to say no
 	var a answer[json.RawMessage]
 	if strings.HasSuffix(kind, "json") {
-		_ = json.Unmarshal(bytes.TrimPrefix(text, []byte(byteOrderMark)), &a)
+		_ = json.Unmarshal(bom.Trim(text), &a)
 		if e := t.explain(&ResponseError{Errors: a.Errors, Extensions: a.Extensions, Response: t.response}); e != nil {
 			return e
 		}
@@ -82,18 +83,18 @@ func (t *trip) noStream(kind string, body io.Reader) error {
 
 func (e *eventStream) next(context.Context) ([]byte, error) {
 	for {
-		event, err := e.events.next()
+		event, err := e.events.Next()
 		switch {
+		case event.Type == "complete" && (err == nil || err == io.EOF && event.Data == nil): //nolint:errorlint // a clean end
+			return nil, io.EOF // some servers do not end the event
 		case err == io.EOF: //nolint:errorlint // a clean end
 			return nil, &fault{what: "the stream ended without complete", cause: io.ErrUnexpectedEOF}
 		case errors.Is(err, aplomb.ErrTooLarge):
 			return nil, &fault{what: tooLarge(e.trip.plan.stream.most), cause: err, final: true}
 		case err != nil:
 			return nil, &fault{what: "the stream was cut: " + e.trip.scrub(err.Error()), cause: err}
-		case event.name == "complete":
-			return nil, io.EOF
-		case len(event.data) > 0 && (event.name == "next" || event.name == "" || event.name == "message"):
-			return event.data, nil
+		case len(event.Data) > 0 && (event.Type == "next" || event.Type == "" || event.Type == "message"):
+			return event.Data, nil
 		}
 	}
 }
@@ -103,100 +104,3 @@ func tooLarge(most int64) string {
 }
 
 func (e *eventStream) close() { _ = e.body.Close() }
-
-// event is a server-sent event. A name without data counts, though browsers drop
-// it: some servers say no more than "complete".
-type event struct {
-	name string
-	data []byte
-}
-
-// events reads a stream of server-sent events
-// (https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream),
-// ids and retry left out: no stream here can be resumed.
-type events struct {
-	r       *bufio.Reader
-	most    int64 // bytes of an event
-	line    []byte
-	begun   bool
-	afterCR bool // a line feed that follows belongs to the line before
-}
-
-func newEvents(r io.Reader, most int64) *events {
-	return &events{r: bufio.NewReader(r), most: most}
-}
-
-// next returns the next event that says anything. io.EOF is the clean end of the
-// stream; an event cut short by it is dropped, unless it is named already and has
-// no data.
-func (e *events) next() (event, error) {
-	var found event
-	var lines int
-	for {
-		line, err := e.read(e.most - int64(len(found.data)))
-		if err != nil {
-			if err == io.EOF && lines == 0 && found.name != "" { //nolint:errorlint // of our own reader
-				return found, nil
-			}
-			return event{}, err
-		}
-		if len(line) == 0 {
-			if found.name != "" || lines > 0 {
-				return found, nil
-			}
-			continue
-		}
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		value = bytes.TrimPrefix(value, []byte(" "))
-		switch string(name) {
-		case "event":
-			found.name = string(value)
-		case "data":
-			if lines++; lines > 1 {
-				found.data = append(found.data, '\n')
-			}
-			found.data = append(found.data, value...)
-		}
-	}
-}
-
-// read returns the next line without its end, valid until the next read. A line
-// that the end of the stream cuts short is dropped.
-func (e *events) read(most int64) ([]byte, error) {
-	if !e.begun {
-		e.begun = true
-		if mark, _ := e.r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-			_, _ = e.r.Discard(len(mark))
-		}
-	}
-	e.line = e.line[:0]
-	for {
-		if _, err := e.r.Peek(1); err != nil {
-			return nil, err
-		}
-		chunk, _ := e.r.Peek(e.r.Buffered())
-		if e.afterCR {
-			e.afterCR = false
-			if chunk[0] == '\n' {
-				_, _ = e.r.Discard(1)
-				continue
-			}
-		}
-		end := bytes.IndexAny(chunk, "\r\n")
-		length := end
-		if end < 0 {
-			length = len(chunk)
-		}
-		if int64(len(e.line)+length) > most {
-			return nil, aplomb.ErrTooLarge
-		}
-		e.line = append(e.line, chunk[:length]...)
-		if end < 0 {
-			_, _ = e.r.Discard(length)
-			continue
-		}
-		e.afterCR = chunk[end] == '\r'
-		_, _ = e.r.Discard(length + 1)
-		return e.line, nil
-	}
-}

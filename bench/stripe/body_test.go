@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // canned answers every request with one body, without a socket: what is
@@ -30,17 +31,48 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // chargePage is a page of n charges as the API sends it, indented.
-func chargePage(n int) []byte {
+func chargePage(n int) []byte { return pageOf(0, n, false) }
+
+// pageOf is the page of n charges that begins with the one numbered from.
+func pageOf(from, n int, more bool) []byte {
 	var page strings.Builder
 	page.WriteString("{\n  \"object\": \"list\",\n  \"data\": [\n")
 	for i := range n {
 		if i > 0 {
 			page.WriteString(",\n")
 		}
-		fmt.Fprintf(&page, charge, i)
+		fmt.Fprintf(&page, charge, from+i)
 	}
-	page.WriteString("\n  ],\n  \"has_more\": false,\n  \"url\": \"/v1/charges\"\n}")
+	fmt.Fprintf(&page, "\n  ],\n  \"has_more\": %v,\n  \"url\": \"/v1/charges\"\n}", more)
 	return []byte(page.String())
+}
+
+// paged answers with one page after the other, each after the time that the way
+// takes.
+type paged struct {
+	pages   map[string]canned // by starting_after
+	latency time.Duration
+}
+
+func newPaged(pages int, latency time.Duration) paged {
+	p := paged{map[string]canned{}, latency}
+	after := ""
+	for i := range pages {
+		p.pages[after] = canned{pageOf(i*pageSize, pageSize, i < pages-1)}
+		after = fmt.Sprintf("ch_3Made0Up0Charge0%06d", (i+1)*pageSize-1)
+	}
+	return p
+}
+
+func (p paged) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.latency > 0 {
+		<-time.After(p.latency)
+	}
+	page, ok := p.pages[r.URL.Query().Get("starting_after")]
+	if !ok {
+		return nil, fmt.Errorf("no page after %q", r.URL.RawQuery)
+	}
+	return page.RoundTrip(r)
 }
 
 // charge has every field of a paid charge by card

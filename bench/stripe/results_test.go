@@ -36,6 +36,10 @@ func TestResults(t *testing.T) {
 	page.head()
 	page.calls(t, "List 100 charges", lists(t), 20)
 	page.calls(t, "Create a customer", creates(t), 2000)
+	near, _ := pageWays(t, 0, 0)
+	page.calls(t, "Ten pages of 100 charges", near, 2)
+	far, chain := pageWays(t, latency, work)
+	page.calls(t, "The same, 5 ms away, with 5 ms of work a page", append(far, chain), 2)
 	page.programs(t)
 	if err := os.WriteFile("RESULTS.md", []byte(page.String()), 0o644); err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package graphql
+package sse
 
 import (
 	"bytes"
@@ -8,20 +8,36 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/internal/bom"
 )
 
-// told is a stream's events, one a line, and how it ended.
+var errLarge = errors.New("too large")
+
+// told is a stream's events and what came of one that was cut short, and how it ended.
 func told(r io.Reader, most int64) (string, error) {
 	var b strings.Builder
-	events := newEvents(r, most)
+	events := NewReader(bom.Reader(r), most, errLarge)
 	for {
-		e, err := events.next()
+		e, err := events.Next()
+		end := ";"
+		if err != nil {
+			if e.Type == "" && e.Data == nil {
+				return b.String(), err
+			}
+			end = "..."
+		}
+		b.WriteString(e.Type + "=" + string(e.Data))
+		if e.HasID {
+			b.WriteString("#" + e.ID)
+		}
+		if e.Retry > 0 {
+			b.WriteString("@" + e.Retry.String())
+		}
+		b.WriteString(end)
 		if err != nil {
 			return b.String(), err
 		}
-		b.WriteString(e.name + "=" + string(e.data) + ";")
 	}
 }
 
@@ -29,9 +45,10 @@ var streams = map[string]struct{ stream, want string }{
 	"nothing":               {"", ""},
 	"comment first":         {":\n\nevent: next\ndata: {}\n\n", "next={};"},
 	"bare complete":         {"event: complete\n\n", "complete=;"},
-	"complete without end":  {"event: complete\n", "complete=;"},
+	"complete without end":  {"event: complete\n", "complete=..."},
 	"complete cut short":    {"event: complete", ""},
-	"data without end":      {"event: next\ndata: {}\n", ""},
+	"data without end":      {"event: next\ndata: {}\n", "next={}..."},
+	"a line without end":    {"event: next\ndata: {}", "next=..."},
 	"several lines":         {"data: {\ndata:  \"a\": 1\ndata:}\n\n", "={\n \"a\": 1\n};"},
 	"empty data":            {"event: next\ndata\n\n", "next=;"},
 	"data of two nothings":  {"data\ndata:\n\n", "=\n;"},
@@ -41,8 +58,13 @@ var streams = map[string]struct{ stream, want string }{
 	"mixed":                 {"event: next\rdata: 1\n\r\ndata: 2\n\n", "next=1;=2;"},
 	"byte order mark":       {"\ufeffevent: next\ndata: {}\n\n", "next={};"},
 	"a second mark":         {"\ufeff\ufeffevent: next\ndata: {}\n\n", "={};"},
-	"ids and others":        {"id: 7\nretry: 10\nnonsense\nevent: next\ndata: {}\n\n", "next={};"},
-	"only an id":            {"id: 7\n\ndata: 1\n\n", "=1;"},
+	"ids and others":        {"id: 7\nretry: 10\nnonsense\nevent: next\ndata: {}\n\n", "next={}#7@10ms;"},
+	"only an id":            {"id: 7\n\ndata: 1\n\n", "=#7;=1;"},
+	"the last id holds":     {"id: 7\nid: 8\nid\ndata: 1\n\n", "=1#;"},
+	"an id for no header":   {"id: a\x00b\ndata: 1\n\nid: a\x7fb\n\nid: " + strings.Repeat("x", 1025) + "\n\n", "=1;"},
+	"a long id":             {"id: " + strings.Repeat("x", 1024) + "\n\n", "=#" + strings.Repeat("x", 1024) + ";"},
+	"no time":               {"retry: -1\n\nretry: 1e3\n\nretry: 99999999999\n\nretry:\n\n", ""},
+	"only a time":           {"retry: 1500\n\n", "=@1.5s;"},
 	"the last name holds":   {"event: a\nevent: b\ndata: 1\n\n", "b=1;"},
 	"a name does not carry": {"event: a\ndata: 1\n\ndata: 2\n\n", "a=1;=2;"},
 	"colons":                {"data: a:b: c\n\n", "=a:b: c;"},
@@ -81,7 +103,7 @@ func TestEventsAreBounded(t *testing.T) {
 		"without an end": {strings.Repeat("x", 3*most), false},
 	} {
 		_, err := told(strings.NewReader(tt.stream), most)
-		assert.Equal(t, errors.Is(err, aplomb.ErrTooLarge), !tt.fits, name)
+		assert.Equal(t, errors.Is(err, errLarge), !tt.fits, name)
 	}
 }
 
@@ -91,9 +113,9 @@ func TestEventComesWithItsLine(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
 	go func() { _, _ = w.Write([]byte("data: 1\r\r")) }()
-	e, err := newEvents(r, 100).next()
+	e, err := NewReader(r, 100, errLarge).Next()
 	assert.NoError(t, err)
-	assert.Equal(t, string(e.data), "1")
+	assert.Equal(t, string(e.Data), "1")
 }
 
 // FuzzEvents: how a stream is cut into reads and which line ends it has make no
@@ -104,14 +126,14 @@ func FuzzEvents(f *testing.F) {
 		f.Add([]byte(tt.stream), uint16(5))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, most uint16) {
-		events := newEvents(bytes.NewReader(raw), int64(most))
+		events := NewReader(bytes.NewReader(raw), int64(most), errLarge)
 		for {
-			e, err := events.next()
+			e, err := events.Next()
 			if err != nil {
 				break
 			}
-			if len(e.data) > longest(most) || len(e.name) > longest(most) || bytes.ContainsAny(e.data, "\r") {
-				t.Fatalf("%q: event %q", raw, e)
+			if len(e.Data) > longest(most) || len(e.Type) > longest(most) || bytes.ContainsAny(e.Data, "\r") || len(e.ID) > maxID || e.Retry < 0 {
+				t.Fatalf("%q: event %+v", raw, e)
 			}
 		}
 		whole, wholeErr := told(bytes.NewReader(raw), int64(most))
