@@ -22,7 +22,7 @@ func gather(r io.Reader, limit, hint int64) (all pieces, n int64, err error) {
 	}
 	for limit = min(limit, math.MaxInt64-1) + 1; n < limit && err == nil; size = pieceSize {
 		var piece []byte
-		piece, err = fill(r, make([]byte, 0, size), min(limit-n, pieceSize+1))
+		piece, err = fill(r, make([]byte, 0, size), min(limit-n, max(size, pieceSize)))
 		all, n = append(all, piece), n+int64(len(piece))
 	}
 	if err == io.EOF { //nolint:errorlint // of the body itself
