@@ -54,6 +54,7 @@ type Attempt struct {
 	seat      seat
 	race      *race      // where the call is hedged
 	hedge     bool       // the extra attempt of that race
+	watch     *stopwatch // where its phases are told
 	body      []byte     // a typed call's, read inside the attempt
 	memory    memoryBody // the same as the response has it
 	returned  bool       // what it holds was handed on or given back
@@ -156,6 +157,7 @@ func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
 func (s *stack) perform(a *Attempt) {
 	c := a.call
 	a.Number = c.count(1)
+	a.Request = c.traced(a.Request)
 	a.start = time.Now()
 	s.watch.attemptStart(a)
 	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Hooks is an [Option]: functions called when something happens, for metrics,
@@ -22,6 +25,9 @@ type Hooks struct {
 	// when the verdict is sealed.
 	AttemptStart func(context.Context, AttemptEvent)
 	AttemptDone  func(context.Context, AttemptEvent)
+	// Phases is asked before an attempt whether AttemptDone is to tell its phases,
+	// which costs the attempt about twenty allocations.
+	Phases func(context.Context, AttemptEvent) bool
 	// BodyFailed reports a response body that broke off after its verdict, on
 	// the net/http doors.
 	BodyFailed func(context.Context, AttemptEvent)
@@ -92,6 +98,34 @@ type AttemptEvent struct {
 	// that lost has the outcome neutral.
 	Hedge bool
 	Err   error
+	// Phases is nil unless [Hooks].Phases asked for them.
+	Phases *Phases
+
+	attempt *Attempt
+}
+
+// URL is the address that the attempt went to, without its secrets.
+func (e AttemptEvent) URL() string {
+	if e.attempt == nil {
+		return ""
+	}
+	return without(redact.URL(e.attempt.Request.URL), secretsOf(e.attempt))
+}
+
+// Traceparent is what the attempt was sent with (W3C Trace Context), "" if nothing.
+func (e AttemptEvent) Traceparent() string {
+	if e.attempt == nil {
+		return ""
+	}
+	return e.attempt.Request.Header.Get("Traceparent")
+}
+
+// Protocol is what the answer came by, such as "HTTP/2.0", "" without one.
+func (e AttemptEvent) Protocol() string {
+	if e.attempt == nil || e.attempt.Response == nil {
+		return ""
+	}
+	return e.attempt.Response.Proto
 }
 
 // WaitEvent is a wait, begun or ended.
@@ -275,7 +309,7 @@ func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
 		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
 		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
-		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge,
+		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge, attempt: a,
 	}
 	if a.Response != nil {
 		e.Status = a.Response.StatusCode
@@ -284,6 +318,12 @@ func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 }
 
 func (w *watchers) attemptStart(a *Attempt) {
+	for _, h := range w.hooks {
+		if h.Phases != nil && a.watch == nil && h.Phases(a.ctx, w.attemptEvent(a)) {
+			a.watch = &stopwatch{start: a.start}
+			a.Request = a.Request.WithContext(httptrace.WithClientTrace(a.Request.Context(), a.watch.trace()))
+		}
+	}
 	for _, h := range w.hooks {
 		if h.AttemptStart != nil {
 			h.AttemptStart(a.ctx, w.attemptEvent(a))
@@ -297,9 +337,12 @@ func (w *watchers) attemptDone(a *Attempt) {
 	if a.start.IsZero() {
 		return
 	}
+	phases := a.watch.stop(a.call.typed)
 	for _, h := range w.hooks {
 		if h.AttemptDone != nil {
-			h.AttemptDone(a.ctx, w.attemptEvent(a))
+			e := w.attemptEvent(a)
+			e.Phases = phases
+			h.AttemptDone(a.ctx, e)
 		}
 	}
 	if w.log != nil {

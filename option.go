@@ -49,8 +49,8 @@ import (
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume,
-// Prefetch, AtMost, CallOptions.
+// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Traceparent,
+// Resume, Prefetch, AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole
 // struct; Header and Query replace by name; middlewares, hooks and judges add
@@ -102,6 +102,7 @@ type settings struct {
 	codec       *Codec
 	maxBody     int64
 	operation   string
+	trace       *trace
 	decoders    []ErrorDecoder
 	judges      []Judge
 	resume      string
