@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -35,7 +36,8 @@ func farAway(dial func(context.Context, string, string) (net.Conn, error)) *http
 }
 
 func TestPhases(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		srv := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			time.Sleep(40 * time.Millisecond)
 			_, _ = w.Write([]byte(`{"id":`))
@@ -73,7 +75,8 @@ func TestPhases(t *testing.T) {
 
 // TestPhasesOfAWait: what waits for another request's connection is queued.
 func TestPhasesOfAWait(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		srv := aplombtest.NewServer(t, slowly(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{}`)) }))
 		transport := farAway(srv.Transport().DialContext)
 		transport.MaxConnsPerHost = 1
