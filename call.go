@@ -139,6 +139,7 @@ func (r Response) Resolve(ref string) string {
 type call struct {
 	settings
 	stack     *stack
+	id        uint64 // where hooks tell it apart
 	method    string
 	operation string
 	typed     bool
@@ -175,6 +176,9 @@ func (s *stack) newCall(own settings, method, path string) *call {
 	}
 	for i := range c.auths {
 		c.allowed = append(c.allowed, c.auths[i].origins...)
+	}
+	if len(s.watch.hooks) > 0 {
+		c.id = calls.Add(1)
 	}
 	return c
 }

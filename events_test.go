@@ -50,6 +50,29 @@ func TestHooks(t *testing.T) {
 	})
 }
 
+// TestEventsOfACall belong together by a number that no other call has.
+func TestEventsOfACall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		seen := map[uint64]int{}
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, script(status(503), ok)), aplomb.Hooks{
+			CallStart:    func(_ context.Context, e aplomb.CallEvent) { seen[e.Call]++ },
+			CallDone:     func(_ context.Context, e aplomb.CallEvent) { seen[e.Call]++ },
+			AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { seen[e.Call]++ },
+			AttemptDone:  func(_ context.Context, e aplomb.AttemptEvent) { seen[e.Call]++ },
+			WaitStart:    func(_ context.Context, e aplomb.WaitEvent) { seen[e.Call]++ },
+			WaitDone:     func(_ context.Context, e aplomb.WaitEvent) { seen[e.Call]++ },
+		}), 1)
+		for range 2 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, len(seen), 2)
+		for call, n := range seen {
+			assert.True(t, call > 0 && (n == 8 || n == 4), seen)
+		}
+	})
+}
+
 // How a call ended has few names, for metrics.
 func TestCallOutcomes(t *testing.T) {
 	for want, step := range map[string]http.HandlerFunc{

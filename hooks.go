@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/redact"
@@ -51,6 +52,8 @@ func (h Hooks) applyClient(c *config) error {
 
 // CallEvent is a logical call, begun or done.
 type CallEvent struct {
+	// Call is the same for all events of a call, and of no other in this process.
+	Call                            uint64
 	Client, Operation, Method, Host string
 	Start                           time.Time
 	// The rest is known when the call is done.
@@ -84,6 +87,8 @@ const (
 
 // AttemptEvent is one request, about to be sent or answered.
 type AttemptEvent struct {
+	// Call is its [CallEvent]'s.
+	Call                            uint64
 	Client, Operation, Method, Host string
 	// Number counts the call's attempts from 1.
 	Number int
@@ -102,6 +107,7 @@ type AttemptEvent struct {
 	Phases *Phases
 
 	attempt *Attempt
+	done    bool
 }
 
 // URL is the address that the attempt went to, without its secrets.
@@ -109,7 +115,11 @@ func (e AttemptEvent) URL() string {
 	if e.attempt == nil {
 		return ""
 	}
-	return without(redact.URL(e.attempt.Request.URL), secretsOf(e.attempt))
+	shown := redact.URL(e.attempt.Request.URL)
+	if e.done { // before, not all of them are there
+		shown = without(shown, secretsOf(e.attempt))
+	}
+	return shown
 }
 
 // Traceparent is what the attempt was sent with (W3C Trace Context), "" if nothing.
@@ -130,6 +140,8 @@ func (e AttemptEvent) Protocol() string {
 
 // WaitEvent is a wait, begun or ended.
 type WaitEvent struct {
+	// Call is its [CallEvent]'s.
+	Call              uint64
 	Client, Operation string
 	Cause             WaitCause
 	Start             time.Time
@@ -228,6 +240,8 @@ func newWatchers(cfg config) watchers {
 	return w
 }
 
+var calls atomic.Uint64
+
 // begin and done frame the logical call.
 func (c *call) begin(ctx context.Context) {
 	w := c.stack.watch
@@ -291,7 +305,7 @@ func resultOf(status int, err error) Result {
 }
 
 func (c *call) event() CallEvent {
-	return CallEvent{Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.start}
+	return CallEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.start}
 }
 
 // host is where the call goes, its own server's before anything was sent.
@@ -307,7 +321,7 @@ func (c *call) host() string {
 
 func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
-		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
+		Call: a.call.id, Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
 		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
 		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge, attempt: a,
 	}
@@ -341,7 +355,7 @@ func (w *watchers) attemptDone(a *Attempt) {
 	for _, h := range w.hooks {
 		if h.AttemptDone != nil {
 			e := w.attemptEvent(a)
-			e.Phases = phases
+			e.Phases, e.done = phases, true
 			h.AttemptDone(a.ctx, e)
 		}
 	}

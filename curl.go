@@ -1,0 +1,110 @@
+package aplomb
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
+)
+
+// Curl is an attempt that is done as a command of the shell, to send it once more by
+// hand. Where it had a secret stands a variable named after its header or parameter,
+// and for a body a file.
+func (e AttemptEvent) Curl() string {
+	if e.attempt == nil || !e.done {
+		return ""
+	}
+	r := e.attempt.carried()
+	line := "curl"
+	if r.Method != http.MethodGet {
+		line += " -X " + new(shellWord).text(r.Method).String()
+	}
+	line += " " + shellURL(e.URL())
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		if ownOfCurl(name) {
+			continue
+		}
+		for _, value := range r.Header[name] {
+			shown := without(redact.Header(name, value), secretsOf(e.attempt))
+			line += " -H " + new(shellWord).text(name+": ").value(name, shown).String()
+		}
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		line += " --data-binary @body"
+	}
+	return line
+}
+
+// ownOfCurl are headers that curl writes itself, or that are of this attempt only.
+func ownOfCurl(name string) bool {
+	switch name {
+	case "Accept-Encoding", "Content-Length", "Connection", "Traceparent", "Tracestate", "User-Agent":
+		return true
+	}
+	return false
+}
+
+// shellURL has variables for the parameters that are masked.
+func shellURL(address string) string {
+	before, query, found := strings.Cut(address, "?")
+	w := new(shellWord).text(before)
+	if !found {
+		return w.String()
+	}
+	separator := "?"
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, valued := strings.Cut(pair, "=")
+		w.text(separator).text(name)
+		separator = "&"
+		if valued {
+			w.text("=").value(name, value)
+		}
+	}
+	return w.String()
+}
+
+// shellWord is one word of a POSIX shell's, of texts and variables.
+type shellWord struct{ done, quoted string }
+
+func (w *shellWord) text(s string) *shellWord {
+	w.quoted += strings.ReplaceAll(s, "'", `'\''`)
+	return w
+}
+
+// value adds one of that name, or the variable that stands for it where it is masked.
+func (w *shellWord) value(name, shown string) *shellWord {
+	if !strings.Contains(shown, redact.Mask) {
+		return w.text(shown)
+	}
+	if scheme, rest, found := strings.Cut(shown, " "); found && rest == redact.Mask { // Bearer and the like
+		w.text(scheme + " ")
+	}
+	w.done, w.quoted = w.String()+`"$`+variable(name)+`"`, ""
+	return w
+}
+
+func (w *shellWord) String() string {
+	if w.quoted == "" && w.done != "" {
+		return w.done
+	}
+	return w.done + "'" + w.quoted + "'"
+}
+
+// variable is a name as a variable of the shell.
+func variable(name string) string {
+	upper := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, name)
+	if upper == "" || upper[0] <= '9' && upper[0] >= '0' {
+		upper = "_" + upper
+	}
+	return upper
+}
