@@ -17,24 +17,24 @@ func (e AttemptEvent) Curl() string {
 		return ""
 	}
 	r := e.attempt.carried()
-	line := "curl"
+	words := []string{"curl"}
 	if r.Method != http.MethodGet {
-		line += " -X " + new(shellWord).text(r.Method).String()
+		words = append(words, "-X", new(shellWord).text(r.Method).String())
 	}
-	line += " " + shellURL(e.URL())
+	words = append(words, shellURL(e.URL()))
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		if ownOfCurl(name) {
 			continue
 		}
 		for _, value := range r.Header[name] {
 			shown := without(redact.Header(name, value), secretsOf(e.attempt))
-			line += " -H " + new(shellWord).text(name+": ").value(name, shown).String()
+			words = append(words, "-H", new(shellWord).text(name+": ").value(name, shown).String())
 		}
 	}
 	if r.Body != nil && r.Body != http.NoBody {
-		line += " --data-binary @body"
+		words = append(words, "--data-binary", "@body")
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // ownOfCurl are headers that curl writes itself, or that are of this attempt only.

@@ -15,7 +15,7 @@ import (
 // curlOf is the command of one call.
 func curlOf(t *testing.T, method, path string, opts ...aplomb.CallOption) (line string) {
 	t.Helper()
-	srv := aplombtest.NewServer(t, http.HandlerFunc(ok))
+	srv := aplombtest.NewServer(t, ok)
 	c := newClient(t, srv, aplomb.Bearer(aplomb.Static("pl4nt-secret-token")), aplomb.Hooks{
 		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { assert.Equal(t, e.Curl(), "") },
 		AttemptDone:  func(_ context.Context, e aplomb.AttemptEvent) { line = e.Curl() },
@@ -44,7 +44,7 @@ func TestCurlIsOneCommand(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		for _, nasty := range []string{"'; echo pwned; '", "$(echo pwned)", "`echo pwned`", "a\\'b", "'&'", "''"} {
 			line := curlOf(t, http.MethodGet, "/", aplomb.Query("q", nasty), aplomb.Query("'; echo pwned #", "1"), aplomb.Header("Accept", nasty))
-			out, err := exec.Command(sh, "-c", "curl() { printf '%s\\n' $#; }; "+line).Output() //nolint:gosec // which is the test
+			out, err := exec.Command(sh, "-c", "curl() { printf '%s\\n' $#; }; "+line).Output()
 			assert.NoError(t, err)
 			assert.Equal(t, strings.TrimSpace(string(out)), "5", line)
 		}

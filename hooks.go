@@ -130,6 +130,14 @@ func (e AttemptEvent) Traceparent() string {
 	return e.attempt.Request.Header.Get("Traceparent")
 }
 
+// RequestID is the server's name for the request, "" if it gave none.
+func (e AttemptEvent) RequestID() string {
+	if e.attempt == nil || e.attempt.Response == nil {
+		return ""
+	}
+	return redact.Text(requestID(e.attempt.Response.Header), 80, secretsOf(e.attempt)...)
+}
+
 // Protocol is what the answer came by, such as "HTTP/2.0", "" without one.
 func (e AttemptEvent) Protocol() string {
 	if e.attempt == nil || e.attempt.Response == nil {
