@@ -1,0 +1,242 @@
+package monitor
+
+import (
+	"cmp"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Everything is bounded; what is beyond is counted under the name other.
+const (
+	maxClients    = 100
+	maxHosts      = 100 // of a client
+	maxOperations = 300 // of a client
+	maxQuotas     = 50  // of a client
+	maxFlying     = 10_000
+	other         = "other"
+)
+
+// lists are this long.
+const keptCalls = 100
+
+// client is what is known of one client.
+type client struct {
+	monitor *Monitor
+	name    string
+
+	mu       sync.Mutex
+	policy   string // as of aplomb.Explain
+	overall  *series
+	series   map[seriesKey]*series
+	hosts    map[string]bool
+	breakers map[string]aplomb.BreakerEvent // by what they guard
+	quotas   map[string]aplomb.QuotaEvent
+	retired  map[string]aplomb.DeprecationEvent
+	flying   map[uint64]*flight
+	unseen   int // in flight beyond maxFlying
+	waits    map[aplomb.WaitCause]*Wait
+	store    aplomb.StoreEvent
+	recent   list // of all
+	trouble  list // of those that failed or took long
+	free     []*flight
+	detailed int       // attempts looked at closely
+	second   time.Time // in this one
+}
+
+type seriesKey struct{ host, operation string }
+
+// Wait is what was waited for one cause.
+type Wait struct {
+	Count uint64        `json:"count"`
+	Total time.Duration `json:"total_ns"`
+}
+
+func newClient(m *Monitor, name string) *client {
+	return &client{
+		monitor: m, name: name, overall: newSeries(), series: map[seriesKey]*series{}, hosts: map[string]bool{},
+		breakers: map[string]aplomb.BreakerEvent{}, quotas: map[string]aplomb.QuotaEvent{}, retired: map[string]aplomb.DeprecationEvent{}, flying: map[uint64]*flight{}, waits: map[aplomb.WaitCause]*Wait{},
+	}
+}
+
+// seriesOf finds the numbers of an operation. The caller holds the lock.
+func (c *client) seriesOf(at, operation string) *series {
+	if !c.hosts[at] {
+		if len(c.hosts) >= maxHosts {
+			at = other
+		}
+		c.hosts[at] = true
+	}
+	key := seriesKey{at, operation}
+	s := c.series[key]
+	if s == nil && len(c.series) >= maxOperations {
+		key.operation = other
+		s = c.series[key]
+	}
+	if s == nil {
+		s = newSeries()
+		c.series[key] = s
+	}
+	return s
+}
+
+func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.flying[e.Call]; f != nil { // the next hop of a redirect
+		f.Host = e.Host
+		return
+	}
+	if len(c.flying) >= maxFlying {
+		c.unseen++
+		return
+	}
+	f := c.take()
+	f.held = 1
+	f.Client, f.Operation, f.Method, f.Host, f.Start = e.Client, e.Operation, e.Method, e.Host, e.Start
+	c.flying[e.Call] = f
+}
+
+func (c *client) take() *flight {
+	n := len(c.free)
+	if n == 0 {
+		return &flight{}
+	}
+	f := c.free[n-1]
+	c.free = c.free[:n-1]
+	return f
+}
+
+// drop lets go of a flight; nil is none.
+func (c *client) drop(f *flight) {
+	if f == nil {
+		return
+	}
+	if f.held--; f.held == 0 && len(c.free) < 3*keptCalls {
+		f.reset()
+		c.free = append(c.free, f)
+	}
+}
+
+func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
+	now, text := time.Now(), ""
+	if e.Err != nil {
+		text = e.Err.Error()
+	}
+	c.mu.Lock()
+	s := c.seriesOf(e.Host, e.Operation)
+	t := tally{Calls: 1, Attempts: uint32(e.Attempts)} //nolint:gosec // a handful
+	if failed(e.Result) {
+		t.Failed = 1
+		s.lastFailed, s.lastError = now, cmp.Or(text, string(e.Result))
+	}
+	s.record(now, e.Elapsed, t)
+	c.overall.record(now, e.Elapsed, t)
+	f := c.flying[e.Call]
+	switch {
+	case f != nil:
+		delete(c.flying, e.Call)
+		f.Host, f.Elapsed, f.Result, f.Status, f.Attempts, f.Error = e.Host, e.Elapsed, e.Result, e.Status, e.Attempts, text
+		c.drop(c.recent.push(f, keptCalls))
+		if e.Result != aplomb.ResultOK || slow(s, e.Elapsed, now) {
+			c.drop(c.trouble.push(f, keptCalls))
+		}
+		c.drop(f)
+	case c.unseen > 0:
+		c.unseen--
+	}
+	c.mu.Unlock()
+	c.monitor.alerts.look(c.monitor, now)
+}
+
+// failed reports a result that the API or the way to it is to blame for: those that
+// alerts count.
+func failed(r aplomb.Result) bool {
+	switch r {
+	case aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultTimeout, aplomb.ResultNetwork, aplomb.ResultBreakerOpen, aplomb.ResultBulkhead:
+		return true
+	default:
+		return false
+	}
+}
+
+// A call is slow that takes a second, and longer than nearly all of its operation.
+const (
+	slowFrom   = time.Second
+	slowBeyond = 0.95
+)
+
+func slow(s *series, took time.Duration, now time.Time) bool {
+	return took >= slowFrom && took > percentiles(s.histograms(now), slowBeyond)[0]
+}
+
+// closely reports whether an attempt is looked at closely, which costs: ten are in a
+// second.
+const closePerSecond = 10
+
+func (c *client) closely(context.Context, aplomb.AttemptEvent) bool {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.second) >= time.Second {
+		c.second, c.detailed = now, 0
+	}
+	c.detailed++
+	return c.detailed <= closePerSecond
+}
+
+func (c *client) attemptDone(_ context.Context, e aplomb.AttemptEvent) {
+	c.mu.Lock()
+	f := c.flying[e.Call]
+	var began time.Time
+	if f != nil {
+		began = f.Start
+	}
+	c.mu.Unlock()
+	if f == nil {
+		return
+	}
+	step := Step{
+		Start: e.Start.Sub(began), Took: e.Elapsed, Number: e.Number, Status: e.Status, Outcome: e.Verdict.Outcome.String(),
+		Probe: e.Probe, Hedge: e.Hedge, Phases: e.Phases,
+	}
+	if e.Phases != nil {
+		step.RequestID, step.Curl = e.RequestID(), e.Curl()
+		if e.Err != nil {
+			step.Error = e.Err.Error()
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flying[e.Call] == f {
+		f.add(step)
+		f.Host = e.Host
+		f.Attempts = max(f.Attempts, e.Number)
+	}
+}
+
+func (c *client) waitStart(_ context.Context, e aplomb.WaitEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.flying[e.Call]; f != nil {
+		f.wait = e
+	}
+}
+
+func (c *client) waitDone(_ context.Context, e aplomb.WaitEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.waits[e.Cause]
+	if w == nil {
+		w = &Wait{}
+		c.waits[e.Cause] = w
+	}
+	w.Count++
+	w.Total += e.Duration
+	if f := c.flying[e.Call]; f != nil {
+		f.wait = aplomb.WaitEvent{}
+		f.add(Step{Start: e.Start.Sub(f.Start), Took: e.Duration, Wait: e.Cause})
+	}
+}

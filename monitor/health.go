@@ -1,0 +1,156 @@
+package monitor
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Status is how something is.
+type Status string
+
+// The states, the worst last.
+const (
+	Healthy  Status = "healthy"
+	Degraded Status = "degraded" // it works, and not as it should
+	Down     Status = "down"     // calls fail
+)
+
+// Health is how something is, and why.
+type Health struct {
+	Status  Status   `json:"status"`
+	Reasons []Reason `json:"reasons,omitempty"` // the worst first
+}
+
+// Reason is one thing that is wrong.
+type Reason struct {
+	Status Status `json:"status"`
+	Client string `json:"client"`
+	// Host is "" where it is about more than one.
+	Host string `json:"host,omitempty"`
+	// Text says what is wrong.
+	Text string `json:"text"`
+}
+
+// String is one line.
+func (r Reason) String() string {
+	where := r.Client
+	if r.Host != "" && r.Host != r.Client {
+		where += " (" + r.Host + ")"
+	}
+	return where + ": " + r.Text
+}
+
+// What makes a host degraded or down: from so many calls in five minutes on, and such a
+// part of failures.
+const (
+	leastCalls    = 10
+	degradedRatio = 0.05
+	downRatio     = 0.5
+	lowQuota      = 0.1
+	tokenSoon     = 10 * time.Minute
+)
+
+// Health is how all of it is.
+func (m *Monitor) Health() Health { return m.Snapshot().Health }
+
+// health judges the clients of s, and all of it.
+func (m *Monitor) health(s *Snapshot) Health {
+	var all Health
+	for i := range s.Clients {
+		c := &s.Clients[i]
+		for j := range c.Hosts {
+			c.Health.of(c.Name, &c.Hosts[j], s.Time)
+		}
+		for _, q := range c.Quotas {
+			c.Health.quota(c.Name, q, s.Time)
+		}
+		if c.Store != nil {
+			c.Health.add(Reason{Degraded, c.Name, "", "the fleet's store is away, and each replica goes by its own numbers: " + c.Store.Error})
+		}
+		c.Health.sort()
+		all.Reasons = append(all.Reasons, c.Health.Reasons...)
+	}
+	for _, t := range s.Tokens {
+		all.token(t, s.Time)
+	}
+	for _, f := range s.Feeds {
+		if f.Trouble != "" {
+			all.add(Reason{Degraded, f.Kind + " " + f.Name, "", f.Trouble})
+		}
+	}
+	all.sort()
+	return all
+}
+
+func (h *Health) add(r Reason) { h.Reasons = append(h.Reasons, r) }
+
+// sort has the worst first, and takes its status.
+func (h *Health) sort() {
+	rank := func(s Status) int { return slices.Index([]Status{Down, Degraded, Healthy}, s) }
+	slices.SortStableFunc(h.Reasons, func(a, b Reason) int { return rank(a.Status) - rank(b.Status) })
+	h.Status = Healthy
+	if len(h.Reasons) > 0 {
+		h.Status = h.Reasons[0].Status
+	}
+}
+
+func (h *Health) of(client string, host *Host, now time.Time) {
+	calls := host.PerSecond * (shortSlots * shortSlot).Seconds()
+	switch circuit := host.Circuit; {
+	case circuit != nil && circuit.State == aplomb.BreakerOpen:
+		h.add(Reason{Down, client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
+	case circuit != nil:
+		h.add(Reason{Degraded, client, host.Name, "the circuit is half open: a probe decides whether it closes"})
+	case calls >= leastCalls && host.ErrorRatio >= downRatio:
+		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%.0f %% of %.0f calls in 5 min failed", 100*host.ErrorRatio, calls)})
+	case calls >= leastCalls && host.ErrorRatio > degradedRatio:
+		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%.0f %% of %.0f calls in 5 min failed", 100*host.ErrorRatio, calls)})
+	}
+}
+
+// probe says when an open circuit is tried.
+func probe(c *Circuit, now time.Time) string {
+	if in := c.ProbeAt.Sub(now); in > 0 {
+		return "the next call in " + short(in) + " is a probe"
+	}
+	return "the next call is a probe"
+}
+
+func (h *Health) quota(client string, q Quota, now time.Time) {
+	name := "the quota"
+	if q.Name != "" {
+		name = "the quota " + q.Name
+	}
+	switch {
+	case !q.ClosedUntil.IsZero():
+		h.add(Reason{Degraded, client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(q.ClosedUntil.Sub(now)))})
+	case q.Limit > 0 && q.Remaining >= 0 && float64(q.Remaining) < lowQuota*float64(q.Limit):
+		h.add(Reason{Degraded, client, "", fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name)})
+	}
+}
+
+func (h *Health) token(t Token, now time.Time) {
+	switch in := t.Expiry.Sub(now); {
+	case t.Error == "":
+	case t.Expiry.IsZero() || in <= 0:
+		h.add(Reason{Down, t.Name, "", "there is no token: " + t.Error})
+	case in < tokenSoon:
+		h.add(Reason{Degraded, t.Name, "", "the token ends in " + short(in) + ", and cannot be fetched anew: " + t.Error})
+	}
+}
+
+// short is a duration for people.
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		return d.Round(time.Minute).String()[:len(d.Round(time.Minute).String())-2] // without seconds
+	case d >= time.Second:
+		return d.Round(time.Second).String()
+	case d >= time.Millisecond:
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Microsecond).String()
+}

@@ -1,0 +1,147 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+)
+
+// Monitor gathers the numbers of any number of clients. [New] makes it; its Option
+// goes into [aplomb.New], and its Page wherever net/http/pprof would go. It is an
+// expvar.Var and a slog.LogValuer, and safe for concurrent use.
+type Monitor struct {
+	settings Settings
+	start    time.Time
+	alerts   alerts
+	feeds    feeds
+
+	mu      sync.RWMutex
+	clients map[string]*client
+}
+
+// Settings are a [Monitor]'s. The zero value is the recommended one.
+type Settings struct {
+	// Alert is told when errors have lasted, and when they are over: see [Alert]. It
+	// runs on a goroutine of a call or of a timer, so it should be quick. Default none.
+	Alert func(Alert)
+	// Errors is when that is. The zero value has the limits of the rules file of
+	// package prometheus.
+	Errors ErrorRule
+	// Allow decides who may see the page. Default: who comes from this very machine,
+	// and asks for it by a name of it, "localhost" or its address.
+	Allow func(*http.Request) bool
+}
+
+// New makes a monitor. A faulty setting is an error.
+func New(s Settings) (*Monitor, error) {
+	if err := s.Errors.check(); err != nil {
+		return nil, err
+	}
+	m := &Monitor{settings: s, start: time.Now(), clients: map[string]*client{}}
+	m.alerts.rule = s.Errors.withDefaults()
+	m.feeds.init()
+	return m, nil
+}
+
+// Option has a client told of. One monitor is for any number of clients, which it
+// tells apart by their names ([aplomb.Name]).
+func (m *Monitor) Option() aplomb.Option {
+	return aplomb.Hooks{
+		CallStart:   func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
+		CallDone:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
+		Phases:      func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
+		AttemptDone: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
+		WaitStart:   func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
+		WaitDone:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
+		Breaker:     func(e aplomb.BreakerEvent) { m.client(e.Client).breaker(e) },
+		Quota:       func(ctx context.Context, e aplomb.QuotaEvent) { m.client(e.Client).quota(ctx, e) },
+		Store:       func(e aplomb.StoreEvent) { m.client(e.Client).storeState(e) },
+		Deprecated:  func(ctx context.Context, e aplomb.DeprecationEvent) { m.client(e.Client).deprecated(ctx, e) },
+	}
+}
+
+// Explain puts the client's policy on the page, as [aplomb.Explain] has it.
+func (m *Monitor) Explain(c *aplomb.Client) error {
+	if c == nil {
+		return errors.New("monitor: Explain: the client is nil")
+	}
+	known := m.client(c.Name())
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	known.policy = aplomb.Explain(c)
+	return nil
+}
+
+// client finds what is known of a client.
+func (m *Monitor) client(name string) *client {
+	m.mu.RLock()
+	c := m.clients[name]
+	m.mu.RUnlock()
+	if c != nil {
+		return c
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c = m.clients[name]; c != nil {
+		return c
+	}
+	if len(m.clients) >= maxClients {
+		name = other
+	}
+	if c = m.clients[name]; c == nil {
+		c = newClient(m, name)
+		m.clients[name] = c
+	}
+	return c
+}
+
+// all is the clients by name.
+func (m *Monitor) all() []*client {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(m.clients), func(a, b *client) int { return strings.Compare(a.name, b.name) })
+}
+
+// String is the snapshot in JSON: a monitor is an expvar.Var.
+//
+//	expvar.Publish("aplomb", m)
+func (m *Monitor) String() string {
+	raw, err := json.Marshal(m.Snapshot())
+	if err != nil {
+		return "{}"
+	}
+	return string(raw)
+}
+
+// LogValue is a summary, for a line now and then.
+//
+//	slog.Info("apis", "aplomb", m)
+func (m *Monitor) LogValue() slog.Value {
+	s := m.Snapshot()
+	attrs := []slog.Attr{slog.String("health", string(s.Health.Status))}
+	for _, c := range s.Clients {
+		attrs = append(attrs, slog.Group(c.Name,
+			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", c.PerSecond), slog.Float64("error_ratio", c.ErrorRatio),
+			slog.Duration("p50", c.P50), slog.Duration("p99", c.P99), slog.Int("in_flight", c.InFlight), slog.Int("waiting", c.Waiting)))
+	}
+	if len(s.Health.Reasons) > 0 {
+		attrs = append(attrs, slog.String("reason", s.Health.Reasons[0].String()))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Format prints the health for every verb.
+func (m *Monitor) Format(f fmt.State, _ rune) {
+	h := m.Health()
+	_, _ = fmt.Fprintf(f, "monitor.Monitor(%s)", h.Status)
+}

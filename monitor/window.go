@@ -1,0 +1,68 @@
+package monitor
+
+import "time"
+
+// Numbers are kept for five minutes in slots of ten seconds, which the page draws,
+// and for an hour in slots of a minute, which alerts look back over.
+const (
+	shortSlot  = 10 * time.Second
+	shortSlots = 30
+	longSlot   = time.Minute
+	longSlots  = 60
+)
+
+// tally counts calls.
+type tally struct {
+	Calls, Failed, Attempts uint32
+}
+
+func (t *tally) add(o tally) {
+	t.Calls += o.Calls
+	t.Failed += o.Failed
+	t.Attempts += o.Attempts
+}
+
+// window is a ring of tallies, one for each slot of time.
+type window struct {
+	slot  time.Duration
+	ring  []tally
+	epoch int64 // of the newest slot
+}
+
+func newWindow(slot time.Duration, n int) window {
+	return window{slot: slot, ring: make([]tally, n)}
+}
+
+// at turns the ring to now, and returns its slot.
+func (w *window) at(now time.Time) *tally {
+	epoch := now.UnixNano() / int64(w.slot)
+	n := int64(len(w.ring))
+	if gone := epoch - w.epoch; gone > 0 { // a clock set back counts into the newest
+		for i := range min(gone, n) {
+			w.ring[(epoch-i)%n] = tally{}
+		}
+		w.epoch = epoch
+	}
+	return &w.ring[w.epoch%n]
+}
+
+// last is the sum of the newest n slots.
+func (w *window) last(now time.Time, n int) (sum tally) {
+	w.at(now)
+	size := int64(len(w.ring))
+	for i := range int64(min(n, len(w.ring))) {
+		sum.add(w.ring[((w.epoch-i)%size+size)%size])
+	}
+	return sum
+}
+
+// each is the slots from the oldest to the newest.
+func (w *window) each(now time.Time) []tally {
+	w.at(now)
+	size := int64(len(w.ring))
+	all := make([]tally, size)
+	for i := range size {
+		all[size-1-i] = w.ring[((w.epoch-i)%size+size)%size]
+	}
+	return all
+}
