@@ -8,6 +8,8 @@ import (
 
 // Call is one call that is done, or under way.
 type Call struct {
+	// ID is another one for each call.
+	ID        uint64        `json:"id"`
 	Client    string        `json:"client"`
 	Operation string        `json:"operation"`
 	Method    string        `json:"method"`

@@ -95,7 +95,7 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 	}
 	f := c.take()
 	f.held = 1
-	f.Client, f.Operation, f.Method, f.Host, f.Start = e.Client, e.Operation, e.Method, e.Host, e.Start
+	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start
 	c.flying[e.Call] = f
 }
 

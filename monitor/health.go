@@ -3,6 +3,7 @@ package monitor
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -98,16 +99,16 @@ func (h *Health) sort() {
 }
 
 func (h *Health) of(client string, host *Host, now time.Time) {
-	calls := host.PerSecond * (shortSlots * shortSlot).Seconds()
+	calls := host.recent.Calls
 	switch circuit := host.Circuit; {
 	case circuit != nil && circuit.State == aplomb.BreakerOpen:
 		h.add(Reason{Down, client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
 	case circuit != nil:
 		h.add(Reason{Degraded, client, host.Name, "the circuit is half open: a probe decides whether it closes"})
 	case calls >= leastCalls && host.ErrorRatio >= downRatio:
-		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%.0f %% of %.0f calls in 5 min failed", 100*host.ErrorRatio, calls)})
+		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%s of %d calls in 5 min failed", percent(host.ErrorRatio), calls)})
 	case calls >= leastCalls && host.ErrorRatio > degradedRatio:
-		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%.0f %% of %.0f calls in 5 min failed", 100*host.ErrorRatio, calls)})
+		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%s of %d calls in 5 min failed", percent(host.ErrorRatio), calls)})
 	}
 }
 
@@ -146,7 +147,7 @@ func (h *Health) token(t Token, now time.Time) {
 func short(d time.Duration) string {
 	switch {
 	case d >= time.Hour:
-		return d.Round(time.Minute).String()[:len(d.Round(time.Minute).String())-2] // without seconds
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
 	case d >= time.Second:
 		return d.Round(time.Second).String()
 	case d >= time.Millisecond:

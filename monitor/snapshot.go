@@ -39,6 +39,8 @@ type Numbers struct {
 	P95             time.Duration `json:"p95_ns"`
 	P99             time.Duration `json:"p99_ns"`
 	Totals          Totals        `json:"totals"`
+
+	recent tally
 }
 
 // Client is one client.
@@ -146,7 +148,7 @@ func (m *Monitor) Snapshot() Snapshot {
 
 func (c *client) snapshot(now time.Time) Client {
 	out := Client{
-		Name: c.name, Numbers: c.overall.numbers(now), InFlight: len(c.flying) + c.unseen, Policy: c.policy,
+		Name: c.name, Numbers: c.overall.numbers(now, c.span(now)), InFlight: len(c.flying) + c.unseen, Policy: c.policy,
 		Waits: map[aplomb.WaitCause]Wait{}, circuits: map[string]*aplomb.BreakerEvent{},
 	}
 	for _, f := range c.flying {
@@ -201,9 +203,9 @@ func (c *client) host(name string, now time.Time) Host {
 		if s.lastFailed.After(h.LastFailed) {
 			h.LastFailed, h.LastError = s.lastFailed, s.lastError
 		}
-		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(now)})
+		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(now, c.span(now))})
 	}
-	h.Numbers.of(sum, all)
+	h.Numbers.of(sum, all, c.span(now))
 	slices.SortFunc(h.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
@@ -225,16 +227,22 @@ func circuit(e aplomb.BreakerEvent) *Circuit {
 	return &Circuit{State: e.To, Since: e.At, ProbeAt: e.ReadyAt, Failed: e.Failed, Completed: e.Completed}
 }
 
+// span is how long there has been something to count, up to five minutes.
+func (c *client) span(now time.Time) time.Duration {
+	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.monitor.start)))
+}
+
 // numbers are those of one operation.
-func (s *series) numbers(now time.Time) (n Numbers) {
+func (s *series) numbers(now time.Time, span time.Duration) (n Numbers) {
 	n.Totals = s.total
-	n.of(s.short.last(now, shortSlots), s.histograms(now))
+	n.of(s.short.last(now, shortSlots), s.histograms(now), span)
 	return n
 }
 
 // of fills in what is counted over five minutes.
-func (n *Numbers) of(t tally, hs []*histogram) {
-	n.PerSecond = float64(t.Calls) / (shortSlots * shortSlot).Seconds()
+func (n *Numbers) of(t tally, hs []*histogram, span time.Duration) {
+	n.recent = t
+	n.PerSecond = float64(t.Calls) / span.Seconds()
 	n.ErrorRatio = ratio(t)
 	if t.Calls > 0 {
 		n.AttemptsPerCall = float64(t.Attempts) / float64(t.Calls)

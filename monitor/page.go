@@ -1,0 +1,189 @@
+package monitor
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+//go:embed page.html page.css page.js
+var files embed.FS
+
+var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(files, "page.html"))
+
+// Page is the live page, to be mounted anywhere:
+//
+//	http.Handle("/debug/aplomb/", m.Page())
+//
+// It is one document without anything from elsewhere; it works without JavaScript, and
+// is live with it. ?format=json is the [Snapshot], ?format=text what a terminal
+// shows, and what curl is given. It can be read and no more, and shows no secret.
+// Who does not come from this machine is refused, unless [Settings].Allow says otherwise.
+func (m *Monitor) Page() http.Handler {
+	return &page{monitor: m, viewers: make(chan struct{}, maxViewers)}
+}
+
+// maxViewers bounds how many pages are live at a time: each costs a snapshot a second.
+const maxViewers = 16
+
+type page struct {
+	monitor *Monitor
+	viewers chan struct{}
+}
+
+func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	allow := p.monitor.settings.Allow
+	if allow == nil {
+		allow = local
+	}
+	switch {
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		h.Set("Allow", "GET, HEAD")
+		http.Error(w, "This page can be read and no more.", http.StatusMethodNotAllowed)
+	case !allow(r):
+		http.Error(w, "This page is shown to this machine only. To open it to others, give the monitor Settings.Allow "+
+			"that decides who may see it, or come through a tunnel: ssh -L 8080:localhost:8080 host.", http.StatusForbidden)
+	default:
+		p.serve(w, r)
+	}
+}
+
+func (p *page) serve(w http.ResponseWriter, r *http.Request) {
+	switch asset := r.URL.Query().Get("asset"); asset {
+	case "":
+	case "page.css", "page.js":
+		http.ServeFileFS(w, r, files, asset)
+		return
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	switch format(r) {
+	case "json":
+		w.Header().Set("Content-Type", "application/json")
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		_ = e.Encode(p.monitor.Snapshot()) // the reader has left, if anything
+	case "text":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write(text(p.monitor.Snapshot()))
+	case "sse":
+		p.live(w, r)
+	default:
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(p.render("page.html", r))
+	}
+}
+
+// format is what the reader wants: what it says, or what it can show.
+func format(r *http.Request) string {
+	if f := r.URL.Query().Get("format"); f != "" {
+		return f
+	}
+	accept := r.Header.Get("Accept")
+	switch {
+	case strings.Contains(accept, "text/html"):
+		return "html"
+	case strings.Contains(accept, "application/json"):
+		return "json"
+	case accept == "" || strings.Contains(accept, "*/*"):
+		return "text"
+	}
+	return "html"
+}
+
+// view is what the template shows.
+type view struct {
+	Snapshot
+	Trouble bool   // the calls that failed or took long, and not the last ones
+	Calls   []Call // of either kind
+}
+
+// Retired reports whether anything is going away.
+func (v view) Retired() bool {
+	return slices.ContainsFunc(v.Clients, func(c Client) bool { return len(c.Retired) > 0 })
+}
+
+func (p *page) render(name string, r *http.Request) []byte {
+	v := view{Snapshot: p.monitor.Snapshot(), Trouble: r.URL.Query().Get("calls") == "trouble"}
+	if v.Calls = v.Snapshot.Recent; v.Trouble {
+		v.Calls = v.Snapshot.Trouble
+	}
+	var b bytes.Buffer
+	if err := pageTemplate.ExecuteTemplate(&b, name, v); err != nil {
+		return []byte(template.HTMLEscapeString("The page cannot be shown: " + err.Error()))
+	}
+	return b.Bytes()
+}
+
+// refresh is how often a live page is, and lag how long a reader may be behind.
+const (
+	refresh = time.Second
+	lag     = 5 * time.Second
+)
+
+// live sends the page's main part whenever it has changed.
+func (p *page) live(w http.ResponseWriter, r *http.Request) {
+	select {
+	case p.viewers <- struct{}{}:
+		defer func() { <-p.viewers }()
+	default:
+		http.Error(w, "So many pages are live already: close one.", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	out := http.NewResponseController(w)
+	tick := time.NewTicker(refresh)
+	defer tick.Stop()
+	for {
+		var b bytes.Buffer
+		for line := range bytes.Lines(p.render("main", r)) {
+			b.WriteString("data: ")
+			b.Write(bytes.TrimRight(line, "\r\n"))
+			b.WriteByte('\n')
+		}
+		b.WriteByte('\n')
+		_ = out.SetWriteDeadline(time.Now().Add(lag)) // as far as the server can
+		if _, err := w.Write(b.Bytes()); err != nil || out.Flush() != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// local reports a request that comes from this machine, and not by way of a proxy
+// or of a name that somebody else has pointed here.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !from.Addr().Unmap().IsLoopback() {
+		return false
+	}
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
