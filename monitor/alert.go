@@ -83,6 +83,8 @@ type alerts struct {
 	timer  *time.Timer
 	since  map[string]time.Time // by client, where the rule holds
 	firing map[string]Alert
+
+	telling sync.Mutex
 }
 
 // lookEvery is how often.
@@ -106,6 +108,8 @@ func (a *alerts) look(m *Monitor, now time.Time) {
 	if len(a.since) > 0 {
 		a.timer = time.AfterFunc(lookEvery, func() { a.look(m, time.Now()) })
 	}
+	a.telling.Lock() // in the order in which it happened
+	defer a.telling.Unlock()
 	a.mu.Unlock()
 	if m.settings.Alert != nil {
 		for _, alert := range news {

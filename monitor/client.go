@@ -132,6 +132,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		t.Failed = 1
 		s.lastFailed, s.lastError = now, cmp.Or(text, string(e.Result))
 	}
+	troubled := e.Result != aplomb.ResultOK || slow(s, e.Elapsed, now)
 	s.record(now, e.Elapsed, t)
 	c.overall.record(now, e.Elapsed, t)
 	f := c.flying[e.Call]
@@ -140,7 +141,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		delete(c.flying, e.Call)
 		f.Host, f.Elapsed, f.Result, f.Status, f.Attempts, f.Error = e.Host, e.Elapsed, e.Result, e.Status, e.Attempts, text
 		c.drop(c.recent.push(f, keptCalls))
-		if e.Result != aplomb.ResultOK || slow(s, e.Elapsed, now) {
+		if troubled {
 			c.drop(c.trouble.push(f, keptCalls))
 		}
 		c.drop(f)
@@ -162,7 +163,7 @@ func failed(r aplomb.Result) bool {
 	}
 }
 
-// A call is slow that takes a second, and longer than nearly all of its operation.
+// A call is slow that takes a second, and longer than nearly all before it.
 const (
 	slowFrom   = time.Second
 	slowBeyond = 0.95

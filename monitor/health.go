@@ -125,9 +125,13 @@ func (h *Health) quota(client string, q Quota, now time.Time) {
 	if q.Name != "" {
 		name = "the quota " + q.Name
 	}
+	opens := q.ClosedUntil
+	if q.Remaining == 0 && q.ResetAt.After(opens) {
+		opens = q.ResetAt
+	}
 	switch {
-	case !q.ClosedUntil.IsZero():
-		h.add(Reason{Degraded, client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(q.ClosedUntil.Sub(now)))})
+	case !opens.IsZero():
+		h.add(Reason{Degraded, client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now)))})
 	case q.Limit > 0 && q.Remaining >= 0 && float64(q.Remaining) < lowQuota*float64(q.Limit):
 		h.add(Reason{Degraded, client, "", fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name)})
 	}
