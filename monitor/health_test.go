@@ -76,7 +76,7 @@ func TestHealth(t *testing.T) {
 		assert.Equal(t, q.Remaining, 9)
 		assert.Equal(t, q.ResetAt.Sub(time.Now()).Round(time.Second), time.Minute)
 		left("0")
-		assert.Contains(t, reasons(m), "degraded orders: the quota is used up: no request for 1m0s")
+		assert.Contains(t, reasons(m), "degraded orders: the quota is used up: no request for 1m")
 		time.Sleep(2 * time.Minute)
 		assert.Equal(t, reasons(m), "healthy")
 		assert.Equal(t, m.Snapshot().Clients[0].Quotas[0].Remaining, 100)

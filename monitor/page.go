@@ -150,7 +150,7 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 	defer tick.Stop()
 	for {
 		var b bytes.Buffer
-		for line := range bytes.Lines(p.render("main", r)) {
+		for line := range bytes.Lines(bytes.TrimSpace(p.render("main", r))) {
 			b.WriteString("data: ")
 			b.Write(bytes.TrimRight(line, "\r\n"))
 			b.WriteByte('\n')
