@@ -28,8 +28,8 @@ var mayImport = map[string]struct{ own, foreign []string }{
 	"oauth":      {own: []string{""}, foreign: []string{oauth2, jwt}},
 	"poll":       {own: []string{"", "inbox"}},
 	"transfer":   {own: []string{""}},
-	"cache":      {own: []string{"", "internal/redact"}}, // which names may be a secret's is said in one place
-	"monitor":    {own: []string{""}},
+	"cache":      {own: []string{"", "internal/redact"}},                   // which names may be a secret's is said in one place
+	"monitor":    {own: []string{"", "cache", "inbox", "poll", "webhook"}}, // whose hooks are their own
 	"signature":  {},
 	"inbox":      {},
 	"webhook":    {own: []string{"signature", "inbox"}},
