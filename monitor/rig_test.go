@@ -111,3 +111,6 @@ func see(m *monitor.Monitor, query string, change ...func(*http.Request)) *httpt
 	m.Page().ServeHTTP(w, r)
 	return w
 }
+
+// pass lets time go by, in a bubble.
+func pass(d time.Duration) { time.Sleep(d) }
