@@ -61,15 +61,20 @@ func newClient(m *Monitor, name string) *client {
 	}
 }
 
-// seriesOf finds the numbers of an operation. The caller holds the lock.
-func (c *client) seriesOf(at, operation string) *series {
+// hostOf is the name that a host is known by. The caller holds the lock.
+func (c *client) hostOf(at string) string {
 	if !c.hosts[at] {
 		if len(c.hosts) >= maxHosts {
 			at = other
 		}
 		c.hosts[at] = true
 	}
-	key := seriesKey{at, operation}
+	return at
+}
+
+// seriesOf finds the numbers of an operation. The caller holds the lock.
+func (c *client) seriesOf(at, operation string) *series {
+	key := seriesKey{c.hostOf(at), operation}
 	s := c.series[key]
 	if s == nil && len(c.series) >= maxOperations {
 		key.operation = other
@@ -93,6 +98,7 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 		c.unseen++
 		return
 	}
+	c.hostOf(e.Host)
 	f := c.take()
 	f.held = 1
 	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start

@@ -130,6 +130,8 @@ func (h *Health) quota(client string, q Quota, now time.Time) {
 		opens = q.ResetAt
 	}
 	switch {
+	case !opens.IsZero() && q.Limit == 0 && q.Remaining < 0:
+		h.add(Reason{Degraded, client, "", "the server has asked for a pause: no request for " + short(opens.Sub(now))})
 	case !opens.IsZero():
 		h.add(Reason{Degraded, client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now)))})
 	case q.Limit > 0 && q.Remaining >= 0 && float64(q.Remaining) < lowQuota*float64(q.Limit):
