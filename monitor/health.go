@@ -44,8 +44,8 @@ func (r Reason) String() string {
 	return where + ": " + r.Text
 }
 
-// What makes a host degraded or down: from so many calls in five minutes on, and such a
-// part of failures.
+// What makes a host degraded or down: from so many calls in a minute on, and such a part
+// of failures.
 const (
 	leastCalls    = 10
 	degradedRatio = 0.05
@@ -99,16 +99,16 @@ func (h *Health) sort() {
 }
 
 func (h *Health) of(client string, host *Host, now time.Time) {
-	calls := host.recent.Calls
+	calls, failed := host.minute.Calls, ratio(host.minute)
 	switch circuit := host.Circuit; {
 	case circuit != nil && circuit.State == aplomb.BreakerOpen:
 		h.add(Reason{Down, client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
 	case circuit != nil:
 		h.add(Reason{Degraded, client, host.Name, "the circuit is half open: a probe decides whether it closes"})
-	case calls >= leastCalls && host.ErrorRatio >= downRatio:
-		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%s of %d calls in 5 min failed", percent(host.ErrorRatio), calls)})
-	case calls >= leastCalls && host.ErrorRatio > degradedRatio:
-		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%s of %d calls in 5 min failed", percent(host.ErrorRatio), calls)})
+	case calls >= leastCalls && failed >= downRatio:
+		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
+	case calls >= leastCalls && failed > degradedRatio:
+		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
 	}
 }
 

@@ -32,14 +32,15 @@ func TestHealth(t *testing.T) {
 	bubble(t, "of errors", func(t *testing.T) {
 		for failing, want := range map[int]string{
 			0:  "healthy",
-			21: "healthy", // 5 of 100, which is not more than one in twenty
-			10: "degraded\ndegraded orders (api.test): 10 % of 100 calls in 5 min failed",
-			2:  "down\ndown orders (api.test): 50 % of 100 calls in 5 min failed",
+			25: "healthy", // which is not more than one in twenty
+			10: "degraded\ndegraded orders (api.test): 10 % of 50 calls in a minute failed",
+			2:  "down\ndown orders (api.test): 50 % of 50 calls in a minute failed",
 		} {
 			m := newMonitor(t, monitor.Settings{})
-			newAPI(t, m, alone()).load(t, 100*time.Second, time.Second, failing)
+			newAPI(t, m, alone()).load(t, 60*time.Second, time.Second, 1) // of the minute before
+			newAPI(t, m, alone()).load(t, 60*time.Second, time.Second, failing)
 			assert.Equal(t, reasons(m), want)
-			time.Sleep(5 * time.Minute)
+			time.Sleep(time.Minute)
 			assert.Equal(t, reasons(m), "healthy", "it is over")
 		}
 		m := newMonitor(t, monitor.Settings{})

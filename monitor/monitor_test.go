@@ -183,7 +183,7 @@ func TestSummaries(t *testing.T) {
 		assert.NoError(t, json.Unmarshal([]byte(m.String()), &s))
 		assert.Equal(t, s.Clients[0].Totals.Calls, 60)
 		line := m.LogValue().String()
-		for _, part := range []string{"health=down", "per_second=1", "error_ratio=0.5", "reason=orders (api.test): 50 % of 60 calls in 5 min failed"} {
+		for _, part := range []string{"health=down", "per_second=1", "error_ratio=0.5", "reason=orders (api.test): 50 % of 50 calls in a minute failed"} {
 			assert.Contains(t, line, part)
 		}
 		assert.Equal(t, fmt.Sprintf("%v %+v %s", m, m, m), strings.TrimSuffix(strings.Repeat("monitor.Monitor(down) ", 3), " "))

@@ -16,14 +16,14 @@
 		next.querySelectorAll("details[id]").forEach((d) => { d.open = open.has(d.id); });
 		const focused = document.activeElement && document.activeElement.closest("details[id] > summary");
 		const id = focused && focused.parentElement.id;
-		const scrolled = new Map([...main.querySelectorAll("[aria-labelledby].wide, [aria-label].wide")].map((e, i) => [i, e.scrollLeft]));
+		const scrolled = new Map([...main.querySelectorAll(".wide")].map((e, i) => [i, e.scrollLeft]));
 		for (const part of [...next.children]) {
 			const old = document.getElementById(part.id);
 			if (!old || old.outerHTML !== part.outerHTML) continue;
 			part.replaceWith(old); // the same: keep it, with what it holds
 		}
 		main.replaceChildren(...next.children);
-		[...main.querySelectorAll("[aria-labelledby].wide, [aria-label].wide")].forEach((e, i) => { e.scrollLeft = scrolled.get(i) || 0; });
+		[...main.querySelectorAll(".wide")].forEach((e, i) => { e.scrollLeft = scrolled.get(i) || 0; });
 		if (id) {
 			const again = document.getElementById(id);
 			if (again) again.querySelector("summary").focus({ preventScroll: true });

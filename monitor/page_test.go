@@ -34,7 +34,7 @@ func TestPage(t *testing.T) {
 		page := w.Body.String()
 		at := 0
 		for _, part := range []string{
-			"<title>down · aplomb</title>", `<header id="top" class="banner down"`, "the circuit is open: ",
+			"<title>down · aplomb</title>", `<div id="top" class="banner down"`, "the circuit is open: ",
 			`<article id="card-orders-api.test" class="card down">`, "Circuit <strong>open</strong>", "50 of 100", "At this pace empty in",
 			"GET /v1/orders/{id}", "Breaker.MinAttempts", "breaker open",
 		} {
@@ -52,7 +52,7 @@ func TestPage(t *testing.T) {
 		curl := func(r *http.Request) { r.Header.Set("Accept", "*/*") }
 		text := see(m, "", curl)
 		assert.Equal(t, text.Header().Get("Content-Type"), "text/plain; charset=utf-8")
-		assert.Contains(t, text.Body.String(), "down at 00:00:20, up for 20s\n  down      orders (api.test): 50 % of 20 calls in 5 min failed\n")
+		assert.Contains(t, text.Body.String(), "down at 00:00:20, up for 20s\n  down      orders (api.test): 50 % of 20 calls in a minute failed\n")
 		assert.Contains(t, text.Body.String(), "orders  api.test  down    1.0/s  50 %")
 		assert.Equal(t, see(m, "?format=text").Body.String(), text.Body.String())
 		var s monitor.Snapshot

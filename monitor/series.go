@@ -12,7 +12,7 @@ type series struct {
 	lastFailed  time.Time
 }
 
-// slotsAHistogram is how many short slots share a histogram: a minute.
+// slotsAHistogram is how many short slots are a minute, which has a histogram.
 const slotsAHistogram = 6
 
 func newSeries() *series {

@@ -39,8 +39,6 @@ type Numbers struct {
 	P95             time.Duration `json:"p95_ns"`
 	P99             time.Duration `json:"p99_ns"`
 	Totals          Totals        `json:"totals"`
-
-	recent tally
 }
 
 // Client is one client.
@@ -70,6 +68,8 @@ type Host struct {
 	Operations []Operation `json:"operations"`
 	LastError  string      `json:"last_error,omitempty"`
 	LastFailed time.Time   `json:"last_failed,omitzero"`
+
+	minute tally // the last one
 }
 
 // Slot is the calls of ten seconds.
@@ -191,6 +191,7 @@ func (c *client) host(name string, now time.Time) Host {
 		if key.host != name {
 			continue
 		}
+		h.minute.add(s.short.last(now, slotsAHistogram))
 		for i, t := range s.short.each(now) {
 			h.Last5Min[i].Calls += t.Calls
 			h.Last5Min[i].Failed += t.Failed
@@ -241,7 +242,6 @@ func (s *series) numbers(now time.Time, span time.Duration) (n Numbers) {
 
 // of fills in what is counted over five minutes.
 func (n *Numbers) of(t tally, hs []*histogram, span time.Duration) {
-	n.recent = t
 	n.PerSecond = float64(t.Calls) / span.Seconds()
 	n.ErrorRatio = ratio(t)
 	if t.Calls > 0 {
