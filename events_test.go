@@ -73,6 +73,28 @@ func TestEventsOfACall(t *testing.T) {
 	})
 }
 
+// TestAttemptFrom: a middleware knows which attempt it sends.
+func TestAttemptFrom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sent, started []string
+		tell := func(e aplomb.AttemptEvent) string { return fmt.Sprint(e.Call, e.Operation, e.Number, e.Start.IsZero()) }
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, script(status(503), ok)), aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				e, ok := aplomb.AttemptFrom(r.Context())
+				assert.True(t, ok)
+				sent = append(sent, tell(e))
+				return next.RoundTrip(r)
+			})
+		}), aplomb.Hooks{AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { started = append(started, tell(e)) }}), 1)
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, len(sent), 2)
+		assert.Equal(t, sent, started)
+		_, ok := aplomb.AttemptFrom(t.Context())
+		assert.True(t, !ok)
+	})
+}
+
 // How a call ended has few names, for metrics.
 func TestCallOutcomes(t *testing.T) {
 	for want, step := range map[string]http.HandlerFunc{

@@ -339,6 +339,17 @@ func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	return e
 }
 
+// AttemptFrom is the attempt that a [PerAttempt] middleware is asked to send, by its
+// request's context: the event that [Hooks].AttemptStart was told. ok is false outside
+// of one.
+func AttemptFrom(ctx context.Context) (e AttemptEvent, ok bool) {
+	a := attemptFrom(ctx)
+	if a == nil {
+		return AttemptEvent{}, false
+	}
+	return a.call.stack.watch.attemptEvent(a), true
+}
+
 func (w *watchers) attemptStart(a *Attempt) {
 	for _, h := range w.hooks {
 		if h.Phases != nil && a.watch == nil && h.Phases(a.ctx, w.attemptEvent(a)) {
