@@ -120,9 +120,10 @@ func skew(h http.Header, sent, received time.Time, now time.Duration) (time.Dura
 // dateOf is when an answer was written by the server's clock. A Date that a cache
 // has kept says nothing.
 func dateOf(h http.Header) (time.Time, bool) {
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil || h.Get("Age") != "" && h.Get("Age") != "0" {
+	text := h.Get("Date")
+	if text == "" || h.Get("Age") != "" && h.Get("Age") != "0" {
 		return time.Time{}, false
 	}
-	return date, true
+	date, err := http.ParseTime(text)
+	return date, err == nil
 }

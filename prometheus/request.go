@@ -128,5 +128,6 @@ func untrusted(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	_, alert := errors.AsType[tls.AlertError](err)
-	return certificate || record || alert
+	op, ok := errors.AsType[*net.OpError](err)
+	return certificate || record || alert || ok && op.Op == "remote error" // the peer's alert
 }
