@@ -1,6 +1,7 @@
 package prometheus_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -9,12 +10,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/cache"
+	"github.com/aplomb-go/aplomb/inbox"
+	"github.com/aplomb-go/aplomb/poll"
 	aplombprom "github.com/aplomb-go/aplomb/prometheus"
+	"github.com/aplomb-go/aplomb/webhook"
 )
 
 type order struct {
@@ -149,4 +155,15 @@ func answer(status int, body string, headers ...string) http.Handler {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	})
+}
+
+// beside tells the metrics of what is beside a client, and of what an hour need not
+// bring.
+func (r *rig) beside() {
+	ctx := context.Background()
+	r.Tokens("acme")(aplomb.TokenEvent{Expiry: time.Now().Add(time.Hour)})
+	r.Webhook().Handshake(ctx, webhook.HandshakeEvent{})
+	r.Inbox().Inserted(ctx, inbox.InsertEvent{Source: "acme", Outcome: inbox.Outcome{Status: inbox.Duplicate}})
+	r.Poll().Polled(ctx, poll.PollEvent{Feed: "acme", Start: time.Now()})
+	r.Cache()(ctx, cache.Event{Result: cache.ResultHit})
 }
