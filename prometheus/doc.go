@@ -57,13 +57,13 @@
 // better name. Whatever a server or a caller thinks up, a client has 200 operations,
 // 100 breakers and 100 quotas at most, and there are 100 clients, 100 servers, 50
 // statuses and 1000 combinations of those at most. What comes after is counted under
-// "other". No label holds a query, a header, a body or an error's text.
+// "other"; a quota or a feed is not shown then. No label holds a query, a header, a body or an error's text.
 //
 // # Rules and the dashboard
 //
 // rules.yml, beside this package's source, has recording rules and six alerts: calls
-// that fail for an hour and still do; a quota that is nearly used up; an open circuit;
-// too many requests per call; an operation that goes away; a token that ends while no
-// other is to be had. rules_test.yml tests each of their conditions with promtool.
+// that go on failing; a quota that is nearly used up; an open circuit; too many
+// requests per call; an operation that goes away; a token that ends while no other is
+// to be had. rules_test.yml tests each of their conditions with promtool.
 // dashboard.json is for Grafana: import it and choose the Prometheus.
 package prometheus

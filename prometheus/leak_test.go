@@ -42,11 +42,11 @@ func TestNoSecret(t *testing.T) {
 			h := w.Header()
 			h.Set("Content-Type", "application/json")
 			h.Set("Set-Cookie", "session="+said["cookie"])
-			h.Set("X-Request-Id", said["request id"])
+			h.Set("X-Request-ID", said["request id"])
 			h.Set("Deprecation", "@1767225600")
 			h.Set("Link", "<https://api.test/"+said["link"]+`>; rel="deprecation"`)
-			h.Set("X-RateLimit-Limit", "100")
-			h.Set("X-RateLimit-Remaining", "80")
+			h.Set("X-Ratelimit-Limit", "100")
+			h.Set("X-Ratelimit-Remaining", "80")
 			switch r.URL.Path {
 			case "/v1/moved":
 				w.Header().Set("Location", "/v1/orders?code="+said["location"])

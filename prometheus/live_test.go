@@ -137,7 +137,7 @@ func (r *rig) trouble() {
 	}
 	feed := &poll.Feed[order]{Client: reader, Path: "/v1/events", Key: func(o order) string { return o.ID }, Hooks: r.Poll(), Pace: poll.Pace{Every: time.Second, Max: time.Second}}
 	work.Go(func() {
-		for range feed.Events(ctx) { //nolint:revive // its hooks are what counts
+		for range feed.Events(ctx) { // its hooks are what counts
 		}
 	})
 }
