@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -157,12 +158,22 @@ func TestPollLagOfSeveral(t *testing.T) {
 		hooks := r.Poll()
 		hooks.Polled(t.Context(), poll.PollEvent{Feed: "broken", Start: time.Now(), Err: errors.New("away")})
 		time.Sleep(time.Minute)
-		hooks.Polled(t.Context(), poll.PollEvent{Feed: "good", Start: time.Now()})
+		for i := range 150 { // of which there is room for 99
+			hooks.Polled(t.Context(), poll.PollEvent{Feed: fmt.Sprint("good", i), Start: time.Now()})
+		}
 		hooks.Polled(t.Context(), poll.PollEvent{Feed: "broken", Start: time.Now(), Err: errors.New("away")})
 		time.Sleep(time.Second)
 		r.want("aplomb_poll_lag_seconds", map[string]float64{"": 61})
 		hooks.Polled(t.Context(), poll.PollEvent{Feed: "broken", Start: time.Now()})
 		r.want("aplomb_poll_lag_seconds", map[string]float64{"": 1})
+		time.Sleep(time.Second)
+		for _, feed := range []string{"broken", "good0"} {
+			hooks.Polled(t.Context(), poll.PollEvent{Feed: feed, Start: time.Now()})
+		}
+		for i := range 98 {
+			hooks.Polled(t.Context(), poll.PollEvent{Feed: fmt.Sprint("good", i+1), Start: time.Now()})
+		}
+		r.want("aplomb_poll_lag_seconds", map[string]float64{"": 0}) // the others were never there
 	})
 }
 

@@ -221,6 +221,29 @@ func TestQuotaUnknown(t *testing.T) {
 	r.want("aplomb_rate_limit_remaining", map[string]float64{"bucket=x,client=acme": 0})
 }
 
+// Quotas that are over make room.
+func TestQuotasTurnover(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		state := func(from, to int) {
+			for i := from; i < to; i++ {
+				r.hooks().Quota(context.Background(), aplomb.QuotaEvent{Client: "acme", Name: fmt.Sprint("q", i), Limit: 1, ResetAt: time.Now().Add(time.Minute)})
+			}
+		}
+		state(0, 150)
+		if n := r.count()["aplomb_rate_limit_limit"]; n != 100 {
+			t.Errorf("%d quotas, want 100", n)
+		}
+		state(0, 100)
+		time.Sleep(time.Minute)
+		state(200, 250)
+		if n := r.count()["aplomb_rate_limit_limit"]; n != 50 {
+			t.Errorf("%d quotas once the first are over, want 50", n)
+		}
+	})
+}
+
 // hooks are what Option attaches.
 func (r *rig) hooks() aplomb.Hooks {
 	r.t.Helper()
@@ -277,6 +300,14 @@ func TestClockSkew(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An answer without a Date, and none at all, say nothing of a clock.
+func TestClockUnknown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.hooks().AttemptDone(context.Background(), aplomb.AttemptEvent{Client: "acme", Start: time.Now(), Status: 200})
+	r.want("aplomb_clock_skew_seconds", nil)
 }
 
 func TestDeprecation(t *testing.T) {
@@ -385,6 +416,16 @@ func TestAPIVersion(t *testing.T) {
 	r.want("aplomb_client_info", map[string]float64{
 		"api_version=2026-07,client=acme,version=" + version: 1, "api_version=v3,client=other,version=" + version: 1,
 	})
+}
+
+// A client that is called "other" stands for no other as long as there is room.
+func TestCalledOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, name := range []string{"other", "acme"} {
+		r.hooks().CallStart(context.Background(), aplomb.CallEvent{Client: name})
+	}
+	r.want("aplomb_inflight", map[string]float64{"client=other": 1, "client=acme": 1})
 }
 
 // Ten thousand addresses are as many series as they have templates.

@@ -97,7 +97,7 @@ func TestCanceledAttempt(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		time.AfterFunc(time.Second, cancel)
 		_, _ = aplomb.Get[order](ctx, c, "/v1/orders")
-		if labels := r.only("http_client_request_duration_seconds"); !strings.HasPrefix(labels, "error_type=canceled,") {
+		if labels := r.only("http_client_request_duration_seconds"); labels != "error_type=canceled,http_request_method=GET,server_address=api.test,server_port=80" {
 			t.Error("labels are", labels)
 		}
 	})
