@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,9 +101,10 @@ func TestWebhookAndInbox(t *testing.T) {
 func TestPollLag(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		away, rounds := false, 0
+		var away atomic.Bool
+		var rounds atomic.Int32
 		srv := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if rounds++; away {
+			if rounds.Add(1); away.Load() {
 				w.WriteHeader(http.StatusServiceUnavailable)
 				return
 			}
@@ -130,14 +132,14 @@ func TestPollLag(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		lag(24, 30) // Run waits a little at first, and between rounds
-		away = true
+		away.Store(true)
 		time.Sleep(45 * time.Second)
 		synctest.Wait()
-		if rounds < 2 {
+		if rounds.Load() < 2 {
 			t.Error("no round has failed")
 		}
 		lag(69, 75)
-		away = false
+		away.Store(false)
 		time.Sleep(5 * time.Minute)
 		lag(0, 67)
 		cancel()
