@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,19 +39,20 @@ func TestLive(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var empty []query
-	for _, q := range queries(t) {
-		if q.panel == "annotation alerts" {
-			q.expr = strings.Replace(q.expr, `alertstate="firing"`, `alertstate=~"pending|firing"`, 1) // a minute would be long
-		}
-		if !server.answers(ctx, q.expr) {
-			empty = append(empty, q)
+	pending := queries(t)
+	for i := range pending {
+		if pending[i].panel == "annotation alerts" { // that they fire would take minutes
+			pending[i].expr = strings.Replace(pending[i].expr, `alertstate="firing"`, `alertstate=~"pending|firing"`, 1)
 		}
 	}
-	for _, q := range empty {
+	until(ctx, func() bool {
+		pending = slices.DeleteFunc(pending, func(q query) bool { return server.answers(ctx, q.expr) })
+		return len(pending) == 0
+	})
+	for _, q := range pending {
 		t.Errorf("the panel %q shows nothing: %s", q.panel, q.expr)
 	}
-	server.rulesHealthy(ctx)
+	server.rulesHealthy()
 }
 
 // trouble runs clients, a webhook, a feed and a cache until the test ends, against
@@ -230,34 +232,30 @@ func (s *live) get(ctx context.Context, path string) (body []byte, status int) {
 // loopback goes through no proxy.
 var loopback = &http.Transport{DisableKeepAlives: true}
 
-// answers waits until the query has a result. One that Prometheus does not
-// understand ends the test.
+// answers says whether the query has a result by now. One that Prometheus does not
+// understand is an error, and has had its answer.
 func (s *live) answers(ctx context.Context, expr string) bool {
-	return until(ctx, func() bool {
-		body, status := s.get(ctx, "/api/v1/query?query="+url.QueryEscape(expr))
-		var said struct {
-			Status, Error string
-			Data          struct{ Result []struct{ Value [2]any } }
-		}
-		if status == 0 {
-			return false
-		}
-		if err := json.Unmarshal(body, &said); err != nil || said.Status != "success" {
-			s.t.Errorf("%s: %s %v %s", expr, said.Error, err, body)
-			return true
-		}
-		for _, r := range said.Data.Result {
-			if r.Value[1] != "NaN" {
-				return true
-			}
-		}
+	s.t.Helper()
+	body, status := s.get(ctx, "/api/v1/query?query="+url.QueryEscape(expr))
+	var said struct {
+		Status, Error string
+		Data          struct{ Result []struct{ Value [2]any } }
+	}
+	if status == 0 {
 		return false
-	})
+	}
+	if err := json.Unmarshal(body, &said); err != nil || said.Status != "success" {
+		s.t.Errorf("%s: %s %v %s", expr, said.Error, err, body)
+		return true
+	}
+	return slices.ContainsFunc(said.Data.Result, func(r struct{ Value [2]any }) bool { return r.Value[1] != "NaN" })
 }
 
 // rulesHealthy waits until each rule was evaluated, and wants no error of it.
-func (s *live) rulesHealthy(ctx context.Context) {
+func (s *live) rulesHealthy() {
 	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
 	var trouble []string
 	healthy := until(ctx, func() bool {
 		body, _ := s.get(ctx, "/api/v1/rules")
