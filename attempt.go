@@ -39,6 +39,8 @@ type Attempt struct {
 	start   time.Time
 	elapsed time.Duration
 	oneShot oneShot
+	// redirect says that it is the first after a redirect was followed.
+	redirect bool
 	// A PerAttempt middleware may send more than once at a time, so what is
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
@@ -138,6 +140,7 @@ func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
 	c := callFrom(r.Context())
 	a := c.newAttempt(r)
+	a.redirect = r.Response != nil && (c.last == nil || c.last.Request.Response != r.Response)
 	c.last = a
 	in.enter(a)
 	defer s.abandon(a)

@@ -95,6 +95,37 @@ func TestAttemptFrom(t *testing.T) {
 	})
 }
 
+// An attempt tells which scheme it went by, what it follows and what time it is at
+// its server, which a cache on the way cannot know.
+func TestAttemptEvents(t *testing.T) {
+	for name, send := range map[string]func(*testing.T, *aplomb.Client){
+		"typed": func(t *testing.T, c *aplomb.Client) {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		},
+		"net/http": func(t *testing.T, c *aplomb.Client) {
+			resp, err := c.HTTPClient().Get("http://api.test/orders")
+			assert.NoError(t, err)
+			_ = resp.Body.Close()
+		},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			began := time.Now()
+			var got []string
+			h := script(status(503), status(302, "Location", "/elsewhere"), status(503, "Age", "7"), ok)
+			c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
+				got = append(got, fmt.Sprintf("%s %d redirect=%t date=%t", e.Scheme, e.Status, e.Redirect, !e.Date.Before(began)))
+				assert.True(t, e.Date.IsZero() || e.Date.Sub(began) < 2*time.Second)
+			}}), 1)
+			send(t, c)
+			assert.Equal(t, got, []string{
+				"http 503 redirect=false date=true", "http 302 redirect=false date=true",
+				"http 503 redirect=true date=false", "http 200 redirect=false date=true",
+			})
+		})
+	}
+}
+
 // How a call ended has few names, for metrics.
 func TestCallOutcomes(t *testing.T) {
 	for want, step := range map[string]http.HandlerFunc{

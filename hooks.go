@@ -90,13 +90,21 @@ type AttemptEvent struct {
 	// Call is its [CallEvent]'s.
 	Call                            uint64
 	Client, Operation, Method, Host string
+	// Scheme is "http" or "https".
+	Scheme string
 	// Number counts the call's attempts from 1.
 	Number int
-	Start  time.Time
+	// Redirect says that this is the first attempt after a redirect was followed,
+	// and repeats nothing.
+	Redirect bool
+	Start    time.Time
 	// The rest is known when the attempt is done.
 	Elapsed time.Duration
 	Status  int
 	Verdict Verdict
+	// Date is when the answer was written, by the server's clock (RFC 9110, section
+	// 6.6.1). Zero without one, and where a cache has kept the answer.
+	Date time.Time
 	// Probe says that this attempt tested whether a broken circuit can close.
 	Probe bool
 	// Hedge says that this is the extra attempt of a [Hedge]. The one of the two
@@ -329,12 +337,13 @@ func (c *call) host() string {
 
 func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
-		Call: a.call.id, Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
-		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
+		Call: a.call.id, Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host, Scheme: a.Request.URL.Scheme,
+		Number: a.Number, Redirect: a.redirect, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
 		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge, attempt: a,
 	}
 	if a.Response != nil {
 		e.Status = a.Response.StatusCode
+		e.Date, _ = dateOf(a.Response.Header)
 	}
 	return e
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,15 +71,11 @@ func spanName(e aplomb.AttemptEvent) string {
 
 // server is where a request goes.
 func server(e aplomb.AttemptEvent) (attrs []attribute.KeyValue) {
-	scheme := "http"
-	if u, err := url.Parse(e.URL()); err == nil && u.Scheme != "" {
-		scheme = u.Scheme
-	}
 	host, port, err := net.SplitHostPort(e.Host)
 	if err != nil {
-		host, port = strings.Trim(e.Host, "[]"), map[string]string{"http": "80", "https": "443"}[scheme]
+		host, port = strings.Trim(e.Host, "[]"), map[string]string{"http": "80", "https": "443"}[e.Scheme]
 	}
-	attrs = append(attrs, addressKey.String(host), schemeKey.String(scheme))
+	attrs = append(attrs, addressKey.String(host), schemeKey.String(e.Scheme))
 	if n, err := strconv.Atoi(port); err == nil {
 		attrs = append(attrs, portKey.Int(n))
 	}

@@ -30,7 +30,7 @@
 //
 //	aplomb.call.duration        s         a call, with its waits: client, operation, result
 //	aplomb.calls.active         {call}    client
-//	aplomb.attempts             {attempt} client, reason (first, retry, hedge, probe), outcome
+//	aplomb.attempts             {attempt} client, reason (first, retry, redirect, hedge, probe), outcome
 //	aplomb.wait.duration        s         client, cause (backoff, limiter, quota, bulkhead)
 //	aplomb.breaker.transitions            client, breaker, state
 //	aplomb.quota.remaining      {request} client, quota

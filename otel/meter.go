@@ -98,6 +98,8 @@ func (m *meters) attempt(ctx context.Context, e aplomb.AttemptEvent) {
 		reason = "hedge"
 	case e.Probe:
 		reason = "probe"
+	case e.Redirect:
+		reason = "redirect"
 	case e.Number > 1:
 		reason = "retry"
 	}
