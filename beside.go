@@ -2,6 +2,8 @@ package aplomb
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"time"
 )
 
@@ -32,35 +34,87 @@ func Beside(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, own)
 }
 
-// CredentialOf tells a middleware that keeps answers whose they are. Requests
-// with equal ids are given the same [Auth]s; id is comparable, nothing else, and
-// nil if there are none. own reports that they are those that [New] was told, not
-// others of [Client.With], of a [NewContext] or of the call itself, and that they
-// speak for the same one in every call: an [AuthFunc], a [Signer] or a [SecretSource]
-// from outside this package may go by the context, so it is never own. What the
-// request's own headers carry is for the middleware to see.
+// Whose says where the credentials of a request come from.
+type Whose int
+
+// Where credentials come from.
+const (
+	// ClientCredential: from [New], with the [Transport] and the [PerAttempt] that it was
+	// told, or from there by a [Client.With] that names none of these. The zero value.
+	ClientCredential Whose = iota
+	// DerivedCredential: from a [Client.With] that names an [Auth], a [Transport] or a
+	// [PerAttempt] of its own.
+	DerivedCredential
+	// CallCredential: from the call itself or a [NewContext], or one that may go by the
+	// context: that of an [AuthFunc], a [Signer] or a [SecretSource] from outside this
+	// package. What a [SecretFunc] returns is asked for once for all and is the client's.
+	CallCredential
+)
+
+// CredentialOf tells a middleware that keeps answers whose they are. Requests with
+// equal ids are given the same [Auth]s and sent the same way: by clients of one [New],
+// with the same [Transport] and the same [PerAttempt], which may attach a credential
+// too. id is comparable and nothing else. What the request's own headers carry is for
+// the middleware to see, and a PerAttempt or a Transport that goes by the context is
+// seen by nobody.
 //
-// Outside a call it returns nil and true.
-func CredentialOf(ctx context.Context) (id any, own bool) {
+// Outside a call id is nil, and whose is CallCredential where a NewContext has a
+// credential.
+func CredentialOf(ctx context.Context) (id any, whose Whose) {
 	c := callFrom(ctx)
 	if c == nil {
-		return nil, true
-	}
-	first := func(auths []Auth) *Auth {
-		if len(auths) == 0 {
-			return nil
+		own, err := callSettings(ctx, nil)
+		if err != nil || own.auths != nil || own.noAuth {
+			return nil, CallCredential
 		}
-		return &auths[0]
+		return nil, ClientCredential
 	}
-	mine := first(c.auths)
-	own = mine == first(c.stack.root.auths) && len(c.auths) == len(c.stack.root.auths)
-	for i := range c.auths {
-		own = own && c.auths[i].constant()
+	client, root := c.stack.cfg, c.stack.root
+	mine := client.sender(root, c.auths)
+	switch {
+	case !constant(c.auths) || mine != client.sender(root, client.auths):
+		whose = CallCredential
+	case mine != root.sender(root, root.auths):
+		whose = DerivedCredential
 	}
-	if mine == nil {
-		return nil, own
+	return mine, whose
+}
+
+// sender is what a request is sent as: the credentials, and all that may attach one
+// below a PerCall middleware. That one chain is another shows in where it is.
+type sender struct {
+	root         *config // of the New that it began with
+	transport    *givenTransport
+	auths        *Auth
+	authCount    int
+	attempt      *Middleware
+	attemptCount int
+}
+
+func (c *config) sender(root *config, auths []Auth) sender {
+	return sender{root, c.transport, first(auths), len(auths), first(c.perAttempt), len(c.perAttempt)}
+}
+
+func first[E any](all []E) *E {
+	if len(all) == 0 {
+		return nil
 	}
-	return mine, own
+	return &all[0]
+}
+
+// Format prints nothing of what it points to.
+func (sender) Format(f fmt.State, _ rune) {
+	_, _ = io.WriteString(f, "aplomb.CredentialOf([redacted])")
+}
+
+// constant reports credentials that speak for the same one in every call.
+func constant(auths []Auth) bool {
+	for i := range auths {
+		if !auths[i].constant() {
+			return false
+		}
+	}
+	return true
 }
 
 // constant reports that the credential speaks for the same one in every call.

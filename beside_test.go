@@ -17,14 +17,14 @@ import (
 
 // whose is a PerCall middleware that remembers what CredentialOf says.
 type whose struct {
-	ids  []any
-	owns []bool
+	ids   []any
+	whose []aplomb.Whose
 }
 
 func (w *whose) middleware(next http.RoundTripper) http.RoundTripper {
 	return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
-		id, own := aplomb.CredentialOf(r.Context())
-		w.ids, w.owns = append(w.ids, id), append(w.owns, own)
+		id, from := aplomb.CredentialOf(r.Context())
+		w.ids, w.whose = append(w.ids, id), append(w.whose, from)
 		return next.RoundTrip(r)
 	})
 }
@@ -40,6 +40,9 @@ func TestCredentialOf(t *testing.T) {
 	same, err := c.With(aplomb.Name("same"))
 	assert.NoError(t, err)
 	none := newClient(t, s, aplomb.PerCall(w.middleware))
+	other := newClient(t, s, aplomb.PerCall(w.middleware))
+	again, err := with.With(aplomb.Timeout(time.Minute))
+	assert.NoError(t, err)
 
 	send := func(ctx context.Context, c *aplomb.Client, opts ...aplomb.CallOption) {
 		_, err := aplomb.Get[[]byte](ctx, c, "/", opts...)
@@ -56,40 +59,112 @@ func TestCredentialOf(t *testing.T) {
 	send(ctx, c, aplomb.NoAuth())
 	send(ctx, none)
 	send(ctx, none, key("a"))
+	send(ctx, other)
+	send(ctx, again)
+	send(ctx, again, key("a"))
 
-	assert.Equal(t, w.owns, []bool{true, true, true, false, false, false, false, false, true, false})
-	for i := range 3 {
-		assert.True(t, w.ids[i] != nil && w.ids[i] == w.ids[0], i)
+	assert.Equal(t, w.whose, []aplomb.Whose{
+		news, news, news, withs, calls, calls, calls, calls, news, calls, news, withs, calls,
+	})
+	for i := range w.ids {
+		assert.True(t, w.ids[i] != nil, i)
+		assert.Equal(t, w.ids[i] == w.ids[0], i < 3, i)
+		assert.Equal(t, w.ids[i] == w.ids[3], i == 3 || i == 11, i)
+		assert.Equal(t, w.ids[i] == w.ids[8], i == 8, i)
 	}
-	for i := 3; i < len(w.ids); i++ {
-		assert.True(t, w.ids[i] != w.ids[0], i)
-	}
-	assert.True(t, w.ids[7] == nil && w.ids[8] == nil)
 	assert.NotContains(t, fmt.Sprintf("%v %+v %#v", w.ids[0], w.ids[0], w.ids[0]), "Bearer")
 
 	for name, c := range map[string]struct {
 		auth aplomb.Option
-		own  bool
+		want aplomb.Whose
 	}{
-		"AuthFunc":    {aplomb.AuthFunc(func(*http.Request) error { return nil }), false},
-		"a source":    {aplomb.Bearer(ownSource{}), false},
-		"Rotation":    {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), aplomb.Static("b"))), true},
-		"of a source": {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), ownSource{})), false},
-		"SecretFunc":  {aplomb.Bearer(aplomb.SecretFunc(func(context.Context) (string, error) { return "a", nil })), true},
+		"AuthFunc":    {aplomb.AuthFunc(func(*http.Request) error { return nil }), calls},
+		"a source":    {aplomb.Bearer(ownSource{}), calls},
+		"Rotation":    {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), aplomb.Static("b"))), news},
+		"of a source": {aplomb.Bearer(aplomb.Rotation(aplomb.Static("a"), ownSource{})), calls},
+		"SecretFunc":  {aplomb.Bearer(aplomb.SecretFunc(func(context.Context) (string, error) { return "a", nil })), news},
 		"Tokens": {&aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
 			return aplomb.Token{Value: aplomb.NewSecret("a")}, nil
-		}}, true},
-		"Digest":     {aplomb.Digest("user", aplomb.Static("a")), true},
-		"Sign":       {aplomb.Sign(ownSigner{}), false},
-		"one of two": {aplomb.Options(aplomb.Bearer(aplomb.Static("a")), aplomb.APIKey("X-Key", ownSource{})), false},
+		}}, news},
+		"Digest":     {aplomb.Digest("user", aplomb.Static("a")), news},
+		"Sign":       {aplomb.Sign(ownSigner{}), calls},
+		"one of two": {aplomb.Options(aplomb.Bearer(aplomb.Static("a")), aplomb.APIKey("X-Key", ownSource{})), calls},
 	} {
 		w := &whose{}
 		send(ctx, newClient(t, s, c.auth, aplomb.PerCall(w.middleware)))
-		assert.Equal(t, w.owns, []bool{c.own}, name)
+		assert.Equal(t, w.whose, []aplomb.Whose{c.want}, name)
 	}
 
-	id, own := aplomb.CredentialOf(ctx)
-	assert.True(t, id == nil && own)
+	for what, ctx := range map[aplomb.Whose]context.Context{
+		news: ctx, calls: aplomb.NewContext(ctx, key("c")),
+	} {
+		id, from := aplomb.CredentialOf(ctx)
+		assert.True(t, id == nil && from == what)
+	}
+	_, from := aplomb.CredentialOf(aplomb.NewContext(ctx, aplomb.NoAuth()))
+	assert.Equal(t, from, calls)
+	_, from = aplomb.CredentialOf(aplomb.NewContext(ctx, aplomb.Header("X-A", "b")))
+	assert.Equal(t, from, news)
+}
+
+const (
+	news  = aplomb.ClientCredential
+	withs = aplomb.DerivedCredential
+	calls = aplomb.CallCredential
+)
+
+// TestCredentialOfWhatSends: below a cache a transport or a middleware may attach one.
+func TestCredentialOfWhatSends(t *testing.T) {
+	t.Parallel()
+	s := aplombtest.NewServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	same := func(next http.RoundTripper) http.RoundTripper { return next }
+	w := &whose{}
+	for range 2 { // with nothing of their own
+		c, err := aplomb.New("https://api.example", aplomb.PerCall(w.middleware, func(http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+			})
+		}))
+		assert.NoError(t, err)
+		_, err = aplomb.Get[[]byte](t.Context(), c, "/")
+		assert.NoError(t, err)
+	}
+	assert.True(t, w.ids[0] != w.ids[1])
+	for name, opts := range map[string][]aplomb.Option{
+		"no credential": nil,
+		"one":           {aplomb.Bearer(aplomb.Static("a"))},
+		"a middleware":  {aplomb.PerAttempt(same)},
+	} {
+		w := &whose{}
+		c := newClient(t, s, append(opts, aplomb.PerCall(w.middleware))...)
+		for what, with := range map[string]struct {
+			opt  aplomb.Option
+			same bool
+		}{
+			"Transport":  {aplomb.Transport(s.Transport()), false},
+			"PerAttempt": {aplomb.PerAttempt(same), false},
+			"Timeout":    {aplomb.Timeout(time.Minute), true},
+			"Timeouts":   {aplomb.Timeouts{Connect: time.Second}, true},
+			"PerCall":    {aplomb.PerCall(same), true},
+			"Header":     {aplomb.Header("X-A", "b"), true},
+			"Name":       {aplomb.Name("other"), true},
+		} {
+			w.ids, w.whose = nil, nil
+			other, err := c.With(with.opt)
+			assert.NoError(t, err)
+			for _, c := range []*aplomb.Client{c, other, c} {
+				_, err := aplomb.Get[[]byte](t.Context(), c, "/")
+				assert.NoError(t, err)
+			}
+			assert.Equal(t, w.ids[0] == w.ids[1], with.same, name, what)
+			assert.True(t, w.ids[0] == w.ids[2], name, what)
+			want := withs
+			if with.same {
+				want = news
+			}
+			assert.Equal(t, w.whose, []aplomb.Whose{news, want, news}, name, what)
+		}
+	}
 }
 
 // ownSource and ownSigner are of somebody else's making.

@@ -272,7 +272,7 @@ func (c *Client) newCall(ctx context.Context, method, path string, opts []CallOp
 		return nil, settings{}, err
 	}
 	if (own.resume != "" || own.prefetch || own.atMost != 0) && !own.listing {
-		return nil, settings{}, errors.New("aplomb: Resume, Prefetch and AtMost are for Items, Pages and Follow: a single call has no pages")
+		return nil, settings{}, errors.New("aplomb: Resume, Prefetch and AtMost are for Items, Pages and Follow: this is no list of pages; leave the loop of a Stream")
 	}
 	return c.stack.newCall(own, method, path), own, nil
 }

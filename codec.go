@@ -13,7 +13,7 @@ type Codec struct {
 	// Marshal encodes what [JSON] is given. Default json.Marshal.
 	Marshal func(v any) ([]byte, error)
 	// Unmarshal decodes the answer of a typed call, an item of a list or of a
-	// stream, into what v points to. It is not to keep data. Default json.Unmarshal.
+	// stream, into what v points to. It must not retain data. Default json.Unmarshal.
 	Unmarshal func(data []byte, v any) error
 }
 

@@ -49,7 +49,7 @@ func TestCodec(t *testing.T) {
 		all, err := aplomb.Collect(aplomb.Items[order](t.Context(), c, "/list", aplomb.ByLink{}))
 		assert.NoError(t, err)
 		assert.Equal(t, all[0].ID, "two")
-		all, err = aplomb.Collect(aplomb.Stream[order](t.Context(), c, http.MethodGet, "/list", aplomb.JSONArray{Items: "data"}))
+		all, err = aplomb.Collect(aplomb.Stream(t.Context(), c, http.MethodGet, "/list", aplomb.JSONArray[order]{Items: "data"}))
 		assert.NoError(t, err)
 		assert.Equal(t, all[0].ID, "two")
 		assert.Equal(t, read, 3)
@@ -63,5 +63,38 @@ func TestCodec(t *testing.T) {
 		_, err = aplomb.Get[order](t.Context(), c, "/", aplomb.Codec{Unmarshal: func([]byte, any) error { return errors.New("no") }})
 		_, ok := errors.AsType[*aplomb.DecodeError](err)
 		assert.True(t, ok, err)
+	})
+}
+
+// TestCodecOfEachCall: a body is written by the codec of the call that sends it, also
+// where an option is given to several.
+func TestCodecOfEachCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		upper := aplomb.Codec{Marshal: func(v any) ([]byte, error) { raw, err := json.Marshal(v); return bytes.ToUpper(raw), err }}
+		var sent []string
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			raw, _ := io.ReadAll(r.Body)
+			sent = append(sent, string(raw))
+			_, _ = io.WriteString(w, `{"id":"x"}`)
+		})
+		srv := aplombtest.NewServer(t, h)
+		plain, c := newClient(t, srv), newClient(t, srv, upper)
+		next := func(order, aplomb.Response) ([]aplomb.CallOption, error) {
+			if len(sent) == 3 {
+				return nil, nil
+			}
+			return []aplomb.CallOption{aplomb.JSON([]any{"page", len(sent)})}, nil
+		}
+		_, err := aplomb.Collect(aplomb.Follow(t.Context(), c, http.MethodPost, "/", next, aplomb.Safe(), aplomb.JSON([]string{"page"})))
+		assert.NoError(t, err)
+		assert.Equal(t, sent, []string{`["PAGE"]`, `["PAGE",1]`, `["PAGE",2]`})
+
+		sent = nil
+		body := aplomb.JSON("a")
+		for _, c := range []*aplomb.Client{plain, c} {
+			_, err := aplomb.Put[order](t.Context(), c, "/", body)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, sent, []string{`"a"`, `"A"`})
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aplomb-go/aplomb/internal/bom"
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
@@ -35,14 +36,19 @@ func (a *answer) decode(body []byte, v any) error {
 	if a.empty(body) {
 		return nil
 	}
-	kind := mediaType(a.Header.Get("Content-Type"))
-	if kind == "text/html" || kind == "application/xhtml+xml" {
+	if isPage(a.Header) {
 		return a.decodeError(body, errNotJSON)
 	}
-	if err := a.call.codec.unmarshal(bytes.TrimPrefix(body, byteOrderMark), v); err != nil {
+	if err := a.call.codec.unmarshal(bom.Trim(body), v); err != nil {
 		return a.decodeError(body, err)
 	}
 	return nil
+}
+
+// isPage reports a page for people, which a proxy or a login sends instead of data.
+func isPage(h http.Header) bool {
+	kind := mediaType(h.Get("Content-Type"))
+	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
 // unmarshal is json.Unmarshal, but that a type which decodes itself is not read
@@ -91,6 +97,11 @@ func (a *answer) empty(body []byte) bool {
 
 var errNotJSON = errors.New("not JSON")
 
+// otherFormatError is an answer that is not in a format other than JSON.
+type otherFormatError struct{ want string }
+
+func (e *otherFormatError) Error() string { return "not " + e.want }
+
 func (a *answer) decodeError(body []byte, cause error) error {
 	kind := mediaType(a.Header.Get("Content-Type"))
 	e := &DecodeError{
@@ -108,9 +119,13 @@ func (a *answer) decodeError(body []byte, cause error) error {
 		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(redact.Text(wrong.Field, 120, secretsOf(a.call.last)...), "(the whole body)"), kindOf(wrong.Value), wrong.Type)
 		e.Hint = "the API changed, or the Go type does not fit it"
 	case strings.Contains(kind, "html") || body[0] == '<':
-		e.text = fmt.Sprintf("expected JSON, got %s%s, status %d", orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
+		want := "JSON"
+		if other, ok := errors.AsType[*otherFormatError](cause); ok {
+			want = other.want
+		}
+		e.text = fmt.Sprintf("expected %s, got %s%s, status %d", want, orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
 		e.Hint = "a proxy or login page is answering"
-	case kind != "" && !strings.Contains(kind, "json"):
+	case kind != "" && !strings.Contains(kind, "json") && !json.Valid(body):
 		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)
 	case !syntax(cause):
 		e.text = fmt.Sprintf("status %d: %s", a.StatusCode, redact.Text(cause.Error(), 200, secretsOf(a.call.last)...))

@@ -375,6 +375,8 @@ func causeHint(err error) string {
 		return "the server speaks plain http on this port"
 	case errors.Is(err, ErrTooLarge):
 		return "raise MaxBody, or stream the answer with Open or Stream"
+	case errors.Is(err, errUsualTotal):
+		return "give the call more by Timeout, or its context a deadline"
 	}
 	return ""
 }

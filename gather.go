@@ -10,8 +10,8 @@ import (
 // buffer that grew along would cost twice a body that turns out to be too large.
 type pieces [][]byte
 
-// pieceSize is up to what a body is one piece, which grows, and the size of those
-// after it.
+// pieceSize is how large the first piece, which grows, may become, and how large those
+// after it are made.
 const pieceSize = 1 << 20
 
 // gather reads limit bytes and, to tell, one more; hint is the announced length, -1

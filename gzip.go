@@ -8,10 +8,10 @@ import (
 )
 
 // Gzip compresses the request's body (Content-Encoding: gzip), for a server that
-// says it takes that: HTTP has no way to ask. It is compressed as it is sent,
+// says it takes that: few say so in a header. It is compressed as it is sent,
 // chunked, with nothing of it held in memory; what is in memory before, such as
-// [JSON], also is afterwards, and has its length. A retry sends the same bytes. An
-// empty body stays as it is.
+// [JSON], also is afterwards, and has its length. A retry sends the same bytes. A
+// body that is known to be empty stays as it is.
 func Gzip() CallOption {
 	return callOption(func(s *settings) error { s.gzip = true; return nil })
 }

@@ -390,7 +390,7 @@ func Prefetch() CallOption {
 	return callOption(func(s *settings) error { s.prefetch = true; return nil })
 }
 
-// AtMost ends an iterator after n items. No page is fetched that none of them
+// AtMost ends an iterator over pages after n items. No page is fetched that none of them
 // is on, also with [Prefetch]. The size of a page is the API's own parameter.
 func AtMost(n int) CallOption {
 	return callOption(func(s *settings) error {

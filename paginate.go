@@ -148,7 +148,7 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 	if f.onward, err = f.next(p, resp); err != nil || f.onward == nil {
 		return p, false, err
 	}
-	mark, err := fingerprint(f.onward)
+	mark, err := f.c.fingerprint(f.onward)
 	if err != nil {
 		return p, false, err
 	}
@@ -160,18 +160,18 @@ func (f *follower[P]) fetch(ctx context.Context) (p P, more bool, err error) {
 
 // fingerprint tells requests apart by what their options say; "" where a body
 // that is not in memory might tell them apart as well.
-func fingerprint(opts []CallOption) (string, error) {
+func (c *Client) fingerprint(opts []CallOption) (string, error) {
 	var s settings
 	if err := s.apply(opts); err != nil {
 		return "", err
 	}
 	mark := fmt.Sprint(s.target, s.query, s.path, s.header)
 	if s.payload != nil {
-		raw, err := s.payload.bytes(s.codec)
-		if raw == nil || err != nil {
+		p, err := s.payload.encoded(orDefault(s.codec, c.stack.cfg.codec))
+		if err != nil || p.raw == nil {
 			return "", err
 		}
-		mark += string(raw)
+		mark += string(p.raw)
 	}
 	return mark, nil
 }

@@ -19,34 +19,27 @@ type payload struct {
 	open        func() (io.ReadCloser, error)
 	size        int64  // -1 unknown
 	raw         []byte // the body itself, where it is in memory
-	json        *value // or what is to be encoded to be it
+	value       any    // or what is to be encoded to be it
+	json        bool   // there is such a value
 	once        bool   // open works one time
 }
 
-// value is what is encoded as JSON, once, when it is first to be sent.
-type value struct {
-	v    any
-	once sync.Once
-	raw  []byte
-	err  error
-}
-
-// JSON sends v as a JSON body. It is encoded once, when the first call with it
-// begins, by encoding/json or a [Codec].
+// JSON sends v as a JSON body. It is encoded once a call, when that begins, by
+// encoding/json or the call's [Codec].
 func JSON(v any) CallOption {
-	return &payload{contentType: "application/json", json: &value{v: v}, size: -1}
+	return &payload{contentType: "application/json", value: v, json: true, size: -1}
 }
 
-// bytes is the body, where that is in memory; nil if it is not.
-func (p *payload) bytes(codec *Codec) ([]byte, error) {
-	if p.json == nil {
-		return p.raw, nil
+// encoded is p as it is sent: a value is bytes then.
+func (p *payload) encoded(codec *Codec) (*payload, error) {
+	if p == nil || !p.json {
+		return p, nil
 	}
-	p.json.once.Do(func() { p.json.raw, p.json.err = codec.marshal(p.json.v) })
-	if p.json.err != nil {
-		return nil, fmt.Errorf("JSON body: %w", p.json.err)
+	raw, err := codec.marshal(p.value)
+	if err != nil {
+		return nil, fmt.Errorf("JSON body: %w", err)
 	}
-	return p.json.raw, nil
+	return bytesPayload(p.contentType, raw), nil
 }
 
 // Form sends values as an application/x-www-form-urlencoded body.
@@ -107,12 +100,9 @@ func (p *payload) attachTo(r *http.Request, codec *Codec, zip bool) error {
 	if zip && r.Header.Get("Content-Encoding") != "" {
 		return errors.New("Gzip: the call has a Content-Encoding of its own: leave one of them out")
 	}
-	if p.json != nil {
-		raw, err := p.bytes(codec)
-		if err != nil {
-			return err
-		}
-		p = bytesPayload(p.contentType, raw)
+	p, err := p.encoded(codec)
+	if err != nil {
+		return err
 	}
 	if zip {
 		zipped, err := p.zipped()

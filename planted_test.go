@@ -208,7 +208,7 @@ func settingsDump(t *testing.T) []any {
 		signature.AWS{Credentials: signature.StaticAWS("id", plants["API key"], plants["cookie"])},
 		signature.MessageSignature{Keys: []signature.MessageKey{signature.SharedKey("k", signature.StaticKey(plants["API key"]))}},
 		aplomb.NewMemoryStore(), aplomb.RateLimit{}, aplomb.Retry{}, aplomb.StoreEvent{}, aplomb.Timeouts{}, aplomb.BreakerEvent{},
-		aplomb.Codec{}, aplomb.CSV{}, aplomb.ServerEvent{}, aplomb.JSONArray{}, aplomb.JSONLines{}, aplomb.ServerEvents{}, brokenStream(t),
+		aplomb.Codec{}, aplomb.CSV{}, aplomb.CSVMaps{}, aplomb.ServerEvent{}, aplomb.JSONArray[int]{}, aplomb.JSONLines[int]{}, aplomb.ServerEvents{}, aplomb.JSONEvents[int]{}, brokenStream(t),
 	}
 }
 
@@ -220,7 +220,7 @@ func brokenStream(t *testing.T) error {
 		fmt.Fprintf(w, "{\"id\":%q}\n%s", plants["JSON field"], r.Header.Get("Authorization"))
 	}))
 	c := newClient(t, srv, aplomb.Bearer(aplomb.Static(plants["API key"])))
-	_, err := aplomb.Collect(aplomb.Stream[order](t.Context(), c, http.MethodGet, "/", aplomb.JSONLines{}))
+	_, err := aplomb.Collect(aplomb.Stream(t.Context(), c, http.MethodGet, "/", aplomb.JSONLines[order]{}))
 	broken, ok := errors.AsType[*aplomb.StreamError](err)
 	assert.True(t, ok, err)
 	return broken

@@ -4,13 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"github.com/aplomb-go/aplomb/internal/bom"
 )
 
 // readProblem finds the server's own code and message in an error's body: RFC
 // 9457 problem details, the JSON shapes in common use, XML as object stores
 // send it, the heading of an HTML page, or a line of text.
 func readProblem(contentType string, body []byte) (code, message string) {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	body = bytes.TrimSpace(bom.Trim(body))
 	if len(body) == 0 {
 		return "", ""
 	}

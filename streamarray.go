@@ -6,47 +6,46 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"reflect"
 	"strings"
 )
 
-// JSONArray is the items of one JSON array.
-type JSONArray struct {
+// JSONArray is the items of one JSON array, each decoded into a T; json.RawMessage and
+// []byte have them as they came.
+type JSONArray[T any] struct {
 	// Items is the dotted path to the array, such as "data.items", as of a [Pager]; ""
-	// is the document itself, for what else there is cannot be known in advance. The
-	// rest of the document is passed over, and has to be whole.
+	// means that the document is the array. The rest of the document is passed over, and
+	// has to be whole. A null is an empty array.
 	Items string
 }
 
-func (f JSONArray) items(ctx context.Context, s *stream, _ reflect.Type) iter.Seq2[func(any) error, error] {
-	return func(yield func(func(any) error, error) bool) {
-		if err := s.open(ctx, "application/json"); err != nil {
-			yield(nil, err)
-			return
+func (f JSONArray[T]) each(ctx context.Context, s *stream, yield func(T) bool) error {
+	if err := s.open(ctx, "application/json"); err != nil {
+		return err
+	}
+	if s.empty() {
+		return nil
+	}
+	a := newArrayReader(s.body)
+	if err := a.find(f.Items); err != nil {
+		return s.failed(err)
+	}
+	for a.more() {
+		raw, err := a.value()
+		if err != nil {
+			return s.failed(err)
 		}
-		if s.empty() {
-			return
+		v, err := decode[T](s, raw)
+		if err != nil {
+			return err
 		}
-		a := newArrayReader(s.body)
-		if err := a.find(f.Items); err != nil {
-			yield(nil, s.failed(err))
-			return
-		}
-		for a.more() {
-			raw, err := a.value()
-			if err != nil {
-				yield(nil, s.failed(err))
-				return
-			}
-			if !yield(func(into any) error { return s.decode(raw, into) }, nil) {
-				return
-			}
-		}
-		if err := a.end(); err != nil {
-			yield(nil, s.failed(err))
+		if !yield(v) {
+			return nil
 		}
 	}
+	if err := a.end(); err != nil {
+		return s.failed(err)
+	}
+	return nil
 }
 
 // arrayReader reads a document token by token, so that of what is passed over no
@@ -55,6 +54,7 @@ type arrayReader struct {
 	body  *itemReader
 	dec   *json.Decoder
 	depth int // of the array
+	none  bool
 }
 
 func newArrayReader(body *streamBody) *arrayReader {
@@ -70,7 +70,7 @@ func (a *arrayReader) token() (json.Token, error) {
 
 func (a *arrayReader) more() bool {
 	a.body.item = a.dec.InputOffset()
-	return a.dec.More()
+	return !a.none && a.dec.More()
 }
 
 // find goes to the first item.
@@ -98,6 +98,10 @@ func (a *arrayReader) enter(bracket json.Delim, what string) error {
 	tok, err := a.token()
 	if err != nil {
 		return err
+	}
+	if tok == nil && bracket == '[' { // what some servers write for an empty one
+		a.none = true
+		return nil
 	}
 	if tok != bracket {
 		return fmt.Errorf("expected %s, found a JSON %s", what, tokenKind(tok))
@@ -153,7 +157,6 @@ func (a *arrayReader) skip() error {
 }
 
 func (a *arrayReader) value() (raw json.RawMessage, err error) {
-	a.body.item = a.dec.InputOffset()
 	if err = a.dec.Decode(&raw); err != nil {
 		return nil, ended(err)
 	}

@@ -1,11 +1,10 @@
 package aplomb
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"io"
-	"net/http"
+
+	"github.com/aplomb-go/aplomb/internal/bom"
 )
 
 // streamBody is the body of a stream's answer.
@@ -17,7 +16,7 @@ type streamBody struct {
 }
 
 func (s *stream) newBody(limit int64) *streamBody {
-	return &streamBody{r: withoutMark(s.resp.Body), over: tooLargeError{s.resp.StatusCode, limit}}
+	return &streamBody{r: bom.Reader(s.resp.Body), over: tooLargeError{s.resp.StatusCode, limit}}
 }
 
 func (b *streamBody) Read(p []byte) (int, error) {
@@ -38,53 +37,21 @@ func (b *streamBody) fits(size int64) error {
 }
 
 // itemReader is what a decoder reads that holds the whole of an item: it is given no
-// more once the item cannot fit. What it has read at once has still to be looked at.
+// more once the item cannot fit, whatever white space is before it. What it has read
+// has still to be looked at.
 type itemReader struct {
 	*streamBody
-	item int64 // where the item begins that is being read
+	item int64 // where the item before ends
 }
 
+// between is how much there may be between two items.
+const between = 4 << 10
+
 func (r *itemReader) Read(p []byte) (int, error) {
-	if err := r.fits(r.n - r.item); err != nil {
+	if err := r.fits(r.n - r.item - between); err != nil {
 		return 0, err
 	}
 	return r.streamBody.Read(p)
-}
-
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
-// withoutMark reads r, but for a byte order mark at its beginning.
-func withoutMark(r io.Reader) io.Reader {
-	b := bufio.NewReaderSize(r, minRead)
-	return &unmarked{b, false}
-}
-
-// minRead is enough for a mark; larger reads go past the buffer.
-const minRead = 16
-
-type unmarked struct {
-	*bufio.Reader
-	begun bool
-}
-
-func (u *unmarked) Read(p []byte) (int, error) {
-	if !u.begun {
-		u.begun = true
-		if head, _ := u.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
-			_, _ = u.Discard(len(byteOrderMark))
-		}
-	}
-	return u.Reader.Read(p)
-}
-
-// endless reports an answer that ends where its connection does, cut off or not.
-func (s *stream) endless() bool {
-	return s.resp.ProtoMajor == 1 && s.resp.ContentLength < 0 && !s.resp.Uncompressed && len(s.resp.TransferEncoding) == 0
-}
-
-// empty reports an answer that has no items by its status.
-func (s *stream) empty() bool {
-	return s.resp.StatusCode == http.StatusNoContent || s.resp.StatusCode == http.StatusResetContent
 }
 
 // ended makes an error of an end that came too early.

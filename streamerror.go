@@ -37,8 +37,8 @@ func (s *stream) failed(err error) error {
 type StreamError struct {
 	// Operation is the call's name.
 	Operation string
-	// Items is how many were yielded, and Bytes how much of the answer was read,
-	// after decompression.
+	// Items is how many were yielded, and Bytes how much of the answer was read, after
+	// decompression; that is ahead of the last item, and no place to go on from.
 	Items, Bytes int64
 	// RequestID is the server's name for the request.
 	RequestID string

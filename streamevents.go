@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"net/http"
-	"reflect"
 	"time"
 
+	"github.com/aplomb-go/aplomb/internal/header"
 	"github.com/aplomb-go/aplomb/internal/sse"
 )
 
@@ -26,18 +26,19 @@ type ServerEvent struct {
 }
 
 // ServerEvents is server-sent events, as an EventSource has them (WHATWG HTML, section
-// 9.2). T is [ServerEvent], or what its Data is as JSON.
+// 9.2).
 //
 // A GET whose events have ids goes on where it was when the connection breaks or
-// ends, with Last-Event-ID: after the time that the server has said, from 1 s to 1 min,
-// or 3 s, and longer from one failure to the next. An event that came before it broke
-// is not yielded once more. A 204 ends the stream, and so do five connections in a row
-// that bring nothing at all, no comment either, or an answer that is an error. Without
-// ids, or by POST, the end of the answer is the end, and one that breaks off is an
-// error.
+// ends, with Last-Event-ID: after the server's retry time (from 1 s to 1 min, 3 s if
+// it gives none), doubled with each failure. Events that the server then sends once
+// more, before any new one, are not yielded again. A 204 ends the stream. Five
+// connections in a row that bring nothing at all, no comment either, are an error, and
+// so is a 4xx but for 408 and 429. Without ids, or by POST, the end of the answer is
+// the end, and one that breaks off is an error.
 type ServerEvents struct {
 	// Done is the Data that ends the stream and is not yielded, such as "[DONE]". An end
-	// without it is an error.
+	// without it is an error. Where events have ids, and neither Done nor a 204 says that
+	// they are over, set Once: else the end of the answer is one that broke.
 	Done string
 	// LastEventID is where to go on.
 	LastEventID string
@@ -45,38 +46,38 @@ type ServerEvents struct {
 	Once bool
 }
 
+// JSONEvents is [ServerEvents] with each event's Data decoded into a T.
+type JSONEvents[T any] struct{ ServerEvents }
+
 const (
 	usualReconnect = 3 * time.Second
+	leastReconnect = time.Second
 	maxReconnect   = time.Minute
 	maxReconnects  = 5    // that brought nothing
-	maxEventIDs    = 1000 // that are remembered
-	leastReconnect = time.Second
+	maxRemembered  = 1000 // events
 )
 
-func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter.Seq2[func(any) error, error] {
-	return func(yield func(func(any) error, error) bool) {
-		e := &eventStream{ServerEvents: f, s: s, id: f.LastEventID, retry: usualReconnect, seen: map[string]bool{}}
-		whole := t == reflect.TypeFor[ServerEvent]()
-		for {
-			more, err := e.connection(ctx, func(ev ServerEvent) bool {
-				return yield(func(into any) error {
-					if whole {
-						*into.(*ServerEvent) = ev //nolint:forcetypeassert // it is of type t
-						return nil
-					}
-					return s.decode([]byte(ev.Data), into)
-				}, nil)
-			})
-			if err == nil && more {
-				err = e.wait(ctx)
-			}
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !more {
-				return
-			}
+func (f ServerEvents) each(ctx context.Context, s *stream, yield func(ServerEvent) bool) error {
+	return f.events(ctx, s, func(e ServerEvent) (bool, error) { return yield(e), nil })
+}
+
+func (f JSONEvents[T]) each(ctx context.Context, s *stream, yield func(T) bool) error {
+	return f.events(ctx, s, func(e ServerEvent) (bool, error) {
+		v, err := decode[T](s, []byte(e.Data))
+		return err == nil && yield(v), err
+	})
+}
+
+// events goes from one connection to the next until take wants no more.
+func (f ServerEvents) events(ctx context.Context, s *stream, take func(ServerEvent) (bool, error)) error {
+	e := &eventStream{ServerEvents: f, s: s, take: take, id: f.LastEventID, retry: usualReconnect, seen: map[uint64]bool{}, seed: maphash.MakeSeed()}
+	for {
+		broken, err := e.connection(ctx)
+		if broken == nil || errors.Is(broken, io.EOF) && e.over() {
+			return err
+		}
+		if err := e.again(ctx, broken); err != nil {
+			return err
 		}
 	}
 }
@@ -85,38 +86,47 @@ func (f ServerEvents) items(ctx context.Context, s *stream, t reflect.Type) iter
 type eventStream struct {
 	ServerEvents
 	s        *stream
+	take     func(ServerEvent) (bool, error)
 	id       string
 	retry    time.Duration
 	failures int // since anything came
 	begun    bool
-	common   bool            // ids are no event's own: one came twice within a connection
-	seen     map[string]bool // ids of events, of earlier connections and of this one
-	order    []string        // in which they came
-	current  map[string]bool // of this one
+
+	seed  maphash.Seed
+	seen  map[uint64]bool // events with an id
+	order []uint64        // in which they came
 }
 
-// connection yields the events of one answer. more is true if another is to follow.
-func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bool) (more bool, err error) {
+// connection takes the events of one answer. broken is why another may be wanted; where
+// it is nil the stream is over.
+func (e *eventStream) connection(ctx context.Context) (broken, _ error) {
 	opts := []CallOption{Header("Cache-Control", "no-store")}
 	if e.id != "" {
 		opts = append(opts, Header("Last-Event-ID", e.id))
 	}
-	if err := e.s.open(ctx, "text/event-stream", opts...); err != nil {
-		if !e.begun || ctx.Err() != nil || answered(err) {
-			return false, err
-		}
-		return e.again(err)
+	if e.begun {
+		opts = append(opts, NoRetry()) // this is one
+	}
+	err := e.s.open(ctx, "text/event-stream", opts...)
+	switch {
+	case err != nil && !e.begun:
+		return nil, err
+	case err != nil:
+		return err, nil
 	}
 	e.begun = true
-	if e.s.resp.StatusCode == http.StatusNoContent {
-		return false, nil
+	if e.s.empty() {
+		return nil, nil
 	}
 	if kind := mediaType(e.s.resp.Header.Get("Content-Type")); kind != "text/event-stream" {
-		return false, e.s.failed(fmt.Errorf("expected text/event-stream, got %s", orDefault(kind, "no content type")))
+		return nil, e.s.failed(fmt.Errorf("expected text/event-stream, got %s", orDefault(kind, "no content type")))
 	}
-	e.current = map[string]bool{}
-	events := sse.NewReader(e.s.body, e.s.body.over.limit, &e.s.body.over)
-	for {
+	return e.read(sse.NewReader(e.s.body, e.s.body.over.limit, &e.s.body.over))
+}
+
+// read takes the events of an answer. The first of them may be such as came before.
+func (e *eventStream) read(events *sse.Reader) (broken, _ error) {
+	for old := true; ; {
 		ev, err := events.Next()
 		if e.s.body.n > 0 {
 			e.failures = 0
@@ -124,11 +134,11 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 		if ev.Retry > 0 { // which holds at once
 			e.retry = min(max(ev.Retry, leastReconnect), maxReconnect)
 		}
+		if errors.Is(err, io.EOF) && events.Cut() && header.UntilClosed(e.s.resp) {
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
-			if tooLarge := errors.Is(err, ErrTooLarge); tooLarge || ctx.Err() != nil {
-				return false, e.s.failed(err)
-			}
-			return e.again(err)
+			return err, nil
 		}
 		if ev.HasID {
 			e.id = ev.ID
@@ -137,12 +147,13 @@ func (e *eventStream) connection(ctx context.Context, yield func(ServerEvent) bo
 		case ev.Data == nil: // where to go on, and no event
 			continue
 		case e.Done != "" && string(ev.Data) == e.Done:
-			return false, nil
-		case e.known(ev.HasID, ev.ID):
+			return nil, nil
+		}
+		if old = e.known(ev) && old; old {
 			continue
 		}
-		if !yield(ServerEvent{ID: e.id, Type: orDefault(ev.Type, "message"), Data: string(ev.Data)}) {
-			return false, nil
+		if more, err := e.take(ServerEvent{ID: e.id, Type: orDefault(ev.Type, "message"), Data: string(ev.Data)}); !more {
+			return nil, err
 		}
 	}
 }
@@ -153,56 +164,55 @@ func answered(err error) bool {
 	return ok && api.StatusCode/100 == 4 && api.StatusCode != http.StatusTooManyRequests && api.StatusCode != http.StatusRequestTimeout
 }
 
-// again decides what follows on an answer that ended with err.
-func (e *eventStream) again(err error) (more bool, _ error) {
-	resumes := !e.Once && e.id != "" && (e.s.method == http.MethodGet || e.s.call.safe)
-	if !resumes {
-		switch {
-		case !errors.Is(err, io.EOF):
-			return false, e.s.failed(err)
-		case e.Done != "":
-			return false, e.s.failed(fmt.Errorf("it ended without %q: %w", e.Done, io.ErrUnexpectedEOF))
-		}
-		return false, nil
-	}
-	if e.failures++; e.failures > maxReconnects {
-		return false, e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures, err))
-	}
-	return true, nil
+// resumes reports a stream that can go on.
+func (e *eventStream) resumes() bool {
+	return !e.Once && e.id != "" && (e.s.method == http.MethodGet || e.s.call.safe)
 }
 
-// wait waits until it is time to connect again.
-func (e *eventStream) wait(ctx context.Context) error {
+// over reports that the end of the answer is the end.
+func (e *eventStream) over() bool { return !e.resumes() && e.Done == "" }
+
+// again waits until it is time for the next connection, after one that ended with
+// broken; where there is to be none it is that error.
+func (e *eventStream) again(ctx context.Context, broken error) error {
+	e.failures++
+	switch {
+	case e.s.context(ctx).Err() != nil, errors.Is(broken, ErrTooLarge), answered(broken):
+		return e.s.failed(broken)
+	case !e.resumes() && errors.Is(broken, io.EOF):
+		return e.s.failed(fmt.Errorf("it ended without %q: %w", e.Done, io.ErrUnexpectedEOF))
+	case !e.resumes():
+		return e.s.failed(broken)
+	case e.failures > maxReconnects:
+		return e.s.failed(fmt.Errorf("%d connections in a row brought nothing, the last: %w", e.failures-1, broken))
+	}
 	e.s.close()
 	d := min(e.retry<<(e.failures-1), max(e.retry, maxReconnect))
 	d += rand.N(d/10 + 1) // so that not all clients come back at once
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
-		return e.s.failed(fmt.Errorf("the next connection would be in %v: %w", d.Round(time.Millisecond), context.DeadlineExceeded))
-	}
-	if err := e.s.call.sleep(ctx, WaitBackoff, d); err != nil {
+	if err := e.s.pause(ctx, d, broken); err != nil {
 		return e.s.failed(err)
 	}
 	return nil
 }
 
-// known reports an event that an earlier connection brought. Where a server uses an id
-// for more than one event, it says nothing of which.
-func (e *eventStream) known(has bool, id string) bool {
-	e.common = e.common || has && e.current[id]
-	if !has || id == "" || e.common {
+// known reports an event that came before, with its id and the same data, and remembers
+// one that did not.
+func (e *eventStream) known(ev sse.Event) bool {
+	if !ev.HasID || ev.ID == "" {
 		return false
 	}
-	if e.seen[id] && !e.current[id] {
+	var h maphash.Hash
+	h.SetSeed(e.seed)
+	_, _ = h.WriteString(ev.ID + "\x00" + ev.Type + "\x00")
+	_, _ = h.Write(ev.Data)
+	sum := h.Sum64()
+	if e.seen[sum] {
 		return true
 	}
-	e.current[id] = true
-	if !e.seen[id] {
-		e.seen[id] = true
-		if e.order = append(e.order, id); len(e.order) > maxEventIDs {
-			delete(e.seen, e.order[0])
-			delete(e.current, e.order[0])
-			e.order = e.order[1:]
-		}
+	e.seen[sum] = true
+	if e.order = append(e.order, sum); len(e.order) > maxRemembered {
+		delete(e.seen, e.order[0])
+		e.order = e.order[1:]
 	}
 	return false
 }

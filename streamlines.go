@@ -6,40 +6,41 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
-	"reflect"
+
+	"github.com/aplomb-go/aplomb/internal/header"
 )
 
 // JSONLines is items of one line each: newline-delimited JSON, also called NDJSON or
-// JSON Lines (jsonlines.org). Blank lines are passed over. The last line needs no end
-// where the answer has a length or comes in chunks: elsewhere nobody could tell it from
-// half of one.
-type JSONLines struct{}
+// JSON Lines (jsonlines.org), each decoded into a T; json.RawMessage and []byte have
+// them as they came. Blank lines are passed over. The last line needs no end where the
+// answer has a length or comes in chunks: elsewhere nobody could tell it from half of
+// one.
+type JSONLines[T any] struct{}
 
-func (JSONLines) items(ctx context.Context, s *stream, _ reflect.Type) iter.Seq2[func(any) error, error] {
-	return func(yield func(func(any) error, error) bool) {
-		if err := s.open(ctx, "application/x-ndjson, application/jsonl"); err != nil {
-			yield(nil, err)
-			return
+func (JSONLines[T]) each(ctx context.Context, s *stream, yield func(T) bool) error {
+	if err := s.open(ctx, "application/x-ndjson, application/jsonl"); err != nil {
+		return err
+	}
+	lines, untilClosed := newLineReader(s.body), header.UntilClosed(s.resp)
+	for {
+		line, end := lines.next()
+		if end != nil && !errors.Is(end, io.EOF) {
+			return s.failed(end)
 		}
-		lines := newLineReader(s.body)
-		for {
-			line, err := lines.next()
-			line = bytes.Trim(line, " \t\r")
-			if len(line) > 0 && errors.Is(err, io.EOF) && s.endless() {
-				err = io.ErrUnexpectedEOF
+		if line = bytes.Trim(line, " \t\r"); len(line) > 0 {
+			if end != nil && untilClosed {
+				return s.failed(io.ErrUnexpectedEOF)
 			}
-			if len(line) > 0 && (err == nil || errors.Is(err, io.EOF)) {
-				if !yield(func(into any) error { return s.decode(line, into) }, nil) {
-					return
-				}
-			}
+			v, err := decode[T](s, line)
 			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield(nil, s.failed(err))
-				}
-				return
+				return err
 			}
+			if !yield(v) {
+				return nil
+			}
+		}
+		if end != nil {
+			return nil //nolint:nilerr // the end is no error
 		}
 	}
 }

@@ -220,15 +220,16 @@ func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		timer = time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
 		defer timer.Stop()
 	}
+	var up *upload // nil without a body
 	if r.Body != nil && r.Body != http.NoBody {
-		up := &upload{touched: &a.touched, timer: timer, silence: t.header}
+		up = &upload{touched: &a.touched, timer: timer, silence: t.header}
 		defer func() { up.done(err != nil) }()
 		r = up.watch(r)
 	}
 	a.race.arm()
 	resp, err = normalise(t.next.RoundTrip(r))
 	if err != nil {
-		return nil, ownCause(r.Context(), err)
+		return nil, up.blame(ownCause(r.Context(), err))
 	}
 	if t.idleRead > 0 && resp.StatusCode != http.StatusSwitchingProtocols {
 		resp.Body = &idleBody{body: resp.Body, ctx: r.Context(), cancel: a.cancel, after: t.idleRead}
@@ -245,6 +246,7 @@ type upload struct {
 	silence time.Duration
 
 	mu     sync.Mutex
+	broken error       // of a body's own source
 	timer  *time.Timer // nil once the wait is over, or where there is none
 	first  uploadBody
 	opened []*uploadBody // in its place
@@ -252,8 +254,9 @@ type upload struct {
 
 type uploadBody struct {
 	io.ReadCloser
-	up   *upload
-	used atomic.Bool // read or closed
+	up     *upload
+	used   atomic.Bool // read or closed
+	closed atomic.Bool
 }
 
 // watch is r with its bodies watched.
@@ -283,13 +286,39 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	b.up.hold(0)
 	n, err := b.ReadCloser.Read(p)
 	b.up.hold(b.up.silence)
+	if err != nil && !errors.Is(err, io.EOF) && !b.closed.Load() { // else the transport has given it up
+		b.up.mu.Lock()
+		b.up.broken = err
+		b.up.mu.Unlock()
+	}
 	return n, err
 }
 
 func (b *uploadBody) Close() error {
 	b.used.Store(true)
+	b.closed.Store(true)
 	return b.ReadCloser.Close()
 }
+
+// blame is err, or, where a body's own source failed, that: the host is not to blame,
+// and another attempt would fail as well.
+func (u *upload) blame(err error) error {
+	if u == nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.broken != nil {
+		return &sourceError{u.broken}
+	}
+	return err
+}
+
+// sourceError is a request's body that could not be read.
+type sourceError struct{ err error }
+
+func (e *sourceError) Error() string { return "the request's body cannot be read: " + e.err.Error() }
+func (e *sourceError) Unwrap() error { return e.err }
 
 // hold stops the timer, or starts it anew for d.
 func (u *upload) hold(d time.Duration) {

@@ -149,6 +149,9 @@ func classifyError(a *Attempt) Verdict {
 		}
 		return v
 	}
+	if _, ok := errors.AsType[*sourceError](err); ok {
+		return Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
+	}
 	if permanent(err) {
 		return Verdict{Outcome: OutcomeFault, Resend: ResendNo}
 	}

@@ -8,6 +8,12 @@ import (
 	"time"
 )
 
+// answer is what a server sent, and when by our clock.
+type answer struct {
+	*http.Response
+	asked, received time.Time
+}
+
 // response is the stored answer as one to r.
 func (e *entry) response(r *http.Request, now time.Time) *http.Response {
 	resp := &http.Response{
@@ -34,5 +40,3 @@ func (x *exchange) gatewayTimeout() *http.Response {
 }
 
 func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
-
-func wholeNumber(n int) string { return strconv.Itoa(n) }

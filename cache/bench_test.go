@@ -22,7 +22,7 @@ func BenchmarkHit(b *testing.B) {
 				Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(size), Request: r,
 			}, nil
 		})
-		disk, err := cache.OpenDisk(filepath.Join(b.TempDir(), "answers"), 64<<20)
+		disk, err := cache.OpenDisk(filepath.Join(b.TempDir(), "answers"), "me", 64<<20)
 		if err != nil {
 			b.Fatal(err)
 		}

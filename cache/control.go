@@ -34,7 +34,7 @@ func parseControl(h http.Header) control {
 		return nil
 	}
 	c := control{}
-	for part := range members(strings.Join(lines, ",")) {
+	for part := range split(strings.Join(lines, ","), ',') {
 		if len(c) == maxDirectives {
 			c["no-store"] = "" // what is not read may forbid
 			break
@@ -53,14 +53,14 @@ func parseControl(h http.Header) control {
 	return c
 }
 
-// members yields the parts of a list between the commas that stand outside quotes.
-// From a quote without its end on, quotes are ordinary characters.
-func members(s string) iter.Seq[string] {
+// split yields the parts of a text between the separators that stand outside
+// quotes. From a quote without its end on, quotes are ordinary characters.
+func split(s string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		quotes, from := true, 0
 		for i := 0; i < len(s); i++ {
 			switch {
-			case s[i] == ',':
+			case s[i] == separator:
 				if !yield(s[from:i]) {
 					return
 				}

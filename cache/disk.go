@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"container/list"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,8 +23,8 @@ import (
 const (
 	// diskBlock is what files take on a disk in steps of.
 	diskBlock = 4096
-	// diskStale is after how long a file that was never finished is removed.
-	diskStale = time.Hour
+	// diskStale is after how long a file that was not finished never will be.
+	diskStale = time.Minute
 	// diskTouch is how often a file's use is written down.
 	diskTouch = time.Minute
 	// diskRescan of the bound is how much is written between two looks at what other
@@ -35,13 +37,14 @@ const (
 // directory; the last one to write a key wins.
 //
 // The files hold what servers answered, for whoever may read them: the directory
-// is for this user alone, and for one credential, as the Cache is.
+// is for this user alone.
 type Disk struct {
+	single
 	root *os.Root
 	max  int64
 
 	mu      sync.Mutex
-	size    int64
+	size    int64 // of files and of those not finished
 	written int64 // since the last look at the directory
 	files   map[string]*list.Element
 	recent  list.List // of *diskFile, the latest used first
@@ -54,10 +57,18 @@ type diskFile struct {
 }
 
 // OpenDisk opens a store in dir, a directory that it makes, with mode 0700, if it
-// is not there. It takes up to maxBytes, counted in blocks of 4 KiB, and forgets
-// what was not used for longest; with n processes in one directory up to an eighth
-// more for each of them. An existing directory that others may read is an error.
-func OpenDisk(dir string, maxBytes int64) (*Disk, error) {
+// is not there. owner names whose answers it holds: the account that the client's
+// credential speaks for, such as a login. What is kept for another owner lies
+// elsewhere, in a directory of its own within dir, for the next run may be somebody
+// else's; of an API without credentials it is any word.
+//
+// It takes up to maxBytes for each owner, counted in blocks of 4 KiB, and forgets what
+// was not used for longest; with n processes in one directory up to an eighth more for
+// each of them. An existing directory that others may read is an error.
+func OpenDisk(dir, owner string, maxBytes int64) (*Disk, error) {
+	if owner == "" {
+		return nil, errors.New("cache: OpenDisk: say whose answers these are: the account of the client's credential, lest the next one's are mixed with them")
+	}
 	if maxBytes < diskBlock {
 		return nil, fmt.Errorf("cache: OpenDisk: %d bytes hold no file: give at least %d", maxBytes, diskBlock)
 	}
@@ -72,6 +83,11 @@ func OpenDisk(dir string, maxBytes int64) (*Disk, error) {
 		return nil, fmt.Errorf("cache: OpenDisk: %s is open to others (mode %v): chmod 700 it, or name a directory of its own",
 			filepath.Base(dir), info.Mode().Perm())
 	}
+	own := sha256.Sum256([]byte(owner))
+	dir = filepath.Join(dir, hex.EncodeToString(own[:16]))
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("cache: OpenDisk: %w", err)
+	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("cache: OpenDisk: %w", err)
@@ -84,6 +100,13 @@ func OpenDisk(dir string, maxBytes int64) (*Disk, error) {
 		return nil, fmt.Errorf("cache: OpenDisk: %w", err)
 	}
 	return d, nil
+}
+
+// Format prints how much there is and none of it.
+func (d *Disk) Format(f fmt.State, _ rune) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, _ = fmt.Fprintf(f, "cache.Disk(%d answers, %d bytes)", len(d.files), d.size)
 }
 
 // Close lets go of the directory. What is in it stays.
@@ -100,6 +123,7 @@ func (d *Disk) Get(_ context.Context, key string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
+		_ = d.remove(key) // one that cannot be read would fail again and again
 		return nil, fmt.Errorf("cache: disk: %w", err)
 	}
 	if d.use(key, int64(len(value))) {
@@ -115,7 +139,7 @@ func (d *Disk) Set(_ context.Context, key string, value []byte) error {
 		return errKey
 	}
 	if blocks(int64(len(value))) > d.max {
-		return d.Delete(context.Background(), key)
+		return d.remove(key)
 	}
 	if err := d.write(key, value); err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
@@ -133,7 +157,7 @@ func (d *Disk) Set(_ context.Context, key string, value []byte) error {
 
 // write makes the file under another name first, so that nobody sees half of it.
 func (d *Disk) write(key string, value []byte) error {
-	name, temp := fileOf(key), unfinished+crand.Text()
+	name, temp := fileOf(key), temporary+crand.Text()
 	err := d.root.WriteFile(temp, value, 0o600)
 	if err == nil {
 		err = d.root.Rename(temp, name)
@@ -153,8 +177,12 @@ func (d *Disk) Delete(_ context.Context, key string) error {
 	if !validKey(key) {
 		return errKey
 	}
+	return d.remove(key)
+}
+
+func (d *Disk) remove(key string) error {
 	d.forget(key)
-	if err := d.root.Remove(fileOf(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := ignoreMissing(d.root.Remove(fileOf(key))); err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
 	}
 	return nil
@@ -167,13 +195,15 @@ func (d *Disk) Size() int64 {
 	return d.size
 }
 
-// scan looks at the directory anew and shrinks it.
+// scan looks at the directory anew and shrinks it. What is not finished takes room
+// too, and is removed if that is all there is.
 func (d *Disk) scan() error {
 	type found struct {
 		diskFile
+		path string
 		used time.Time
 	}
-	var all []found
+	var all, unfinished []found
 	err := fs.WalkDir(d.root.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return ignoreMissing(err)
@@ -183,18 +213,27 @@ func (d *Disk) scan() error {
 			return ignoreMissing(err)
 		}
 		if key := strings.Replace(path, "/", "", 1); validKey(key) && path == fileOf(key) {
-			all = append(all, found{diskFile{key: key, cost: blocks(info.Size())}, info.ModTime()})
-		} else if strings.HasPrefix(path, unfinished) && time.Since(info.ModTime()) > diskStale {
-			_ = d.root.Remove(path)
+			all = append(all, found{diskFile{key: key, cost: blocks(info.Size())}, path, info.ModTime()})
+		} else if strings.HasPrefix(path, temporary) {
+			unfinished = append(unfinished, found{diskFile{cost: blocks(info.Size())}, path, info.ModTime()})
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("cache: disk: %w", err)
 	}
-	slices.SortFunc(all, func(a, b found) int { return cmp.Compare(b.used.UnixNano(), a.used.UnixNano()) })
+	latest := func(a, b found) int { return cmp.Compare(b.used.UnixNano(), a.used.UnixNano()) }
+	slices.SortFunc(all, latest)
+	slices.SortFunc(unfinished, latest)
 	d.files, d.size, d.written = make(map[string]*list.Element, len(all)), 0, 0
 	d.recent.Init()
+	for _, f := range unfinished {
+		if time.Since(f.used) > diskStale || d.size+f.cost > d.max {
+			_ = d.root.Remove(f.path)
+		} else {
+			d.size += f.cost
+		}
+	}
 	for i := range all {
 		d.files[all[i].key] = d.recent.PushBack(&all[i].diskFile)
 		d.size += all[i].cost
@@ -205,7 +244,7 @@ func (d *Disk) scan() error {
 
 // shrink removes what was not used for longest until the rest fits.
 func (d *Disk) shrink() {
-	for d.size > d.max {
+	for d.size > d.max { // what is not finished fits by itself
 		f := d.drop(d.recent.Back())
 		_ = d.root.Remove(fileOf(f.key))
 	}
@@ -244,8 +283,8 @@ func (d *Disk) drop(el *list.Element) *diskFile {
 	return f
 }
 
-// unfinished is how the names of files begin that are being written.
-const unfinished = "tmp-"
+// temporary is how the names of files begin that are being written.
+const temporary = "tmp-"
 
 var errKey = errors.New("cache: disk: a key is 64 hexadecimal digits")
 

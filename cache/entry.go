@@ -1,12 +1,12 @@
 package cache
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -15,7 +15,6 @@ type entry struct {
 	meta
 	control control // parsed from Header
 	body    []byte  // never written to: it may be in several hands
-	size    int     // of the value it was read from, 0 if none
 }
 
 // meta is what of an answer is stored beside its body.
@@ -76,7 +75,7 @@ func decode(value []byte) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{body: body, size: len(value)}
+	e := &entry{body: body}
 	if err := json.Unmarshal(head, &e.meta); err != nil {
 		return nil, errCorrupt
 	}
@@ -102,10 +101,10 @@ func open(value []byte, magic string) (head, body []byte, err error) {
 }
 
 // newEntry is an answer that has just come, without its body.
-func newEntry(resp *http.Response, asked, received time.Time) *entry {
+func newEntry(a answer) *entry {
 	e := &entry{meta: meta{
-		Status: resp.StatusCode, Header: kept(resp.Header),
-		Asked: asked.Round(0).UTC(), Received: received.Round(0).UTC(), Uncompressed: resp.Uncompressed,
+		Status: a.StatusCode, Header: kept(a.Header),
+		Asked: a.asked.Round(0).UTC(), Received: a.received.Round(0).UTC(), Uncompressed: a.Uncompressed,
 	}}
 	e.control = parseControl(e.Header)
 	return e
@@ -113,8 +112,8 @@ func newEntry(resp *http.Response, asked, received time.Time) *entry {
 
 // updated is the entry after a 304 (RFC 9111, section 4.3.4): its header is the
 // newer one, less what is about the body, which is still the old.
-func (e *entry) updated(resp *http.Response, asked, received time.Time) *entry {
-	fresh := newEntry(resp, asked, received)
+func (e *entry) updated(a answer) *entry {
+	fresh := newEntry(a)
 	fresh.Status, fresh.Uncompressed, fresh.body = e.Status, e.Uncompressed, e.body
 	header := e.Header.Clone()
 	delete(header, "Age") // of the older answer, as the next one
@@ -130,11 +129,28 @@ func (e *entry) updated(resp *http.Response, asked, received time.Time) *entry {
 	return fresh
 }
 
-// matches reports that a 304 or a HEAD's answer is about this entry. A strong
-// ETag that differs says that it is not.
+// matches reports that a 304 or a HEAD's answer is about this entry: that it has
+// no ETag which the entry has not (RFC 9111, section 4.3.4). The comparison is the
+// weak one, since servers that compress weaken the ETag of a 200 and not of a 304.
 func (e *entry) matches(h http.Header) bool {
-	mine, theirs := e.Header.Get("ETag"), h.Get("ETag")
-	return mine == "" || theirs == "" || weakless(mine) == weakless(theirs)
+	theirs := h.Get("ETag")
+	return theirs == "" || weakless(theirs) == weakless(e.Header.Get("ETag"))
+}
+
+// sameBody reports that what a HEAD says of the body fits the stored one.
+func (e *entry) sameBody(h http.Header) bool {
+	length := h.Get("Content-Length")
+	if length != "" && !e.Uncompressed && length != strconv.Itoa(len(e.body)) {
+		return false
+	}
+	modified := h.Get("Last-Modified")
+	return e.matches(h) && (modified == "" || modified == e.Header.Get("Last-Modified"))
+}
+
+// names reports that a HEAD's answer says which version it is about, where the entry
+// has one.
+func (e *entry) names(h http.Header) bool {
+	return !e.validated() || h.Get("ETag") != "" || h.Get("Last-Modified") != ""
 }
 
 // weakless is an ETag for the weak comparison (RFC 9110, section 8.8.3.2).
@@ -171,7 +187,7 @@ func decodeIndex(value []byte) (*index, error) {
 		return nil, errCorrupt
 	}
 	i := &index{}
-	if err := json.Unmarshal(bytes.Clone(head), i); err != nil || i.Generation == "" || len(i.Vary) > maxVary {
+	if err := json.Unmarshal(head, i); err != nil || i.Generation == "" || len(i.Vary) > maxVary {
 		return nil, errCorrupt
 	}
 	return i, nil

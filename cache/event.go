@@ -22,9 +22,11 @@ const (
 
 // Event is one answer.
 type Event struct {
+	// Result is where it came from.
 	Result Result
-	Method string
-	Host   string
+	// Method and Host are the request's.
+	Method, Host string
+	// Status is the answer's, as the caller has it.
 	Status int
 	// Age is how old the answer was, before a validation; 0 for the server's own.
 	Age time.Duration
@@ -32,6 +34,7 @@ type Event struct {
 
 // Stats counts what a [Cache] did since it was made.
 type Stats struct {
+	// One for each [Result].
 	Hits, Stale, Validated, Shared, Misses, Bypassed int64
 	// StoreErrors counts the times that the store failed. No call fails for that.
 	StoreErrors int64
@@ -72,16 +75,25 @@ func (n *counts) of(r Result) *atomic.Int64 {
 // tell counts an answer and writes on it what the cache did (RFC 9211).
 func (c *Cache) tell(ctx context.Context, resp *http.Response, e Event, how string) *http.Response {
 	c.counts.of(e.Result).Add(1)
-	if resp.Header == nil {
-		resp.Header = http.Header{}
-	}
 	resp.Header.Add("Cache-Status", "aplomb; "+how)
 	if c.settings.Answered != nil {
 		e.Status = resp.StatusCode
 		if r := resp.Request; r != nil && r.URL != nil {
 			e.Method, e.Host = r.Method, r.URL.Host
 		}
-		c.settings.Answered(ctx, e)
+		c.answered(ctx, resp, e)
 	}
 	return resp
+}
+
+// answered lets what panics in the caller's own code pass, and leaves no body behind.
+func (c *Cache) answered(ctx context.Context, resp *http.Response, e Event) {
+	done := false
+	defer func() {
+		if !done {
+			_ = resp.Body.Close()
+		}
+	}()
+	c.settings.Answered(ctx, e)
+	done = true
 }

@@ -146,6 +146,40 @@ func ExampleAs() {
 	// 1 from the cache
 }
 
+func ExampleCache_For() {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "max-age=60")
+		_, _ = fmt.Fprintf(w, `{"name":"with %s"}`, r.Header.Get("Authorization"))
+	}))
+	defer server.Close()
+	answers, err := cache.New(cache.NewMemory(1<<20), cache.Settings{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	base, err := aplomb.New(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, tenant := range []string{"ann", "bob", "ann"} { // a client for each request
+		c, err := base.With(aplomb.Bearer(aplomb.Static("key-of-"+tenant)), aplomb.PerCall(answers.For(tenant)))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		r, err := aplomb.Get[repo](context.Background(), c, "/me")
+		fmt.Println(r.Name, err)
+	}
+	fmt.Println(answers.Stats().Hits, "from the cache")
+	// Output:
+	// with Bearer key-of-ann <nil>
+	// with Bearer key-of-bob <nil>
+	// with Bearer key-of-ann <nil>
+	// 1 from the cache
+}
+
 func ExampleOpenDisk() {
 	server := gitHub()
 	defer server.Close()
@@ -157,7 +191,7 @@ func ExampleOpenDisk() {
 	defer func() { _ = os.RemoveAll(home) }()
 
 	for range 2 { // two runs of a program
-		disk, err := cache.OpenDisk(filepath.Join(home, "answers"), 256<<20)
+		disk, err := cache.OpenDisk(filepath.Join(home, "answers"), "octocat", 256<<20)
 		if err != nil {
 			fmt.Println(err)
 			return

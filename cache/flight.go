@@ -11,6 +11,10 @@ import (
 // has begun to come: its reader may take its time.
 const patience = time.Second
 
+// headerTime is how long they wait for it to begin: who asked may have more time than
+// they, and a server that takes as long may answer another connection at once.
+const headerTime = 30 * time.Second
+
 // outcome is what came of a flight.
 type outcome int
 
@@ -28,6 +32,8 @@ type flight struct {
 	once   sync.Once
 	header chan struct{} // closed when the answer has begun to come
 	begun  sync.Once
+	vary   []string      // of the answer
+	chosen string        // what the leader sent of that
 	done   chan struct{} // closed when the rest is known
 	what   outcome
 	entry  *entry
@@ -53,12 +59,21 @@ func (s *flights) join(key string) (f *flight, leads bool) {
 	return f, true
 }
 
-// headed says that the answer has begun to come and may be shared.
-func (f *flight) headed() {
-	if f != nil {
-		f.begun.Do(func() { close(f.header) })
+// headed says that an answer to r has begun to come and may be shared.
+func (f *flight) headed(e *entry, r *http.Request) {
+	if f == nil {
+		return
 	}
+	f.begun.Do(func() {
+		f.vary, _ = varyOf(e.Header)
+		f.chosen = selection(f.vary, r)
+		close(f.header)
+	})
 }
+
+// fits reports that the answer that has begun to come is one to r too: a header
+// that a flight's key leaves out may be one that it varies by.
+func (f *flight) fits(r *http.Request) bool { return selection(f.vary, r) == f.chosen }
 
 // end says what came of it, the first time it is called.
 func (f *flight) end(what outcome, e *entry) {
@@ -74,26 +89,28 @@ func (f *flight) end(what outcome, e *entry) {
 	})
 }
 
-// wait waits for what comes of another's flight.
-func (f *flight) wait(ctx context.Context) (outcome, *entry, error) {
-	header := f.header
-	var late <-chan time.Time
-	var timer *time.Timer
-	defer func() {
-		if timer != nil {
-			timer.Stop()
-		}
-	}()
+// wait waits for what comes of another's flight for r.
+func (f *flight) wait(r *http.Request) (outcome, *entry, error) {
+	ctx, header := r.Context(), f.header
+	timer := time.NewTimer(headerTime)
+	defer timer.Stop()
 	for {
 		select {
 		case <-f.done:
+			if f.what == shared && !f.fits(r) {
+				return alone, nil, nil
+			}
 			return f.what, f.entry, nil
 		case <-header:
+			if !f.fits(r) {
+				return alone, nil, nil
+			}
 			header = nil
-			timer = time.NewTimer(patience)
-			late = timer.C
-		case <-late: // nobody else waits as long for a body that is not being read
-			f.end(alone, nil)
+			timer.Reset(patience)
+		case <-timer.C:
+			if header == nil { // nobody else waits as long for a body that is not being read
+				f.end(alone, nil)
+			}
 			return alone, nil, nil
 		case <-ctx.Done():
 			return 0, nil, context.Cause(ctx)
@@ -109,7 +126,7 @@ func (x *exchange) together(e *entry) (*http.Response, error) {
 		if leads {
 			return x.forward(e, f)
 		}
-		what, got, err := f.wait(x.ctx())
+		what, got, err := f.wait(x.request)
 		if err != nil {
 			return nil, err
 		}

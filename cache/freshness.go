@@ -23,8 +23,8 @@ func (e *entry) lifetime() time.Duration {
 	if lines := e.Header["Expires"]; len(lines) > 0 {
 		return expires(lines, e.born())
 	}
-	modified, ok := date(e.Header, "Last-Modified")
-	if !ok || !cacheableByDefault(e.Status) || e.control.has("no-cache") {
+	modified, ok := date(e.Header.Get("Last-Modified"))
+	if !ok || !cacheableByDefault(e.Status) {
 		return 0
 	}
 	return min(max(0, e.born().Sub(modified)/heuristicShare), heuristicCap)
@@ -33,8 +33,8 @@ func (e *entry) lifetime() time.Duration {
 // expires is the lifetime that Expires states: none for what is no date, such as
 // "0", and for several that differ.
 func expires(lines []string, born time.Time) time.Duration {
-	at, err := http.ParseTime(lines[0])
-	if err != nil {
+	at, ok := date(lines[0])
+	if !ok {
 		return 0
 	}
 	for _, line := range lines[1:] {
@@ -47,7 +47,7 @@ func expires(lines []string, born time.Time) time.Duration {
 
 // born is when the origin made the answer, by its own clock.
 func (e *entry) born() time.Time {
-	if at, ok := date(e.Header, "Date"); ok {
+	if at, ok := date(e.Header.Get("Date")); ok {
 		return at
 	}
 	return e.Received
@@ -127,8 +127,16 @@ func demanding(request control) bool {
 	return request.has("no-cache") || request.has("max-age") || request.has("min-fresh")
 }
 
-// date reads a header that holds a date.
-func date(h http.Header, name string) (time.Time, bool) {
-	at, err := http.ParseTime(h.Get(name))
-	return at, err == nil
+// date reads a date in one of the three forms of RFC 9110, section 5.6.7, in any
+// case (RFC 9111, section 4.2), and no other: package time is more lenient. What
+// day of the week it is said to be makes no difference.
+func date(s string) (time.Time, bool) {
+	for _, layout := range []string{http.TimeFormat, "Monday, 02-Jan-06 15:04:05 GMT", time.ANSIC} {
+		if at, err := time.Parse(layout, s); err == nil {
+			_, given, _ := strings.Cut(s, " ")
+			_, read, _ := strings.Cut(at.Format(layout), " ")
+			return at, strings.EqualFold(given, read)
+		}
+	}
+	return time.Time{}, false
 }

@@ -114,11 +114,15 @@ func FuzzEntry(f *testing.F) {
 	f.Add(head)
 	f.Add(seal([]byte(magic + "\xff\xff\xff\xff")))
 	f.Add(seal([]byte(magic + "\x00\x00\x00\x02{}")))
+	f.Add(seal([]byte(magic + "\x00\x00\x00\x3a" + `{"status":7,"header":{},"received":"2000-01-01T00:00:00Z"}`)))
 	f.Add(seal([]byte(indexMagic + "\x00\x00\x00\x02{}")))
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		for _, v := range [][]byte{value, seal(bytes.Clone(value))} { // so that the fuzzer gets past the sum
 			if e, err := decode(v); err == nil {
+				if e.Status < 200 || e.Status > 599 {
+					t.Errorf("status %d", e.Status)
+				}
 				_ = e.response(&http.Request{Method: http.MethodGet}, time.Now())
 				again, err := e.encode()
 				if err != nil {

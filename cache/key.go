@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/redact"
@@ -24,31 +26,40 @@ const maxVary = 32
 type asOwner struct{}
 
 // As says whose answers the requests made with ctx get: name is a tenant, a user
-// or an account, and not a secret. The answers of two names are never mixed.
+// or an account, and not a secret. The answers of two names are never mixed; an
+// empty one says nothing.
 //
 // It is for requests with a credential that is not the client's own, one of
 // [aplomb.Client.With], of [aplomb.NewContext] or of the call itself, and for those of
-// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] of your own, which
-// may go by the context: without it they go past the cache, since who they speak
-// for cannot be seen.
+// an [aplomb.AuthFunc], an [aplomb.Signer] or an [aplomb.SecretSource] type of your own,
+// which may go by the context: without it they go past the cache, since who they speak
+// for cannot be seen. An [aplomb.SecretFunc] needs it not: it is asked once for all. For
+// a client of With that has a tenant's credential see [Cache.For].
+//
+// A middleware below the cache, or a transport, that attaches a credential by the
+// context is seen by nobody: there, As is all that keeps answers apart.
 func As(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, asOwner{}, name)
 }
 
 // owner is whose answers a request gets: what [As] says, and the credentials and
 // the like that its own headers carry. ok is false where it cannot be known.
-func (c *Cache) owner(r *http.Request) (name string, ok bool) {
+func (t *transport) owner(r *http.Request) (name string, ok bool) {
 	as, _ := r.Context().Value(asOwner{}).(string)
-	if as == "" && !c.ours(r.Context()) {
-		return "", false
+	if as == "" {
+		if !t.ours(r.Context()) {
+			return "", false
+		}
+		as = t.speaker.owner
 	}
 	h := sha256.New()
 	part(h, as)
-	if r.Host != "" && !strings.EqualFold(r.Host, r.URL.Host) { // one server, and another of its tenants
-		part(h, "Host")
-		part(h, strings.ToLower(r.Host))
+	tenant := "" // of a server that has several
+	if !strings.EqualFold(r.Host, r.URL.Host) {
+		tenant = strings.ToLower(r.Host)
 	}
-	for _, header := range slices.Sorted(names(r.Header)) {
+	part(h, tenant)
+	for _, header := range slices.Sorted(maps.Keys(r.Header)) {
 		if personal(header) {
 			part(h, header)
 			parts(h, r.Header[header])
@@ -57,27 +68,45 @@ func (c *Cache) owner(r *http.Request) (name string, ok bool) {
 	return string(h.Sum(nil)), true
 }
 
-// ours reports a request with the credentials of the client that the cache was
-// first used by. Another client's, if it was given the same Cache, are others.
-func (c *Cache) ours(ctx context.Context) bool {
-	id, own := aplomb.CredentialOf(ctx)
-	if !own {
-		return false
-	}
-	c.firstUse.Do(func() { c.credential = id })
-	return c.credential == id
+// speaker is the credential that a middleware is for: that of the client, or outside
+// of one the transport, that used it first. Another's may be another one.
+type speaker struct {
+	owner      string // whose answers it gets, "" the Cache's own
+	firstUse   sync.Once
+	credential any
 }
 
-// personal reports a request header that may say who asks, or for whom: each but
-// those known to be harmless, and those of traces, which differ in every request.
+// ours reports a request with that credential.
+func (t *transport) ours(ctx context.Context) bool {
+	id, whose := aplomb.CredentialOf(ctx)
+	switch {
+	case whose == aplomb.CallCredential, whose == aplomb.DerivedCredential && t.speaker.owner == "":
+		return false
+	case id == nil: // what is below may attach one
+		id = t
+	}
+	s := t.speaker
+	s.firstUse.Do(func() { s.credential = id })
+	return s.credential == id
+}
+
+// personal reports a request header that may say who asks, for whom, or in which
+// version of the API: each but those known to be harmless, and those of traces, which
+// differ in every request. One that is written in an unusual way is read by the
+// server and not by us.
 func personal(name string) bool {
+	switch {
+	case name != http.CanonicalHeaderKey(name), strings.HasSuffix(name, "-Version"):
+		return true
+	}
 	return redact.Header(name, "x") == redact.Mask && !tracing(name)
 }
 
-// tracing reports headers that are about this one request.
+// tracing reports headers that are about this one request. Baggage is none of them:
+// it carries what the application likes, such as a tenant.
 func tracing(name string) bool {
 	switch name = strings.ToLower(name); name {
-	case "traceparent", "tracestate", "baggage", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
+	case "traceparent", "tracestate", "b3", "x-cloud-trace-context", "x-amzn-trace-id", "sentry-trace", "uber-trace-id",
 		"request-id", "x-request-id", "x-correlation-id", "idempotency-key", "referer", "pragma":
 		return true
 	}
@@ -115,22 +144,29 @@ func (i *index) answerKey(owner string, r *http.Request) string {
 	h := sha256.New()
 	part(h, i.Generation)
 	part(h, owner)
-	for _, name := range i.Vary {
-		part(h, name)
-		part(h, normalise(name, r.Header[name]))
-	}
+	part(h, selection(i.Vary, r))
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// selection is by what answers that vary by these headers are told apart.
+func selection(vary []string, r *http.Request) string {
+	h := sha256.New()
+	for _, name := range vary {
+		part(h, name)
+		part(h, normalise(name, r.Header[name]))
+	}
+	return string(h.Sum(nil))
+}
+
 // flightKey is the same for requests that are equal, before it is known by what
-// their answers vary: all of the header counts, but for traces.
+// their answers vary: all of the header counts, but for traces. An answer that
+// varies by one of those is shared by selection alone.
 func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 	h := sha256.New()
 	part(h, address)
 	part(h, strconv.FormatUint(uint64(epoch), 10)) // who asks after a change gets no answer from before it
 	part(h, owner)
-	part(h, r.Method)
-	for _, name := range slices.Sorted(names(r.Header)) {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		if !tracing(name) {
 			part(h, name)
 			part(h, normalise(name, r.Header[name]))
@@ -140,7 +176,7 @@ func flightKey(address, owner string, epoch uint32, r *http.Request) string {
 }
 
 // varyOf are the names in Vary, sorted, each once. ok is false where there are
-// too many.
+// too many. An encoding was asked for, whether Vary says so or not.
 func varyOf(h http.Header) (vary []string, ok bool) {
 	for _, line := range h["Vary"] {
 		for name := range strings.SplitSeq(line, ",") {
@@ -152,30 +188,45 @@ func varyOf(h http.Header) (vary []string, ok bool) {
 			}
 		}
 	}
+	if h.Get("Content-Encoding") != "" {
+		vary = append(vary, "Accept-Encoding")
+	}
 	slices.Sort(vary)
 	vary = slices.Compact(vary)
 	return vary, len(vary) <= maxVary
 }
 
 // normalise brings values of a header that mean the same into the same form (RFC
-// 9111, section 4.1): lines are joined and the space between members goes; case
-// goes where the header has none.
+// 9111, section 4.1): lines are joined, and where the header is known the space
+// around its members and parameters goes, and case if it has none.
 func normalise(name string, values []string) string {
 	if values == nil {
 		return "\x00" // absent is not empty
 	}
+	text := strings.Join(values, ", ")
+	switch name {
+	case "Accept":
+		return dense(text)
+	case "Accept-Encoding", "Accept-Language", "Accept-Charset":
+		return strings.ToLower(dense(text))
+	}
+	return trim(text)
+}
+
+// dense is a list without the space that means nothing in it, and without empty
+// members.
+func dense(list string) string {
 	var all []string
-	for member := range members(strings.Join(values, ",")) {
-		if member = strings.Join(strings.Fields(member), " "); member != "" {
+	for member := range split(list, ',') {
+		var parameters []string
+		for parameter := range split(member, ';') {
+			parameters = append(parameters, trim(parameter))
+		}
+		if member = strings.Join(parameters, ";"); member != "" {
 			all = append(all, member)
 		}
 	}
-	text := strings.Join(all, ",")
-	switch name {
-	case "Accept", "Accept-Encoding", "Accept-Language", "Accept-Charset":
-		text = strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(text, "; ", ";"), " ;", ";"))
-	}
-	return text
+	return strings.Join(all, ",")
 }
 
 // newGeneration is one that was never used.
@@ -190,15 +241,5 @@ func parts(h hash.Hash, values []string) {
 	part(h, strconv.Itoa(len(values)))
 	for _, v := range values {
 		part(h, v)
-	}
-}
-
-func names(h http.Header) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range h {
-			if !yield(name) {
-				return
-			}
-		}
 	}
 }

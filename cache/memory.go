@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 )
 
 // memoryOverhead is about what a value costs beside its bytes.
@@ -13,7 +12,7 @@ const memoryOverhead = 256
 
 // Memory is a [Store] in this process's memory. [NewMemory] makes it.
 type Memory struct {
-	taken  atomic.Bool // by a Cache
+	single
 	mu     sync.Mutex
 	max    int64
 	size   int64

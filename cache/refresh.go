@@ -22,8 +22,8 @@ func (x *exchange) refresh(e *entry) {
 	ctx, cancel := context.WithTimeout(aplomb.Beside(x.ctx()), refreshTime)
 	unlink := context.AfterFunc(c.closing, cancel)
 	again := *x
-	again.request = x.request.WithContext(ctx)
-	again.request.Header = x.request.Header.Clone() // the caller may change its own once it has its answer
+	again.request = x.request.Clone(ctx) // the caller may change its own, address and all, once it has its answer
+	again.store = c.store.visit()
 	again.quiet = true
 	go func() {
 		defer c.pending.Done()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,7 +24,9 @@ func passes(r *http.Request, asked control) string {
 		return "no-store"
 	case r.Header.Get("Upgrade") != "":
 		return "upgrade"
-	case secretURL(r):
+	case r.URL.Opaque != "": // it is sent as it stands, and its parts say nothing
+		return "opaque"
+	case secretURL(r.URL):
 		return "secret-in-url"
 	}
 	for _, name := range conditions {
@@ -36,17 +39,57 @@ func passes(r *http.Request, asked control) string {
 
 // secretURL reports an address that is itself a credential: what it leads to is
 // kept by nobody.
-func secretURL(r *http.Request) bool {
-	if r.URL.User != nil {
+func secretURL(u *url.URL) bool {
+	if u.User != nil || secretText(u.Hostname()+u.Path) {
 		return true
 	}
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if value != "" && redact.SecretField(name) && !redact.Harmless(name) {
+	for segment := range strings.FieldsFuncSeq(u.Path, func(r rune) bool { return r == '/' || r == ';' }) {
+		if secretPair(segment) {
+			return true
+		}
+	}
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
+		if secretPair(pair) || secretText(unescaped(pair)) {
 			return true
 		}
 	}
 	return false
+}
+
+func unescaped(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+// secretPair reports name=value where the name smells of a secret, and is not that
+// of a page. What has only signs of equality behind it is base64.
+func secretPair(pair string) bool {
+	name, value, _ := strings.Cut(pair, "=")
+	name = unescaped(name)
+	return strings.Trim(value, "=") != "" && redact.SecretField(name) && !redact.Harmless(name) && !pageName(name)
+}
+
+// pageName reports a parameter that says where a list goes on: "page[number]" and
+// "pageToken" grant nothing.
+func pageName(name string) bool {
+	word := strings.NewReplacer("_", "", "-", "", "$", "").Replace(strings.ToLower(name))
+	switch word {
+	case "page[number]", "pagenumber", "pagetoken", "nextpagetoken", "nexttoken", "continuationtoken", "skiptoken", "synctoken":
+		return true
+	}
+	return false
+}
+
+// secretText reports what looks like a secret of some kind, whatever its name. A
+// number that could be a card's most often is an id, and grants nothing; JSON in
+// base64 is a token's only with a dot, without one it is a cursor's.
+func secretText(text string) bool {
+	return slices.ContainsFunc(redact.FindKinds(text), func(at redact.Span) bool {
+		found := text[at.From:at.To]
+		return strings.Trim(found, "0123456789 -") != "" && (!strings.HasPrefix(found, "eyJ") || strings.Contains(found, "."))
+	})
 }
 
 // unsafeMethod reports a method that may change what its address holds (RFC 9110,
@@ -81,12 +124,24 @@ func keptStatus(status int) bool {
 	return status >= 200 && status < 500 || status == http.StatusNotImplemented
 }
 
+// outage are the errors of RFC 5861, section 4.
+func outage(status int) bool {
+	switch status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// passing reports a status that says nothing of what its address holds.
+func passing(status int) bool { return status >= 500 || status == http.StatusTooManyRequests }
+
 // storable reports that the answer may be kept, and that keeping it is of use.
 func (e *entry) storable(resp *http.Response) bool {
 	switch {
-	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Trailer) > 0, len(resp.Header["Set-Cookie"]) > 0:
+	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Header["Set-Cookie"]) > 0:
 		return false
-	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), untilClosed(resp):
 		return false
 	case e.Status/100 != 2 && resp.ContentLength < 0 && resp.Body != http.NoBody:
 		return false // a typed call may have cut an error's body short
@@ -96,9 +151,18 @@ func (e *entry) storable(resp *http.Response) bool {
 	return e.lifetime() > 0 || e.validated() || e.control.has("stale-while-revalidate") || e.control.has("stale-if-error")
 }
 
+// untilClosed reports a body that ends where the connection does: one that was cut
+// looks like a whole one (RFC 9112, section 8). What was compressed has an end, but
+// gzip may have several, one after another; there the transport has taken away the
+// length, and Close alone says that there may have been none.
+func untilClosed(resp *http.Response) bool {
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && (!resp.Uncompressed || resp.Close)
+}
+
 // forbidden reports that the answer, or what it was updated by, may not be kept.
 func (e *entry) forbidden(by *http.Response) bool {
-	return e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
+	_, few := varyOf(e.Header)
+	return !few || e.control.has("no-store") || hasToken(e.Header["Vary"], "*") || secretHeader(by.Header)
 }
 
 // explicit reports that the server itself allowed keeping it (RFC 9111, section 3).
@@ -115,19 +179,43 @@ func (e *entry) validated() bool {
 // looked for where an answer is new; one of a 304 is handed on and not kept.
 func secretHeader(h http.Header) bool {
 	for name := range h {
-		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask && name != "Set-Cookie" && !questions[name] {
+		if name == "Location" || name == "Content-Location" {
+			if u, err := url.Parse(h.Get(name)); err != nil || secretURL(u) {
+				return true
+			}
+		}
+		if questions[name] || momentary(name) || hopByHop(name) {
+			continue
+		}
+		if redact.SecretField(name) && redact.Header(name, "x") == redact.Mask || slices.ContainsFunc(h[name], secretValue) {
 			return true
 		}
 	}
 	return false
 }
 
-// questions are headers that are named like a secret and hold none: what a server
-// asks for, tells browsers to send or allows them to see.
+// secretValue reports a value with a secret in it, such as an address in a Link.
+func secretValue(value string) bool {
+	if secretText(value) {
+		return true
+	}
+	for pair := range strings.FieldsFuncSeq(value, func(r rune) bool { return strings.ContainsRune("?&#;, <>\"'", r) }) {
+		if secretPair(pair) {
+			return true
+		}
+	}
+	return false
+}
+
+// questions are headers that look like a secret and hold none: what a server asks for,
+// tells browsers to send, and where, or allows them to see; and the name of a version,
+// which may be made of anything.
 var questions = map[string]bool{
+	"Etag":             true,
 	"Www-Authenticate": true, "Proxy-Authenticate": true, "X-Oauth-Scopes": true, "X-Accepted-Oauth-Scopes": true,
 	"Access-Control-Allow-Credentials": true, "Github-Authentication-Token-Expiration": true, "Surrogate-Key": true,
 	"Public-Key-Pins": true, "Public-Key-Pins-Report-Only": true, "Clear-Site-Data": true, "Cache-Tag": true, "X-Cache-Key": true,
+	"Content-Security-Policy": true, "Content-Security-Policy-Report-Only": true, "Report-To": true, "Reporting-Endpoints": true, "Nel": true,
 }
 
 // hopByHop reports a header that is about the connection (RFC 9111, section 3.1).

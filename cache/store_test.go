@@ -27,7 +27,7 @@ type sized interface {
 
 func openDisk(t *testing.T, dir string, maxBytes int64) *cache.Disk {
 	t.Helper()
-	d, err := cache.OpenDisk(dir, maxBytes)
+	d, err := cache.OpenDisk(dir, "me", maxBytes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,6 +36,15 @@ func openDisk(t *testing.T, dir string, maxBytes int64) *cache.Disk {
 }
 
 func newDir(t *testing.T) string { t.Helper(); return filepath.Join(t.TempDir(), "answers") }
+
+// owned is where in dir a disk's files are.
+func owned(t *testing.T, dir string) string {
+	t.Helper()
+	own, err := filepath.Glob(filepath.Join(dir, strings.Repeat("?", 32)))
+	assert.NoError(t, err)
+	assert.Equal(t, len(own), 1)
+	return own[0]
+}
 
 func key(n int) string { return fmt.Sprintf("%02x%062x", n%256, n) }
 
@@ -78,6 +87,7 @@ func TestStores(t *testing.T) {
 
 			assert.NoError(t, s.Set(t.Context(), key(2), bytes.Repeat(big, 6)))
 			assert.Equal(t, value(t, s, 2), nil, "larger than all there is")
+			assert.Equal(t, len(value(t, s, 59)), len(big), "and puts nothing out")
 			for n := range 60 {
 				assert.NoError(t, s.Delete(t.Context(), key(n)))
 			}
@@ -119,11 +129,40 @@ func TestDisk(t *testing.T) {
 		for n := range 10 {
 			assert.NoError(t, d.Set(t.Context(), key(n), []byte{byte(n)}))
 		}
-		touch(t, dir, key(0), time.Now().Add(-time.Hour))
+		touch(t, owned(t, dir), key(0), time.Now().Add(-time.Hour))
 		again := openDisk(t, dir, 9*4096)
 		assert.Equal(t, again.Size(), 9*4096)
 		assert.Equal(t, value(t, again, 0), nil)
 		assert.Equal(t, value(t, again, 9), []byte{9})
+	})
+	t.Run("writes down once a minute that a file is used", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
+		at := time.Now().Add(-time.Hour).Truncate(time.Second)
+		touch(t, owned(t, dir), key(1), at)
+		value(t, d, 1)
+		info, err := os.Stat(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]))
+		assert.NoError(t, err)
+		assert.True(t, info.ModTime().Equal(at), info.ModTime())
+		value(t, openDisk(t, dir, 1<<20), 1)
+		info, err = os.Stat(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]))
+		assert.NoError(t, err)
+		assert.True(t, info.ModTime().After(at), "another process did not know")
+	})
+	t.Run("keeps owners apart", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
+		other, err := cache.OpenDisk(dir, "you", 1<<20)
+		assert.NoError(t, err)
+		defer other.Close()
+		assert.Equal(t, value(t, other, 1), nil)
+		assert.Equal(t, value(t, openDisk(t, dir, 1<<20), 1), []byte("x"))
+		_, err = cache.OpenDisk(dir, "", 1<<20)
+		assert.Contains(t, fmt.Sprint(err), "whose answers")
 	})
 	t.Run("is for this user alone", func(t *testing.T) {
 		t.Parallel()
@@ -140,22 +179,59 @@ func TestDisk(t *testing.T) {
 		}))
 		open := t.TempDir()
 		assert.NoError(t, os.Chmod(open, 0o755))
-		_, err := cache.OpenDisk(open, 1<<20)
+		_, err := cache.OpenDisk(open, "me", 1<<20)
 		assert.Contains(t, fmt.Sprint(err), "chmod 700")
 		assert.NotContains(t, fmt.Sprint(err), filepath.Dir(open))
+	})
+	t.Run("counts what others have not finished", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 64<<10)
+		assert.NoError(t, d.Set(t.Context(), key(1), []byte("x")))
+		for n := range 20 { // a process that dies while it writes, again and again
+			assert.NoError(t, os.WriteFile(filepath.Join(owned(t, dir), fmt.Sprintf("tmp-%d", n)), make([]byte, 40<<10), 0o600))
+			d = openDisk(t, dir, 64<<10)
+			assert.Equal(t, d.Size(), 44<<10)
+		}
+		assert.NoError(t, d.Set(t.Context(), key(2), make([]byte, 24<<10)))
+		assert.Equal(t, d.Size(), 64<<10)
+		assert.Equal(t, value(t, d, 1), nil, "the first had to go")
+		left, err := filepath.Glob(filepath.Join(owned(t, dir), "tmp-*"))
+		assert.NoError(t, err)
+		assert.Equal(t, len(left), 1)
+	})
+	t.Run("gets over what cannot be read", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, os.MkdirAll(filepath.Join(owned(t, dir), key(1)[:2], key(1)[2:]), 0o700))
+		_, err := d.Get(t.Context(), key(1))
+		assert.True(t, err != nil)
+		assert.Equal(t, value(t, d, 1), nil, "once")
+	})
+	t.Run("says what it cannot write", func(t *testing.T) {
+		t.Parallel()
+		dir := newDir(t)
+		d := openDisk(t, dir, 1<<20)
+		assert.NoError(t, os.RemoveAll(dir))
+		assert.True(t, d.Set(t.Context(), key(1), []byte("x")) != nil)
+		assert.Equal(t, d.Size(), 0)
+		o := newOriginOver(t, d, cache.Settings{}, say("hello", "Cache-Control: max-age=600"))
+		assert.Equal(t, o.send("GET /a").body, "hello")
+		assert.Equal(t, o.cache.Stats().StoreErrors, 1)
 	})
 	t.Run("leaves no half of a file", func(t *testing.T) {
 		t.Parallel()
 		dir := newDir(t)
 		openDisk(t, dir, 1<<20)
-		for name, old := range map[string]time.Duration{"tmp-OLD": 2 * time.Hour, "tmp-NEW": 0} {
-			assert.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o600))
+		for name, old := range map[string]time.Duration{"tmp-OLD": 2 * time.Minute, "tmp-NEW": 0} {
+			assert.NoError(t, os.WriteFile(filepath.Join(owned(t, dir), name), []byte("half"), 0o600))
 			at := time.Now().Add(-old)
-			assert.NoError(t, os.Chtimes(filepath.Join(dir, name), at, at))
+			assert.NoError(t, os.Chtimes(filepath.Join(owned(t, dir), name), at, at))
 		}
 		openDisk(t, dir, 1<<20)
-		assert.Equal(t, exists(filepath.Join(dir, "tmp-OLD")), false)
-		assert.Equal(t, exists(filepath.Join(dir, "tmp-NEW")), true, "another process may be at it")
+		assert.Equal(t, exists(filepath.Join(owned(t, dir), "tmp-OLD")), false)
+		assert.Equal(t, exists(filepath.Join(owned(t, dir), "tmp-NEW")), true, "another process may be at it")
 	})
 	t.Run("sees what another process wrote, and bounds it", func(t *testing.T) {
 		t.Parallel()
@@ -190,7 +266,7 @@ func TestDisk(t *testing.T) {
 	})
 	t.Run("has room for one file at least", func(t *testing.T) {
 		t.Parallel()
-		_, err := cache.OpenDisk(newDir(t), 4095)
+		_, err := cache.OpenDisk(newDir(t), "me", 4095)
 		assert.True(t, err != nil)
 	})
 }
@@ -198,6 +274,11 @@ func TestDisk(t *testing.T) {
 // TestDiskUnderACache damages each byte of what is on the disk in turn.
 func TestDiskUnderACache(t *testing.T) {
 	t.Parallel()
+	bubble(t, "in a bubble, where no disk is slow", testDiskUnderACache)
+}
+
+func testDiskUnderACache(t *testing.T) {
+	t.Helper()
 	dir := newDir(t)
 	disk := openDisk(t, dir, 1<<20)
 	o := newOriginOver(t, disk, cache.Settings{}, say("hello", "Cache-Control: max-age=600"))

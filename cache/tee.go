@@ -1,18 +1,42 @@
 package cache
 
 import (
-	"context"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 )
 
-// restTime is how long Close waits for the end of a body whose reader stopped
-// short of it, as a JSON decoder does that has its value.
-const restTime = 100 * time.Millisecond
+const (
+	// restTime is how long the end of a body is waited for that nobody reads on.
+	restTime = 100 * time.Millisecond
+	// restBytes is how much of that end there may be.
+	restBytes = 4 << 10
+)
 
-// restBytes is how much of that end there may be.
-const restBytes = 4 << 10
+// drain reads the end of a body whose reader stopped short of it, as a JSON decoder
+// does that has its value, and reports that it was reached. A connection whose body
+// was read to its end is used again.
+func drain(body io.ReadCloser, read func([]byte)) (ended bool) {
+	timer := time.AfterFunc(restTime, func() { _ = body.Close() })
+	defer timer.Stop()
+	buf := make([]byte, restBytes)
+	for left := len(buf); left > 0; {
+		n, err := body.Read(buf[:left])
+		read(buf[:n])
+		left -= n
+		if err != nil {
+			return err == io.EOF
+		}
+	}
+	return false
+}
+
+// discard ends an answer that nobody gets.
+func discard(resp *http.Response) {
+	drain(resp.Body, func([]byte) {})
+	_ = resp.Body.Close()
+}
 
 // tee is a body that is kept while the caller reads it, and only if it was read
 // to its end. What is longer than max is not kept, and costs no more.
@@ -54,33 +78,11 @@ func (t *tee) Close() error {
 	if t.reading > 0 {
 		t.giveUp()
 	}
-	if !t.ended {
-		t.rest()
-	}
-	return t.ReadCloser.Close()
-}
-
-func (t *tee) rest() {
-	if t.length >= 0 && int64(len(t.value)-t.head) == t.length {
+	if !t.ended && drain(t.ReadCloser, t.add) {
 		t.complete()
-		return
-	}
-	timer := time.AfterFunc(restTime, func() { _ = t.ReadCloser.Close() })
-	defer timer.Stop()
-	buf := make([]byte, restBytes)
-	for left := len(buf); left > 0; {
-		n, err := t.ReadCloser.Read(buf[:left])
-		t.add(buf[:n])
-		left -= n
-		if err == io.EOF {
-			t.complete()
-			return
-		}
-		if err != nil {
-			break
-		}
 	}
 	t.giveUp()
+	return t.ReadCloser.Close()
 }
 
 // add keeps what was read, as long as it fits.
@@ -121,8 +123,8 @@ func (t *tee) giveUp() {
 }
 
 // outcome is what those hear who waited for a body that was not kept.
-func (t *tee) outcome(ctx context.Context) outcome {
-	if t.large || ctx.Err() == nil && t.length > t.max {
+func (t *tee) outcome() outcome {
+	if t.large {
 		return alone
 	}
 	return lost // its reader went away: the next one asks

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/bom"
 	"github.com/aplomb-go/aplomb/internal/sse"
 )
 
@@ -46,7 +47,7 @@ func openEvents(ctx context.Context, t *trip) (source, error) {
 		defer func() { _ = resp.Body.Close() }()
 		return nil, t.noStream(kind, resp.Body)
 	}
-	return &eventStream{resp.Body, sse.NewReader(resp.Body, p.stream.most, aplomb.ErrTooLarge), t}, nil
+	return &eventStream{resp.Body, sse.NewReader(bom.Reader(resp.Body), p.stream.most, aplomb.ErrTooLarge), t}, nil
 }
 
 func mediaType(resp *http.Response) string {
@@ -60,7 +61,7 @@ func (t *trip) noStream(kind string, body io.Reader) error {
 	text, _ := io.ReadAll(io.LimitReader(body, most)) // what came of it is enough to say no
 	var a answer[json.RawMessage]
 	if strings.HasSuffix(kind, "json") {
-		_ = json.Unmarshal(bytes.TrimPrefix(text, []byte(byteOrderMark)), &a)
+		_ = json.Unmarshal(bom.Trim(text), &a)
 		if e := t.explain(&ResponseError{Errors: a.Errors, Extensions: a.Extensions, Response: t.response}); e != nil {
 			return e
 		}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/filelock"
 )
 
 // TokenStore keeps what a log-in granted, for every process that uses it.
@@ -104,12 +106,18 @@ const lockPoll = 10 * time.Millisecond
 
 // lock waits for the lock as long as ctx lets it.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
+	if !filelock.Supported { // without one two processes would end each other's login
+		return nil, errors.New("no file locks on " + runtime.GOOS + ": write a TokenStore over what locks there")
+	}
 	ticker := time.NewTicker(lockPoll)
 	defer ticker.Stop()
 	for {
-		unlock, err := tryLock(path)
-		if !errors.Is(err, errLocked) {
-			return unlock, err
+		f, err := filelock.Open(path, 0o600)
+		switch {
+		case err == nil:
+			return func() { _ = f.Close() }, nil
+		case !errors.Is(err, filelock.ErrLocked):
+			return nil, err
 		}
 		select {
 		case <-ticker.C:
@@ -118,9 +126,6 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		}
 	}
 }
-
-// errLocked is tryLock's answer where somebody else holds the lock.
-var errLocked = errors.New("locked")
 
 // maxLogin bounds what is read: a login has some kilobytes.
 const maxLogin = 1 << 20

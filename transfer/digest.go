@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,9 @@ func (d *digest) valid() bool {
 	return h != nil && h.Size() == len(d.Sum)
 }
 
+// equal needs no look at the algorithms: no two have sums of the same length.
+func (d *digest) equal(other *digest) bool { return bytes.Equal(d.Sum, other.Sum) }
+
 // strongest is the best digest that the first of these fields has which has one
 // (RFC 9530, sections 2 and 3).
 func strongest(h http.Header, fields ...string) []*digest {
@@ -50,7 +54,7 @@ func strongest(h http.Header, fields ...string) []*digest {
 			inner, ok := strings.CutPrefix(strings.TrimSpace(value), ":")
 			if inner, found := strings.CutSuffix(inner, ":"); ok && found {
 				if sum, err := base64.StdEncoding.DecodeString(inner); err == nil {
-					given[strings.ToLower(name)] = sum
+					given[name] = sum
 				}
 			}
 		}
@@ -65,11 +69,7 @@ func strongest(h http.Header, fields ...string) []*digest {
 
 // md5Tag reads an ETag that has the form of an MD5.
 func md5Tag(h http.Header) (*digest, bool) {
-	tag := h.Get("ETag")
-	if !strongTag(tag) {
-		return nil, false
-	}
-	sum, err := hex.DecodeString(tag[1 : len(tag)-1])
+	sum, err := hex.DecodeString(strings.Trim(h.Get("ETag"), `"`))
 	d := &digest{"md5", sum}
 	return d, err == nil && d.valid()
 }
@@ -82,21 +82,24 @@ type summing struct {
 }
 
 func newSumming(digests []*digest) *summing {
-	s := &summing{digests: digests}
+	s := &summing{}
 	var all []io.Writer
 	for _, d := range digests {
+		if slices.ContainsFunc(s.digests, d.equal) { // the caller's and the server's
+			continue
+		}
 		h := d.hash()
-		s.hashes, all = append(s.hashes, h), append(all, h)
+		s.digests, s.hashes, all = append(s.digests, d), append(s.hashes, h), append(all, h)
 	}
 	s.Writer = io.MultiWriter(all...)
 	return s
 }
 
 // check returns the algorithms of the digests, all of which have to be right.
-func (s *summing) check(path string) (algorithms []string, err error) {
+func (s *summing) check(r *run) (algorithms []string, err error) {
 	for i, d := range s.digests {
 		if got := s.hashes[i].Sum(nil); !bytes.Equal(got, d.Sum) {
-			return nil, &ChecksumError{Path: path, Algorithm: d.Algorithm, Want: hex.EncodeToString(d.Sum), Got: hex.EncodeToString(got)}
+			return nil, &ChecksumError{Client: r.d.Client.Name(), Path: r.d.Path, RequestID: r.requestID(), Algorithm: d.Algorithm, Want: hex.EncodeToString(d.Sum), Got: hex.EncodeToString(got)}
 		}
 		algorithms = append(algorithms, d.Algorithm)
 	}
@@ -106,8 +109,10 @@ func (s *summing) check(path string) (algorithms []string, err error) {
 // ChecksumError means that what was received is not what its digest is of. Under
 // the final name of [Download.ToFile] there is nothing of it.
 type ChecksumError struct {
-	// Path is the path template.
-	Path string
+	// Client is the client's name, and Path the path template.
+	Client, Path string
+	// RequestID is the server's name for the last request, "" if it gave none.
+	RequestID string
 	// Algorithm is "sha-256", "sha-512" or "md5".
 	Algorithm string
 	// Want and Got are the digests in hex.
@@ -116,5 +121,9 @@ type ChecksumError struct {
 
 // Error is one line.
 func (e *ChecksumError) Error() string {
-	return fmt.Sprintf("transfer: GET %s: the %s is %s, and should be %s", e.Path, e.Algorithm, e.Got, e.Want)
+	line := fmt.Sprintf("%s: GET %s: the %s of the file is %s, and should be %s", e.Client, e.Path, e.Algorithm, e.Got, e.Want)
+	if e.RequestID != "" {
+		line += " (request " + e.RequestID + ")"
+	}
+	return line
 }

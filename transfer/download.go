@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"strings"
 
 	"github.com/aplomb-go/aplomb"
 )
 
-// Download says what is fetched. Client and Path are needed; the zero value of
-// each other field is the recommended setting. [Download.ToFile] is what most
+// Download says what is fetched. Needed are Client, and Path or an [aplomb.URL] among
+// Options; the zero value of each other field is the recommended setting. [Download.ToFile] is what most
 // callers want.
 type Download struct {
 	// Client is what it is fetched with.
@@ -20,10 +20,13 @@ type Download struct {
 	// Path is where it is, as for [aplomb.Get]; an address from elsewhere is an
 	// option, [aplomb.URL].
 	Path string
-	// Options are those of each request.
+	// Options are those of each request. A [aplomb.Timeout], also the client's, ends a
+	// connection after so long, which then counts as broken; [aplomb.MaxBody] has no
+	// effect, and MaxBytes does.
 	Options []aplomb.CallOption
 
-	// SHA256 is the digest of the file in hex, from a release page or the like.
+	// SHA256 is the digest of the file in hex, from a release page or the like; it may
+	// have "sha256:" before it.
 	// It is compared besides those that the server gives.
 	SHA256 string
 	// ETagMD5 compares an ETag that has the form of an MD5 as one, which S3's is
@@ -33,9 +36,9 @@ type Download struct {
 	// file from that of another. Give one where the address is not the same in
 	// the next run, such as a signed one.
 	Key string
-	// MaxBytes bounds the file; more is [aplomb.ErrTooLarge]. Default 64 GiB, and
-	// for what the server compresses although it is asked not to, 32 MiB and a
-	// hundred times what it sends.
+	// MaxBytes bounds the file; more is [aplomb.ErrTooLarge]. Default 64 GiB; of an
+	// answer that is compressed although it was asked not to be, 32 MiB and a hundred
+	// times the bytes received.
 	MaxBytes int64
 	// Parallel is how many connections fetch a file at once, if it has 64 MiB or
 	// more left and its server says that it knows ranges. It pays where a server or
@@ -49,7 +52,7 @@ type Download struct {
 
 	// Label is what Progress calls the download. Default: the path template.
 	Label string
-	// Progress is told how far it is.
+	// Progress is told how far it is. Its panic is one of ToFile or To.
 	Progress func(Progress)
 }
 
@@ -59,8 +62,8 @@ type Result struct {
 	Bytes int64
 	// Resumed is how many of them an earlier run had fetched.
 	Resumed int64
-	// Breaks counts the connections that broke, and Restarts how often it had to
-	// start anew.
+	// Breaks counts the connections that broke or brought nothing, and Restarts how
+	// often it had to start anew.
 	Breaks, Restarts int
 	// Verified names the digests that were compared: "sha-256", "sha-512", "md5".
 	// It is empty where nobody gave one.
@@ -79,9 +82,10 @@ const (
 var parallelFrom int64 = 64 << 20
 
 // ToFile downloads into the file of that name, which is replaced once all of the
-// download is on the disk and verified; a mode that it has is kept. If a run ends
-// before, what it has got is in name.part, and name.part.json says what that is:
-// the next ToFile goes on from there. Deleting the two starts anew.
+// download is on the disk and verified; its mode is kept, and a link is not
+// followed. If a run ends before, what it has got is in name.part, and
+// name.part.json says what that is: the next ToFile goes on from there. Deleting
+// the two starts anew.
 //
 // A request that is refused at first is the error of [aplomb.Open]. What ends a
 // download under way is an [*Error], and one that is complete and wrong a
@@ -101,28 +105,21 @@ func (d Download) ToFile(ctx context.Context, name string) (Result, error) {
 	}
 	defer p.close()
 	r := d.run(p, wanted)
-	r.source, r.done = p.load(d.Key)
-	if r.known = r.source.source != ""; r.known {
-		p.begin(slices.Concat(wanted, r.source.digests))
-	}
-	result, err := r.download(ctx)
-	switch _, wrong := errors.AsType[*ChecksumError](err); {
-	case err == nil:
-		err = p.publish()
-	case wrong || r.known && r.source.validator == "":
-		p.discard()
-	}
+	source, done, err := p.load(d.Key)
 	if err != nil {
 		return Result{}, err
 	}
-	r.meter.event(func(now *Progress) { now.Complete = true })
-	return result, nil
+	if source.source != "" {
+		r.goOn(source, done)
+	}
+	return r.download(ctx)
 }
 
 // To downloads into w, in order. It goes on where a connection broke as
 // [Download.ToFile] does, but what w has got cannot be taken back: where a file
-// has to start anew To ends with [ErrChanged], and a wrong digest is found when all
-// was written. Parallel has no effect.
+// has to start anew To ends with [ErrChanged] or [ErrNotResumable], and a wrong digest is found when all
+// was written; one that the server names only in a later answer is not compared.
+// Parallel has no effect.
 func (d Download) To(ctx context.Context, w io.Writer) (Result, error) {
 	wanted, err := d.check()
 	if err != nil {
@@ -132,13 +129,7 @@ func (d Download) To(ctx context.Context, w io.Writer) (Result, error) {
 		return Result{}, errors.New("transfer: Download.To: the writer is nil")
 	}
 	d.Parallel = 1
-	r := d.run(&stream{w: w}, wanted)
-	result, err := r.download(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	r.meter.event(func(now *Progress) { now.Complete = true })
-	return result, nil
+	return d.run(&stream{w: w}, wanted).download(ctx)
 }
 
 // check returns the caller's digest.
@@ -153,7 +144,7 @@ func (d *Download) check() ([]*digest, error) {
 	case d.SHA256 == "":
 		return nil, nil
 	}
-	sum, err := hex.DecodeString(d.SHA256)
+	sum, err := hex.DecodeString(strings.TrimPrefix(d.SHA256, "sha256:"))
 	wanted := &digest{"sha-256", sum}
 	if err != nil || !wanted.valid() {
 		return nil, errors.New("transfer: Download.SHA256 is not 64 hexadecimal digits")
@@ -174,32 +165,3 @@ func (d *Download) run(out sink, wanted []*digest) *run {
 	}
 	return &run{d: d, out: out, wanted: wanted, limit: limit, meter: newMeter(d.Label, d.Progress), source: entity{total: -1}}
 }
-
-// stream is an io.Writer that a download goes to.
-type stream struct {
-	w       io.Writer
-	sum     *summing
-	written bool
-}
-
-func (s *stream) begin(digests []*digest) { s.sum = newSumming(digests) }
-
-func (s *stream) write(p []byte, _ int64) error {
-	s.written = true
-	if _, err := s.w.Write(p); err != nil {
-		return err
-	}
-	_, err := s.sum.Write(p)
-	return err
-}
-
-func (s *stream) keep(*entity, spans) error { return nil }
-
-func (s *stream) reset() error {
-	if s.written {
-		return ErrChanged
-	}
-	return nil
-}
-
-func (s *stream) summed(context.Context) (*summing, error) { return s.sum, nil }

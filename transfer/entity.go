@@ -21,24 +21,29 @@ type entity struct {
 	total     int64     // -1 unknown
 	modified  string    // Last-Modified
 	ranges    bool      // the server said that it knows ranges
-	encoded   bool      // the bytes on the wire are not the file's
 	digests   []*digest // of the file
+	wire      []*digest // of what stands for it, where it comes compressed
 }
 
 // entityOf reads the header of a 200.
 func entityOf(resp *http.Response, d *Download) entity {
 	e := entity{source: sourceOf(resp, d.Key), total: resp.ContentLength}
 	if encoding(resp.Header) != "" {
-		e.encoded, e.total = true, -1
+		e.total, e.wire = -1, digestsOf(resp)
 		return e
 	}
 	e.validator, e.modified = validatorOf(resp.Header), resp.Header.Get("Last-Modified")
 	e.ranges = strings.EqualFold(strings.TrimSpace(resp.Header.Get("Accept-Ranges")), "bytes")
-	e.digests = strongest(resp.Header, "Repr-Digest", "Content-Digest") // of a 200 they are the same
+	e.digests = digestsOf(resp)
 	if sum, ok := md5Tag(resp.Header); ok && d.ETagMD5 {
 		e.digests = append(e.digests, sum)
 	}
 	return e
+}
+
+// digestsOf are the digests of a 200, of which the two fields say the same.
+func digestsOf(resp *http.Response) []*digest {
+	return strongest(resp.Header, "Repr-Digest", "Content-Digest")
 }
 
 // validatorOf names the file for If-Range: strongly or not at all.
@@ -62,7 +67,7 @@ func validatorOf(h http.Header) string {
 
 // strongTag reports an entity tag that stands for the very bytes.
 func strongTag(tag string) bool {
-	return len(tag) > 2 && len(tag) <= 1024 && tag[0] == '"' && strings.IndexByte(tag[1:], '"') == len(tag)-2 &&
+	return len(tag) > 2 && tag[0] == '"' && strings.IndexByte(tag[1:], '"') == len(tag)-2 &&
 		!strings.ContainsFunc(tag, unicode.IsControl)
 }
 
@@ -76,13 +81,21 @@ func encoding(h http.Header) string {
 	}
 }
 
+// another reports an answer to a range that is of another file. A 206 names its
+// file as the 200 did (RFC 9110, section 15.3.7); a 416 need not.
+func (e *entity) another(resp *http.Response) bool {
+	tag, modified, was := resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), e.validator
+	if was[0] == '"' {
+		return tag != was && (tag != "" || resp.StatusCode == http.StatusPartialContent) ||
+			modified != "" && e.modified != "" && modified != e.modified
+	}
+	return modified != "" && modified != was
+}
+
 // differs says what in a 206 shows that it is of another file, "" if nothing does.
 func (e *entity) differs(resp *http.Response, c contentRange, key string) string {
-	tag, modified, was := resp.Header.Get("ETag"), resp.Header.Get("Last-Modified"), e.validator
 	switch {
-	case was[0] == '"' && tag != was: // a 206 has what the 200 had (RFC 9110, section 15.3.7)
-		return "the file has changed"
-	case modified != "" && e.modified != "" && modified != e.modified, was[0] != '"' && modified != "" && modified != was:
+	case e.another(resp):
 		return "the file has changed"
 	case c.total >= 0 && e.total >= 0 && c.total != e.total:
 		return "the file has another length"

@@ -1,13 +1,16 @@
 package transfer
 
-import "io"
+import (
+	"io"
+	"net/http"
+)
 
 // ParallelFrom is lowered so that a test of parallel connections need not be large.
 func ParallelFrom(n int64) { parallelFrom = n }
 
 // ParseContentRange is exported for its fuzz target, as are the two after it.
 func ParseContentRange(s string) (from, to, total int64, err error) {
-	c, err := parseContentRange(s)
+	c, err := contentRangeOf(http.Header{"Content-Range": {s}})
 	return c.from, c.to, c.total, err
 }
 
@@ -38,6 +41,18 @@ func Merge(parts ...[2]int64) (got [][2]int64) {
 		all.add(span{p[0], p[1]})
 	}
 	for _, s := range all {
+		got = append(got, [2]int64{s.from, s.to})
+	}
+	return got
+}
+
+// Split makes n of some parts of a file.
+func Split(n int, atLeast int64, parts ...[2]int64) (got [][2]int64) {
+	var all spans
+	for _, p := range parts {
+		all = append(all, span{p[0], p[1]})
+	}
+	for _, s := range all.split(n, atLeast) {
 		got = append(got, [2]int64{s.from, s.to})
 	}
 	return got

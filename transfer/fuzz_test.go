@@ -110,6 +110,7 @@ func TestState(t *testing.T) {
 		state(tag, "-2", "[[0,10]]"):                                                 "no",
 		state("W/"+tag, "100", "[[0,10]]"):                                           "no",
 		state("", "100", "[[0,10]]"):                                                 "no",
+		state("\"a\nb\"", "100", "[[0,10]]"):                                         "no", // no header has it
 		state("a\nb", "100", "[[0,10]]"):                                             "no",
 		state(`"a`, "100", "[[0,10]]"):                                               "no",
 		`{"version":2,"source":"s","validator":"\"x\"","total":100,"done":[[0,10]]}`: "no",

@@ -157,7 +157,7 @@ func (e *events) truthful(t *testing.T) {
 	t.Helper()
 	var last transfer.Progress
 	for i, p := range e.all {
-		if p.Done < last.Done && p.Restarted == "" && p.Attempt == last.Attempt || p.Total >= 0 && p.Done > p.Total {
+		if p.Done < last.Done && p.Restarted == "" || p.Total >= 0 && p.Done > p.Total || p.Resumed > p.Done {
 			t.Errorf("event %d: %d of %d bytes, after %d", i, p.Done, p.Total, last.Done)
 		}
 		if p.Complete != (i == len(e.all)-1) {
@@ -176,6 +176,16 @@ func holds(t *testing.T, name string, want []byte) {
 		t.Errorf("%d bytes, want %d, and equal: they are not", len(got), len(want))
 	}
 	others(t, name)
+}
+
+// onWire answers with text, whose end is that of the connection.
+func onWire(t *testing.T, w http.ResponseWriter, text string) bool {
+	t.Helper()
+	conn, buf, err := http.NewResponseController(w).Hijack()
+	assert.NoError(t, err)
+	_, _ = buf.WriteString(text)
+	_ = buf.Flush()
+	return conn.Close() == nil
 }
 
 // others are the files beside it.

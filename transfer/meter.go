@@ -7,8 +7,9 @@ import (
 )
 
 // Progress is what is told of a transfer: when it begins, at most every 100 ms
-// while bytes come, when something happens to it, and when it is done. It is told
-// on the goroutine that moves the bytes, one at a time, so be quick.
+// while bytes come, when something happens to it, and when it is done; an error is
+// told by the call. It is told on the goroutine that moves the bytes, one at a time,
+// so be quick.
 type Progress struct {
 	// Label is the transfer's.
 	Label string
@@ -28,7 +29,8 @@ type Progress struct {
 	ETA time.Duration
 	// Elapsed is the time since the transfer began.
 	Elapsed time.Duration
-	// Broken is why the connection broke, in the event that tells of it.
+	// Broken is why the connection broke, or why there was none, in the event that
+	// tells of it.
 	Broken error
 	// Restarted is why a download starts anew, in the event that tells of it.
 	Restarted string
@@ -129,7 +131,7 @@ func (m *meter) say(now time.Time) {
 	p := m.now
 	p.Elapsed = now.Sub(m.start)
 	p.ETA = -1
-	if left := float64(p.Total-p.Done) / p.Rate; p.Total >= 0 && p.Rate > 0 && left < float64(math.MaxInt64/time.Second) {
+	if left := float64(p.Total-p.Done) / p.Rate; p.Total >= 0 && left < float64(math.MaxInt64/time.Second) {
 		p.ETA = time.Duration(left * float64(time.Second))
 	}
 	if p.Complete {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Part is a field or a file of a form. [Field] and [File] make the usual ones.
@@ -25,8 +26,8 @@ type Part struct {
 	ContentType string
 	// Open returns the part from its beginning, anew for each attempt.
 	Open func() (io.ReadCloser, error)
-	// Size is its length in bytes; where the parts all know theirs the request
-	// has a Content-Length. 0 is not known.
+	// Size is its length in bytes, as of [Upload]; where the parts all know theirs
+	// the request has a Content-Length. 0 is not known.
 	Size int64
 
 	path string // of a file, whose size is asked for when it is sent
@@ -63,19 +64,20 @@ type form struct {
 func (f *form) open() (io.ReadCloser, error) {
 	b := &formBody{}
 	for i, p := range f.parts {
+		what := fmt.Sprintf("Multipart: part %d", i+1)
 		size, err := p.size()
 		if err != nil {
-			return nil, fmt.Errorf("transfer: Multipart: part %d: %w", i+1, err)
+			return nil, fmt.Errorf("transfer: %s: %w", what, err)
 		}
-		b.add("--"+f.boundary+"\r\n"+p.header()+"\r\n", 0, nil)
+		b.text("--" + f.boundary + "\r\n" + p.header() + "\r\n")
 		if p.text != nil {
-			b.add(*p.text, 0, nil)
+			b.text(*p.text)
 		} else {
-			b.add("", size, p.Open)
+			b.file(promised{what: what, size: size}, p.Open)
 		}
-		b.add("\r\n", 0, nil)
+		b.text("\r\n")
 	}
-	b.add("--"+f.boundary+"--\r\n", 0, nil)
+	b.text("--" + f.boundary + "--\r\n")
 	return b, nil
 }
 
@@ -125,30 +127,37 @@ func (p *Part) header() string {
 }
 
 // formBody is the pieces of a form one after another. Text is gathered, so that
-// small forms are one piece.
+// small forms are one piece. Over HTTP/2 net/http closes a body while it reads it.
 type formBody struct {
-	pieces []piece
+	pieces []*piece
 	holes  int // pieces of unknown length
 	size   int64
-	open   io.ReadCloser
+
+	mu     sync.Mutex
+	open   io.Closer // the file that is open
+	closed bool
 }
 
 type piece struct {
 	text bytes.Buffer
-	src  func() (io.ReadCloser, error)
+	open func() (io.ReadCloser, error) // nil for text
+	file promised                      // what open returned, once it has
 }
 
-func (b *formBody) add(text string, size int64, src func() (io.ReadCloser, error)) {
-	b.size += int64(len(text)) + max(size, 0)
-	if size < 0 {
+func (b *formBody) text(s string) {
+	b.size += int64(len(s))
+	if n := len(b.pieces); n == 0 || b.pieces[n-1].open != nil {
+		b.pieces = append(b.pieces, &piece{})
+	}
+	b.pieces[len(b.pieces)-1].text.WriteString(s)
+}
+
+func (b *formBody) file(p promised, open func() (io.ReadCloser, error)) {
+	b.size += max(p.size, 0)
+	if p.size < 0 {
 		b.holes++
 	}
-	if n := len(b.pieces); src == nil && n > 0 && b.pieces[n-1].src == nil {
-		b.pieces[n-1].text.WriteString(text)
-		return
-	}
-	b.pieces = append(b.pieces, piece{src: src})
-	b.pieces[len(b.pieces)-1].text.WriteString(text)
+	b.pieces = append(b.pieces, &piece{file: p, open: open})
 }
 
 // Len is the length of a body that has not been read, -1 unknown.
@@ -159,29 +168,11 @@ func (b *formBody) Len() int {
 	return int(b.size)
 }
 
-func (b *formBody) Read(p []byte) (int, error) {
+func (b *formBody) Read(buf []byte) (int, error) {
 	for len(b.pieces) > 0 {
-		next := &b.pieces[0]
-		if next.src == nil {
-			if next.text.Len() > 0 {
-				return next.text.Read(p)
-			}
-			b.pieces = b.pieces[1:]
-			continue
-		}
-		if b.open == nil {
-			body, err := next.src()
-			if err != nil {
-				return 0, err
-			}
-			if body == nil {
-				return 0, errors.New("transfer: Multipart: the opener returned neither a body nor an error")
-			}
-			b.open = body
-		}
-		n, err := b.open.Read(p)
+		n, err := b.read(b.pieces[0], buf)
 		if errors.Is(err, io.EOF) {
-			err = b.Close()
+			err = b.closeFile(false)
 			b.pieces = b.pieces[1:]
 		}
 		if n > 0 || err != nil {
@@ -191,11 +182,47 @@ func (b *formBody) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Close closes the file that is open.
-func (b *formBody) Close() (err error) {
-	if b.open != nil {
-		err = b.open.Close()
-		b.open = nil
+func (b *formBody) read(p *piece, buf []byte) (int, error) {
+	if p.open == nil {
+		return p.text.Read(buf)
 	}
-	return err
+	if p.file.ReadCloser == nil {
+		file, err := p.open()
+		if err != nil {
+			return 0, err
+		}
+		if file == nil {
+			return 0, errors.New("transfer: " + p.file.what + ": its Open returned neither a body nor an error")
+		}
+		p.file.ReadCloser = file
+		if !b.opened(file) {
+			return 0, errors.Join(os.ErrClosed, file.Close())
+		}
+	}
+	return p.file.Read(buf)
+}
+
+// opened says which file is open, unless nobody wants it any more.
+func (b *formBody) opened(file io.Closer) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return false
+	}
+	b.open = file
+	return true
+}
+
+// Close closes the file that is open, and that which is being opened.
+func (b *formBody) Close() error { return b.closeFile(true) }
+
+func (b *formBody) closeFile(last bool) error {
+	b.mu.Lock()
+	file := b.open
+	b.open, b.closed = nil, b.closed || last
+	b.mu.Unlock()
+	if file == nil {
+		return nil
+	}
+	return file.Close()
 }

@@ -9,7 +9,10 @@ import (
 	"mime/multipart"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -69,6 +72,14 @@ func TestMultipart(t *testing.T) {
 		assert.NoError(t, post(t, s, transfer.Part{Name: "a\"\r\nX: y", Filename: "ü\\\".bin\n", Open: opener("x")}))
 		assert.Equal(t, read(t, s.kinds[0], s.bodies[0])[0], `form-data; name="a%22%0D%0AX: y"; filename="ü\%22.bin%0A"|application/octet-stream|1`)
 	})
+	bubble(t, "is of the parts that it was given", func(t *testing.T) {
+		s, parts := &taker{}, []transfer.Part{transfer.Field("a", "1")}
+		u := transfer.Multipart(parts...)
+		parts[0] = transfer.Field("b", "22")
+		_, err := aplomb.Post[struct{}](t.Context(), client(t, s), "/v1/files", u.Body())
+		assert.NoError(t, err)
+		assert.Equal(t, read(t, s.kinds[0], s.bodies[0])[0], `form-data; name="a"||1`)
+	})
 	bubble(t, "may have no part", func(t *testing.T) {
 		s := &taker{}
 		assert.NoError(t, post(t, s))
@@ -96,6 +107,34 @@ func TestMultipart(t *testing.T) {
 		err = post(t, s, transfer.Part{Name: "a", Open: func() (io.ReadCloser, error) { return nil, nil }})
 		assert.Contains(t, fmt.Sprint(err), "neither a body nor an error")
 	})
+	bubble(t, "holds a part to its size, also where another has none", func(t *testing.T) {
+		for size, want := range map[int64]string{4: "Multipart: part 2: 4 bytes were promised, and 3 came", 2: "Multipart: part 2: 2 bytes were promised, and more came"} {
+			s := &taker{}
+			err := post(t, s, transfer.Part{Name: "a", Open: opener("x")}, transfer.Part{Name: "b", Open: opener("abc"), Size: size})
+			assert.Contains(t, fmt.Sprint(err), want)
+			synctest.Wait()
+			assert.True(t, !s.whole)
+		}
+	})
+	bubble(t, "closes each file, once", func(t *testing.T) {
+		closed := 0
+		part := transfer.Part{Name: "a", Open: func() (io.ReadCloser, error) {
+			return closer{strings.NewReader("abc"), func() { closed++ }}, nil
+		}}
+		body, err := transfer.Multipart(part, part, part).Open()
+		assert.NoError(t, err)
+		_, err = io.Copy(io.Discard, body)
+		assert.NoError(t, err)
+		assert.NoError(t, body.Close())
+		assert.Equal(t, closed, 3)
+		body, err = transfer.Multipart(part, part).Open()
+		assert.NoError(t, err)
+		_, err = io.ReadFull(body, make([]byte, 81)) // the first byte of the first
+		assert.NoError(t, err)
+		assert.NoError(t, body.Close())
+		assert.NoError(t, body.Close())
+		assert.Equal(t, closed, 4)
+	})
 	bubble(t, "goes compressed, with its progress of what it is", func(t *testing.T) {
 		s, tell := &taker{}, &events{}
 		u := transfer.Multipart(transfer.Field("text", strings.Repeat("line\n", 20_000)))
@@ -108,6 +147,44 @@ func TestMultipart(t *testing.T) {
 	})
 }
 
+type closer struct {
+	io.Reader
+	closed func()
+}
+
+func (c closer) Close() error { c.closed(); return nil }
+
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// slowFile takes its time, and counts how often it is closed.
+type slowFile struct{ closed atomic.Int32 }
+
+func (f *slowFile) Read(p []byte) (int, error) {
+	time.Sleep(50 * time.Millisecond)
+	return copy(p, "abc"), nil
+}
+
+func (f *slowFile) Close() error { f.closed.Add(1); return nil }
+
+// TestMultipartIsClosedWhileItIsRead: as HTTP/2 does when a call is given up.
+func TestMultipartIsClosedWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	for name, after := range map[string]time.Duration{"while its file is opened": 10 * time.Millisecond, "while it is read": 80 * time.Millisecond} {
+		bubble(t, name, func(t *testing.T) {
+			file := &slowFile{}
+			form := transfer.Multipart(transfer.Part{Name: "f", Filename: "f", Size: 3, Open: func() (io.ReadCloser, error) {
+				time.Sleep(50 * time.Millisecond)
+				return file, nil
+			}})
+			body, err := form.Open()
+			assert.NoError(t, err)
+			time.AfterFunc(after, func() { _ = body.Close() })
+			_, err = io.Copy(io.Discard, body)
+			assert.True(t, err != nil)
+			synctest.Wait()
+			assert.Equal(t, file.closed.Load(), 1)
+		})
+	}
+}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/aplomb-go/aplomb/internal/filelock"
 )
 
 // part is the file that a download goes to until it is whole. It is locked while
@@ -16,6 +18,7 @@ type part struct {
 	name    string // the final one
 	f       *os.File
 	digests []*digest
+	stated  bool // what lies beside it says what it is
 }
 
 func partName(name string) string  { return name + ".part" }
@@ -34,7 +37,10 @@ func openPart(name string) (*part, error) {
 		perm = info.Mode().Perm() // a part is for nobody else either
 	}
 	for {
-		f, err := openLocked(partName(name), perm)
+		f, err := filelock.Open(partName(name), perm)
+		if errors.Is(err, filelock.ErrLocked) {
+			err = ErrBusy
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +48,10 @@ func openPart(name string) (*part, error) {
 		mine, err := f.Stat()
 		there, err2 := os.Lstat(partName(name))
 		if err == nil && err2 == nil && os.SameFile(mine, there) {
+			if !mine.Mode().IsRegular() {
+				_ = f.Close()
+				return nil, fmt.Errorf("transfer: Download.ToFile: %s is not a regular file", partName(name))
+			}
 			return &part{name: name, f: f}, nil
 		}
 		_ = f.Close()
@@ -56,43 +66,37 @@ func (p *part) close() {
 	if p.f == nil {
 		return
 	}
-	if info, err := p.f.Stat(); err == nil && info.Size() == 0 {
-		p.discard()
-		return
-	}
-	_ = p.f.Close()
-}
-
-// discard removes the part and what says what it is.
-func (p *part) discard() {
-	_ = os.Remove(stateName(p.name))
-	if !removeOpen { // Windows does not remove what is open
+	info, err := p.f.Stat()
+	if !filelock.RemoveOpen { // Windows does not remove what is open
 		_ = p.f.Close()
 	}
-	_ = os.Remove(partName(p.name))
+	if err == nil && info.Size() == 0 {
+		_ = os.Remove(partName(p.name))
+	}
 	_ = p.f.Close()
-	p.f = nil
 }
 
 // load is what is there of which file; nothing, if it is not known.
-func (p *part) load(key string) (entity, spans) {
-	none := entity{total: -1}
+func (p *part) load(key string) (entity, spans, error) {
 	info, err := p.f.Stat()
 	if err != nil {
-		return none, nil
+		return entity{}, nil, err
 	}
 	e, done, err := readState(stateName(p.name), info.Size())
 	if err == nil && key != "" && e.source != sourceOf(nil, key) {
 		err = errState
 	}
-	if err != nil {
-		_ = p.reset() // what cannot be gone on with is written over
-		return none, nil
+	if err != nil { // what cannot be gone on with is gone
+		return entity{}, nil, p.reset()
 	}
-	return e, done
+	p.stated = true
+	return e, done, p.f.Truncate(done.end()) // for what is behind nobody vouches
 }
 
-func (p *part) begin(digests []*digest) { p.digests = digests }
+func (p *part) begin(digests []*digest) bool {
+	p.digests = digests
+	return true
+}
 
 func (p *part) write(b []byte, at int64) error {
 	_, err := p.f.WriteAt(b, at)
@@ -101,18 +105,23 @@ func (p *part) write(b []byte, at int64) error {
 
 // keep writes down what is there once it is on the disk, so that what is written
 // down is never more than there is.
-func (p *part) keep(e *entity, done spans) error {
-	if err := p.f.Sync(); err != nil {
-		return err
+func (p *part) keep(e *entity, done spans) (bool, error) {
+	if done.size() == 0 {
+		return p.stated, nil
 	}
-	return writeState(stateName(p.name), e, done)
+	if err := p.f.Sync(); err != nil {
+		return p.stated, err
+	}
+	if err := writeState(stateName(p.name), e, done); err != nil {
+		return p.stated, err
+	}
+	p.stated = true
+	return true, nil
 }
 
 func (p *part) reset() error {
-	if err := os.Remove(stateName(p.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return p.f.Truncate(0)
+	p.stated = false
+	return errors.Join(removeState(stateName(p.name)), p.f.Truncate(0))
 }
 
 // summed reads what is there: what was received is one thing, what is on the disk,
@@ -121,9 +130,6 @@ func (p *part) summed(ctx context.Context) (*summing, error) {
 	sum := newSumming(p.digests)
 	if len(p.digests) == 0 {
 		return sum, nil
-	}
-	if _, err := p.f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
 	}
 	buf := make([]byte, 256<<10)
 	for ctx.Err() == nil {
@@ -149,13 +155,13 @@ func (p *part) publish() error {
 	if err := p.f.Sync(); err != nil {
 		return err
 	}
-	if !removeOpen {
+	if !filelock.RemoveOpen {
 		_ = p.f.Close()
 	}
 	if err := os.Rename(partName(p.name), p.name); err != nil {
 		return err
 	}
-	_ = os.Remove(stateName(p.name))
+	_ = removeState(stateName(p.name))
 	_ = p.f.Close()
 	p.f = nil
 	syncFolder(filepath.Dir(p.name))

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/header"
 )
 
 // reply is an answer with bytes of the file.
@@ -28,19 +27,10 @@ func (rep *reply) close() {
 	}
 }
 
-// finish reads the end of a body that is read up to it, so that the connection is
-// used again. It is there with the last byte wherever a length was stated.
-func (rep *reply) finish() {
-	if rep.resp.ContentLength > 0 {
-		_, _ = rep.resp.Body.Read(make([]byte, 1))
-	}
-}
-
 // endless reports a body that ends with its connection: whether it is whole, only
 // a digest can tell.
 func (rep *reply) endless() bool {
-	resp := rep.resp
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && !slices.Contains(resp.TransferEncoding, "chunked") && encoding(resp.Header) == ""
+	return header.UntilClosed(rep.resp)
 }
 
 // brokenError is a body that broke off, in words without anything that the request
@@ -55,9 +45,6 @@ func (e *brokenError) Unwrap() error { return e.err }
 
 // broken is the error of a body that did not come to its end.
 func (rep *reply) broken(err error) error {
-	if _, ok := errors.AsType[*finalError](err); ok {
-		return err
-	}
 	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
@@ -80,6 +67,9 @@ func (r *run) ask(ctx context.Context, s span) (*reply, error) {
 		return nil, err
 	}
 	r.asked.Store(true)
+	r.mu.Lock()
+	r.request = rep.info.RequestID
+	r.mu.Unlock()
 	rep.resp, rep.body = resp, resp.Body
 	switch {
 	case resp.StatusCode == http.StatusPartialContent:
@@ -105,18 +95,21 @@ func (r *run) partial(rep *reply, s span) error {
 	if strings.HasPrefix(kind, "multipart/byteranges") {
 		return final("the server answers one range with several parts (multipart/byteranges)")
 	}
-	c, err := parseContentRange(rep.resp.Header.Get("Content-Range"))
+	c, err := contentRangeOf(rep.resp.Header)
 	if err != nil {
 		return final("the server answers a range with 206, but without saying of what: %w", err)
 	}
 	if why := r.source.differs(rep.resp, c, r.d.Key); why != "" {
 		return &changedError{why: why}
 	}
-	if c.from != s.from || s.to >= 0 && c.to > s.to {
+	if c.from != s.from {
 		return final("the server was asked for %q and sent bytes %d to %d", rangeOf(s, r.source.total), c.from, c.to-1)
 	}
 	if n := rep.resp.ContentLength; n >= 0 && n != c.len() {
 		return final("the server sent %d bytes and said they are bytes %d to %d", n, c.from, c.to-1)
+	}
+	if !r.vouched(strongest(rep.resp.Header, "Repr-Digest")) { // whose Content-Digest is of these bytes alone
+		return &changedError{why: "the file has changed"}
 	}
 	rep.at, rep.end = c.from, c.to
 	return r.learn(c.total)
@@ -128,7 +121,7 @@ func (r *run) learn(total int64) error {
 		return nil
 	}
 	if total > r.limit {
-		return &finalError{&tooLargeError{r.limit, "the file"}}
+		return &tooLargeError{r.limit, "the file"}
 	}
 	r.source.total = total
 	r.meter.set(func(now *Progress) { now.Total = total })
@@ -142,65 +135,28 @@ func (r *run) whole(rep *reply) error {
 	switch {
 	case e.source != r.source.source:
 		return &changedError{why: "the part is another file's", reply: rep}
-	case e.validator != r.source.validator || e.total >= 0 && r.source.total >= 0 && e.total != r.source.total:
+	case e.validator != r.source.validator || e.total >= 0 && r.source.total >= 0 && e.total != r.source.total || !r.vouched(e.digests):
 		return &changedError{why: "the file has changed", reply: rep}
-	case rep.endless() && len(r.wanted)+len(e.digests) == 0:
+	case rep.endless() && len(r.wanted)+len(r.source.digests) == 0:
 		return final("the server sends the whole file anew, and says neither how long it is nor where it ends: give Download.SHA256")
 	case r.d.Parallel > 1 && !r.single: // each would read over what is the others'
 		return &changedError{why: "the server says that it knows ranges, and sends none", reply: rep, single: true}
 	}
-	rep.end = e.total
-	return nil
+	return r.learn(e.total)
 }
 
 // unsatisfied is a 416: the file ends where we are, or it is another.
 func (r *run) unsatisfied(rep *reply, s span) error {
-	c, err := parseContentRange(rep.resp.Header.Get("Content-Range"))
-	if tag := rep.resp.Header.Get("ETag"); tag != "" && r.source.validator[0] == '"' && tag != r.source.validator {
+	c, err := contentRangeOf(rep.resp.Header)
+	switch {
+	case r.source.another(rep.resp):
 		return &changedError{why: "the file has changed"}
-	}
-	if err == nil && s.to < 0 && c.total == s.from {
+	case err == nil && s.to < 0 && c.total == s.from:
 		rep.at, rep.end, rep.body = s.from, s.from, http.NoBody
 		return r.learn(c.total)
-	}
-	return &changedError{why: "the file is shorter than what is there of it"}
-}
-
-// passing reports a failure after which it makes sense to ask again, and how long
-// whoever refused wants us to wait. The client has retried what could be retried
-// at once; a request that is refused for what it says is refused again.
-func passing(ctx context.Context, err error) (bool, time.Duration) {
-	if ctx.Err() != nil {
-		return false, 0
-	}
-	if e, ok := errors.AsType[*aplomb.APIError](err); ok {
-		return e.StatusCode >= 500 || e.StatusCode == http.StatusTooManyRequests || e.StatusCode == http.StatusRequestTimeout, e.RetryAfter
-	}
-	if e, ok := errors.AsType[*aplomb.CallError](err); ok {
-		sent := e.Attempts > 0 || errors.Is(err, aplomb.ErrBulkheadFull) || errors.Is(err, context.DeadlineExceeded)
-		return sent || !e.ReadyAt.IsZero(), max(0, time.Until(e.ReadyAt))
-	}
-	_, broken := errors.AsType[*brokenError](err)
-	return broken || errors.Is(err, io.ErrUnexpectedEOF), 0
-}
-
-// wait pauses before the next connection; what the context leaves no time for is
-// not begun (law 3).
-func wait(ctx context.Context, failures int, asked time.Duration, cause error) error {
-	pause := min(firstWait<<min(failures-1, 10), lastWait)
-	if asked > longestWait {
-		return cause
-	}
-	pause = max(asked, pause/2+rand.N(pause/2))
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
-		return cause
-	}
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	case err == nil && c.total < s.from:
+		return &changedError{why: "the file is shorter than what is there of it"}
+	default:
+		return &changedError{why: "the server has nothing more of the file"}
 	}
 }

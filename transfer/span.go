@@ -13,9 +13,6 @@ type spans []span
 
 // add puts s, which has an end, among the others.
 func (all *spans) add(s span) {
-	if s.len() <= 0 {
-		return
-	}
 	i, _ := slices.BinarySearchFunc(*all, s.from, func(have span, from int64) int {
 		if have.to < from {
 			return -1
@@ -63,7 +60,7 @@ func (all spans) missing(total int64) (gaps spans) {
 // split makes n spans of all, or as many as there are pieces of atLeast bytes,
 // by halving the longest.
 func (all spans) split(n int, atLeast int64) spans {
-	for all = slices.Clone(all); len(all) < n; {
+	for len(all) < n {
 		i := 0
 		for j := range all {
 			if all[j].len() > all[i].len() {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 )
@@ -29,7 +30,7 @@ var errState = errors.New("transfer: the state of a part cannot be used")
 // true in every point is none: to start anew is always right.
 func parseState(raw []byte, size int64) (entity, spans, error) {
 	var s state
-	if len(raw) > maxState || json.Unmarshal(raw, &s) != nil || s.Version != stateVersion || s.Source == "" || !usable(s.Validator) || s.Total < -1 {
+	if json.Unmarshal(raw, &s) != nil || s.Version != stateVersion || s.Source == "" || !usable(s.Validator) || s.Total < -1 {
 		return entity{}, nil, errState
 	}
 	var done spans
@@ -61,12 +62,15 @@ func usable(validator string) bool {
 }
 
 func readState(name string, size int64) (entity, spans, error) {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return entity{}, nil, errState // whoever opens a pipe waits for it
+	}
 	f, err := os.Open(name) //nolint:gosec // the caller names its own file
 	if err != nil {
 		return entity{}, nil, err
 	}
 	defer func() { _ = f.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	raw, err := io.ReadAll(io.LimitReader(f, maxState))
 	if err != nil {
 		return entity{}, nil, err
 	}
@@ -84,14 +88,29 @@ func writeState(name string, e *entity, done spans) error {
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(name + ".new")
-	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names its own file; a link is none
+	_ = os.Remove(newName(name))
+	f, err := os.OpenFile(newName(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // a link is none
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(raw)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(newName(name), name)
+	}
+	if err != nil {
+		_ = os.Remove(newName(name))
+	}
+	return err
+}
+
+// newName is that of a state that is not written to its end.
+func newName(name string) string { return name + ".new" }
+
+// removeState also removes one that a process has left that was killed over it.
+func removeState(name string) error {
+	_ = os.Remove(newName(name))
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.Rename(name+".new", name)
+	return nil
 }

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -21,19 +22,29 @@ type Upload struct {
 	// Open returns the body from its beginning, anew for each attempt, as for
 	// [aplomb.Body].
 	Open func() (io.ReadCloser, error)
-	// Size is the body's length in bytes. Default: what an *os.File, *bytes.Reader
-	// or the like says; otherwise the body is chunked.
+	// Size is the body's length in bytes; a body that is shorter or longer is an
+	// error of the call. Default: what an *os.File, *bytes.Reader or the like says;
+	// otherwise the body is chunked.
 	Size int64
 
 	// Label is what Progress calls the upload.
 	Label string
 	// Progress is told how far it is. It begins again with each attempt, which
-	// Attempt counts, and with what is read of the body, before [aplomb.Gzip].
+	// Attempt counts, and with what is read of the body, before [aplomb.Gzip]; a body
+	// of no bytes is not told of. It is told on a goroutine of the transport, where
+	// nobody recovers a panic.
 	Progress func(Progress)
 }
 
-// Body is the option that sends it. It is for one call, whose attempts it counts.
+// Body is the option that sends it. It is for one call, whose attempts it counts: as of
+// any other, 60 s in all unless [aplomb.Timeout] or the context says otherwise, and sent
+// again only if its method or an [aplomb.IdempotencyKey] allows it.
 func (u Upload) Body() aplomb.CallOption {
+	if u.Size < 0 {
+		return aplomb.Body(u.ContentType, func() (io.ReadCloser, error) {
+			return nil, fmt.Errorf("transfer: Upload.Size: %d is no number of bytes; 0 is one that is not known", u.Size)
+		})
+	}
 	if u.Open == nil {
 		return aplomb.Body(u.ContentType, func() (io.ReadCloser, error) {
 			return nil, errors.New("transfer: Upload.Open is nil")
@@ -63,7 +74,7 @@ func (a *attempts) open() (io.ReadCloser, error) {
 	if size == 0 {
 		size = sizeOf(body)
 	}
-	return &sending{ReadCloser: body, attempts: a, size: size}, nil
+	return &sending{ReadCloser: &promised{body, "Upload", size, 0}, attempts: a, size: size}, nil
 }
 
 // sending is the body of one attempt. One that is opened and never read, such as
@@ -73,7 +84,6 @@ type sending struct {
 	attempts *attempts
 	size     int64 // -1 unknown
 	begun    bool
-	n        int64
 	ended    bool
 }
 
@@ -91,8 +101,7 @@ func (s *sending) Read(p []byte) (int, error) {
 		s.attempts.begin(s)
 	}
 	n, err := s.ReadCloser.Read(p)
-	s.n += int64(n)
-	s.attempts.sent(s, n, errors.Is(err, io.EOF) || s.n == s.size)
+	s.attempts.sent(s, n, errors.Is(err, io.EOF))
 	return n, err
 }
 
@@ -119,6 +128,36 @@ func (a *attempts) sent(s *sending, n int, end bool) {
 		s.ended = true
 		a.meter.event(func(now *Progress) { now.Total, now.Complete = now.Done, true })
 	}
+}
+
+// promised holds a body to the length that was said for it. HTTP does where that
+// is its Content-Length, which a compressed or chunked body has not; and it gives
+// the server all that was promised before it sees that there is more.
+type promised struct {
+	io.ReadCloser
+	what string
+	size int64 // -1 is no promise
+	n    int64
+}
+
+// Read says with the last bytes that they are the last.
+func (b *promised) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	if b.n == b.size && err == nil {
+		var more int
+		more, err = io.ReadFull(b.ReadCloser, make([]byte, 1))
+		b.n += int64(more)
+	}
+	switch {
+	case b.size < 0:
+		return n, err
+	case b.n > b.size:
+		return 0, fmt.Errorf("transfer: %s: %d bytes were promised, and more came", b.what, b.size)
+	case errors.Is(err, io.EOF) && b.n < b.size:
+		return n, fmt.Errorf("transfer: %s: %d bytes were promised, and %d came", b.what, b.size, b.n)
+	}
+	return n, err
 }
 
 // sizeOf is how many bytes are left in body, -1 when it does not say.

@@ -24,13 +24,13 @@ func TestMillionItems(t *testing.T) {
 	item := `{"id":"` + strings.Repeat("x", 1000) + `"}`
 	row := strings.Repeat("x", 1000) + ",b\n"
 	for name, tt := range map[string]struct {
-		as               aplomb.Format
+		as               aplomb.Format[json.RawMessage] // nil is CSV
 		open, item, shut string
 	}{
-		"lines":  {aplomb.JSONLines{}, "", item + "\n", ""},
-		"array":  {aplomb.JSONArray{Items: "data"}, `{"data":[1`, "," + item, `]}`},
-		"events": {aplomb.ServerEvents{}, "", "data: " + item + "\n\n", ""},
-		"csv":    {aplomb.CSV{}, "", row, ""},
+		"lines":  {aplomb.JSONLines[json.RawMessage]{}, "", item + "\n", ""},
+		"array":  {aplomb.JSONArray[json.RawMessage]{Items: "data"}, `{"data":[1`, "," + item, `]}`},
+		"events": {aplomb.JSONEvents[json.RawMessage]{}, "", "data: " + item + "\n\n", ""},
+		"csv":    {nil, "", row, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			peak := func(n int) uint64 {
@@ -44,10 +44,10 @@ func TestMillionItems(t *testing.T) {
 					_, _ = io.WriteString(w, tt.shut)
 				})
 				c := client(t, h)
-				if name == "csv" {
-					return peakOf(t, n, aplomb.Stream[[]string](t.Context(), c, http.MethodGet, "/", tt.as))
+				if tt.as == nil {
+					return peakOf(t, n, aplomb.Stream(t.Context(), c, http.MethodGet, "/", aplomb.CSV{}))
 				}
-				return peakOf(t, n, aplomb.Stream[json.RawMessage](t.Context(), c, http.MethodGet, "/", tt.as))
+				return peakOf(t, n, aplomb.Stream(t.Context(), c, http.MethodGet, "/", tt.as))
 			}
 			small, large := peak(few), peak(many)
 			t.Logf("peak heap: %d KiB with %d items, %d KiB with %d", small>>10, few, large>>10, many)

@@ -4,6 +4,7 @@ package transfer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -32,7 +33,8 @@ func download() error {
 		return err
 	}
 	d := transfer.Download{Client: c, Path: "/file", SHA256: os.Getenv(sumVar), Progress: func(p transfer.Progress) {
-		fmt.Println("progress", p.Done, p.Total, p.Resumed, p.Broken != nil, p.Restarted != "", p.Complete)
+		broken := p.Broken != nil && !errors.Is(p.Broken, aplomb.ErrCircuitOpen) // where a breaker refuses none was begun
+		fmt.Println("progress", p.Done, p.Total, p.Resumed, broken, p.Restarted != "", p.Complete)
 	}}
 	result, err := d.ToFile(context.Background(), os.Getenv(fileVar))
 	if err == nil {

@@ -119,6 +119,12 @@ func (c *cursor) Read(p []byte) (int, error) {
 	return n, err
 }
 
+func (s *server) sent() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.far
+}
+
 // child is a process that downloads.
 type child struct {
 	cmd   *exec.Cmd
@@ -180,7 +186,7 @@ func TestOneGiB(t *testing.T) {
 	var told said
 	for _, at := range append(kills, -1) {
 		c := start(t, srv.URL, file, sum)
-		told.read(t, c, at)
+		told.read(t, c, s, at)
 		if _, err := os.Stat(file); (err == nil) != (at < 0) {
 			t.Fatalf("after a kill at %d: the file under its final name: %v", at, err)
 		}
@@ -218,11 +224,11 @@ type said struct {
 	done   int64 // as of the last line
 }
 
-// read holds each line against the one before, and kills c once it says that kill
-// bytes are there.
-func (s *said) read(t *testing.T, c *child, kill int64) {
+// read holds each line against the one before and against what the server has sent,
+// and kills c once it says that kill bytes are there.
+func (s *said) read(t *testing.T, c *child, from *server, kill int64) {
 	t.Helper()
-	first, finished := true, false
+	first, finished, whole := true, false, false
 	for c.lines.Scan() {
 		line := c.lines.Text()
 		var done, total, resumed int64
@@ -240,9 +246,12 @@ func (s *said) read(t *testing.T, c *child, kill int64) {
 			t.Fatalf("it started anew: %s", line)
 		case first && (done != resumed || done < s.done-1<<20):
 			t.Fatalf("it began with %d bytes, and %d were there: %s", done, s.done, line)
-		case !first && done < s.done, total >= 0 && done > total, complete && done != total:
+		case !first && done < s.done, total >= 0 && done > total, complete && done != total, whole:
 			t.Fatalf("after %d bytes it said: %s", s.done, line)
+		case done > from.sent():
+			t.Fatalf("the server has sent %d: %s", from.sent(), line)
 		}
+		whole = complete
 		if broken {
 			s.breaks++
 		}
@@ -253,7 +262,7 @@ func (s *said) read(t *testing.T, c *child, kill int64) {
 			return
 		}
 	}
-	if err := c.cmd.Wait(); err != nil || kill >= 0 || !finished {
+	if err := c.cmd.Wait(); err != nil || kill >= 0 || !finished || !whole {
 		t.Fatalf("the process ended before it was to: %v", err)
 	}
 }

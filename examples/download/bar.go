@@ -24,6 +24,7 @@ func newBar(out io.Writer) *bar {
 		progressbar.OptionSetPredictTime(false), // transfer knows what an earlier run has fetched, which takes no time
 		progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionThrottle(0),
+		progressbar.OptionSetSpinnerChangeInterval(0), // no goroutine that draws beside us
 	)}
 }
 

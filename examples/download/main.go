@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path"
+	"strings"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/transfer"
@@ -53,6 +54,9 @@ func fetch(ctx context.Context, out, terminal io.Writer, address, name string, d
 	if name == "" {
 		name = path.Base(u.Path)
 	}
+	if name == "." || name == "/" {
+		return errors.New("the address names no file: say by -o what to call it")
+	}
 	if d.Client, err = aplomb.New(u.Scheme + "://" + u.Host); err != nil {
 		return err
 	}
@@ -64,6 +68,10 @@ func fetch(ctx context.Context, out, terminal io.Writer, address, name string, d
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: %d bytes, %d of them from before, %d broken connections, verified by %v\n", path.Base(name), result.Bytes, result.Resumed, result.Breaks, result.Verified)
+	by := "nothing, for nobody gave a digest"
+	if len(result.Verified) > 0 {
+		by = strings.Join(result.Verified, " and ")
+	}
+	fmt.Fprintf(out, "%s: %d bytes, %d of them from before, %d broken connections, verified by %s\n", path.Base(name), result.Bytes, result.Resumed, result.Breaks, by)
 	return nil
 }

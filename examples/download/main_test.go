@@ -19,7 +19,16 @@ func Example() {
 	// the first run was stopped; beside the file lie:
 	//   export.bin.part
 	//   export.bin.part.json
-	// export.bin: 8388608 bytes, 3145728 of them from before, 2 broken connections, verified by [sha-256]
+	// export.bin: 8388608 bytes, 3145728 of them from before, 2 broken connections, verified by sha-256
+}
+
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{"nothing": "https:// and a host", "https://files.test/": "-o", "https://files.test": "-o"} {
+		if err := fetch(t.Context(), io.Discard, io.Discard, address, "", transfer.Download{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+	}
 }
 
 func TestBar(t *testing.T) {

@@ -23,11 +23,11 @@ const (
 // Test files may import anything the module requires.
 var mayImport = map[string]struct{ own, foreign []string }{
 	"":           {own: []string{"internal"}, foreign: []string{retryablehttp, gobreaker, rate, oauth2, jwt}},
-	"stripe":     {own: []string{"", "internal/rawjson"}},                // objects of thousands are read once
-	"graphql":    {own: []string{"", "internal/redact", "internal/sse"}}, // what a WebSocket carries stands in no request of the root
-	"oauth":      {own: []string{""}, foreign: []string{oauth2, jwt}},
+	"stripe":     {own: []string{"", "internal/rawjson"}},                                // objects of thousands are read once
+	"graphql":    {own: []string{"", "internal/bom", "internal/redact", "internal/sse"}}, // what a WebSocket carries stands in no request of the root
+	"oauth":      {own: []string{"", "internal/filelock"}, foreign: []string{oauth2, jwt}},
 	"poll":       {own: []string{"", "inbox"}},
-	"transfer":   {own: []string{""}},
+	"transfer":   {own: []string{"", "internal/filelock", "internal/header"}},
 	"cache":      {own: []string{"", "internal/redact"}},                   // which names may be a secret's is said in one place
 	"monitor":    {own: []string{"", "cache", "inbox", "poll", "webhook"}}, // whose hooks are their own
 	"signature":  {},

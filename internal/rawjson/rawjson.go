@@ -126,8 +126,15 @@ func end(data []byte, i int) int {
 	return i
 }
 
+// structural are the bytes outside of strings that an end can depend on. Looking a
+// byte up takes two thirds of the time of comparing it with each.
+var structural = [256]bool{'"': true, '{': true, '}': true, '[': true, ']': true}
+
 func endOfBrackets(data []byte, i int) int {
 	for depth := 0; i < len(data); i++ {
+		if !structural[data[i]] {
+			continue
+		}
 		switch data[i] {
 		case '"':
 			i = endOfString(data, i) - 1
@@ -145,10 +152,16 @@ func endOfBrackets(data []byte, i int) int {
 // endOfString is behind the closing quote of the string that opens at i.
 func endOfString(data []byte, i int) int {
 	for i++; i < len(data); i++ {
-		switch data[i] {
-		case '\\':
-			i++
-		case '"':
+		next := bytes.IndexByte(data[i:], '"')
+		if next < 0 {
+			return len(data)
+		}
+		i += next
+		escapes := 0
+		for data[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
 			return i + 1
 		}
 	}

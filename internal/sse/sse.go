@@ -38,11 +38,11 @@ type Reader struct {
 	most    int64 // bytes of an event, and of a line
 	large   error
 	line    []byte
-	begun   bool
 	afterCR bool // a line feed that follows belongs to the line before
+	cut     bool
 }
 
-// NewReader reads r. An event of more than most bytes is the error tooLarge.
+// NewReader reads r, which has no byte order mark. An event of more than most bytes is the error tooLarge.
 func NewReader(r io.Reader, most int64, tooLarge error) *Reader {
 	return &Reader{r: bufio.NewReader(r), most: most, large: tooLarge}
 }
@@ -57,6 +57,7 @@ func (r *Reader) Next() (Event, error) {
 		line, err := r.read(r.most - int64(len(e.Data)))
 		switch {
 		case err != nil:
+			r.cut = said || len(r.line) > 0
 			return e, err
 		case len(line) > 0:
 			said = e.take(line) || said
@@ -65,6 +66,9 @@ func (r *Reader) Next() (Event, error) {
 		}
 	}
 }
+
+// Cut reports that the stream ended within an event, or what may be one.
+func (r *Reader) Cut() bool { return r.cut }
 
 // take reads one line into the event, and reports whether it said anything.
 func (e *Event) take(line []byte) bool {
@@ -98,17 +102,9 @@ func (e *Event) take(line []byte) bool {
 	return true
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
-
 // read returns the next line without its end, valid until the next read. A line
 // that the end of the stream cuts short is dropped.
 func (r *Reader) read(most int64) ([]byte, error) {
-	if !r.begun {
-		r.begun = true
-		if mark, _ := r.r.Peek(len(byteOrderMark)); bytes.Equal(mark, byteOrderMark) {
-			_, _ = r.r.Discard(len(mark))
-		}
-	}
 	r.line = r.line[:0]
 	for {
 		if _, err := r.r.Peek(1); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/internal/bom"
 )
 
 var errLarge = errors.New("too large")
@@ -16,7 +17,7 @@ var errLarge = errors.New("too large")
 // told is a stream's events and what came of one that was cut short, and how it ended.
 func told(r io.Reader, most int64) (string, error) {
 	var b strings.Builder
-	events := NewReader(r, most, errLarge)
+	events := NewReader(bom.Reader(r), most, errLarge)
 	for {
 		e, err := events.Next()
 		end := ";"

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
 
-package transfer
+package filelock
 
 import (
 	"errors"
@@ -9,13 +9,15 @@ import (
 	"syscall"
 )
 
-// removeOpen says that a file can be removed and renamed while it is open.
-const removeOpen = true
+const supported = true
 
-// openLocked opens the file of that name for this process alone, or says ErrBusy. A
-// symbolic link is none: somebody else may have put it there.
-// The kernel gives it back if the process dies.
-func openLocked(name string, perm fs.FileMode) (*os.File, error) {
+// RemoveOpen says that a file can be removed and renamed while it is open.
+const RemoveOpen = true
+
+// Open opens the file of that name for this process alone, and makes it if it is not
+// there, or says [ErrLocked]. Symbolic links are refused: somebody else may have put one
+// there. The kernel releases the lock when the file is closed, or the process dies.
+func Open(name string, perm fs.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, perm) //nolint:gosec // the caller names its own file
 	if err != nil {
 		return nil, err
@@ -29,7 +31,7 @@ func openLocked(name string, perm fs.FileMode) (*os.File, error) {
 	if err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, ErrBusy
+			return nil, ErrLocked
 		}
 		return nil, err
 	}

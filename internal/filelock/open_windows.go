@@ -1,4 +1,4 @@
-package transfer
+package filelock
 
 import (
 	"errors"
@@ -7,12 +7,15 @@ import (
 	"syscall"
 )
 
-// removeOpen says that a file can be removed and renamed while it is open.
-const removeOpen = false
+const supported = true
 
-// openLocked opens the file of that name for this process alone, or says ErrBusy.
-// Others may stat it. Windows gives it back if the process dies.
-func openLocked(name string, _ fs.FileMode) (*os.File, error) {
+// RemoveOpen says that a file can be removed and renamed while it is open.
+const RemoveOpen = false
+
+// Open opens the file of that name for this process alone, and makes it if it is not
+// there, or says [ErrLocked]. Others may stat it. Windows releases it when it is closed,
+// or the process dies.
+func Open(name string, _ fs.FileMode) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {
 		return nil, err
@@ -21,7 +24,7 @@ func openLocked(name string, _ fs.FileMode) (*os.File, error) {
 	h, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, shareNothing, nil, syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	switch {
 	case errors.Is(err, sharingViolation):
-		return nil, ErrBusy
+		return nil, ErrLocked
 	case err != nil:
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
