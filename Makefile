@@ -2,7 +2,7 @@
 
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
-MODULES := . examples redis prometheus graphqlws cmd/fromvcr
+MODULES := . examples redis prometheus otel graphqlws cmd/fromvcr
 OUTSIDE := compat bench river
 
 FUZZTIME ?= 30s
