@@ -333,14 +333,14 @@ func (a *Attempt) readBody() error {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return errUpgraded // the connection would be ours for ever, beyond any context
 	}
-	got, err := gather(resp.Body, limit, resp.ContentLength)
+	got, n, err := gather(resp.Body, limit, resp.ContentLength)
 	if err != nil && hard {
-		return &bodyError{status: resp.StatusCode, read: int(got.size()), err: err}
+		return &bodyError{status: resp.StatusCode, read: int(n), err: err}
 	}
-	if hard && got.size() > limit {
+	if hard && n > limit {
 		return &tooLargeError{resp.StatusCode, limit}
 	}
-	body := got.join()
+	body := got.join(n)
 	a.body = body[:min(int64(len(body)), limit)]
 	a.memory = memoryBody{rest: a.body}
 	resp.Body = &a.memory

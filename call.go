@@ -235,6 +235,7 @@ func (c *Client) call(ctx context.Context, method, path string, opts []CallOptio
 type answer struct {
 	Response
 	call *call
+	want string // a format other than JSON, "" for that
 }
 
 // exchange makes a typed call and hands its body to decode.
@@ -315,7 +316,7 @@ func (s *settings) typedOnly() string {
 	switch {
 	case s.payload != nil:
 		return "JSON, Form or Body"
-	case s.gzip:
+	case s.zip != nil:
 		return "Gzip"
 	case s.target != "":
 		return "URL"
@@ -363,7 +364,7 @@ func (c *call) request(ctx context.Context, method, path, accept string, own set
 	for _, h := range own.header {
 		setOrDelete(req.Header, h)
 	}
-	if err := own.payload.attachTo(req, c.codec, own.gzip); err != nil {
+	if err := own.payload.attachTo(req, c.codec, own.zip); err != nil {
 		return nil, err
 	}
 	return req, nil

@@ -97,11 +97,6 @@ func (a *answer) empty(body []byte) bool {
 
 var errNotJSON = errors.New("not JSON")
 
-// otherFormatError is an answer that is not in a format other than JSON.
-type otherFormatError struct{ want string }
-
-func (e *otherFormatError) Error() string { return "not " + e.want }
-
 func (a *answer) decodeError(body []byte, cause error) error {
 	kind := mediaType(a.Header.Get("Content-Type"))
 	e := &DecodeError{
@@ -119,11 +114,7 @@ func (a *answer) decodeError(body []byte, cause error) error {
 		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(redact.Text(wrong.Field, 120, secretsOf(a.call.last)...), "(the whole body)"), kindOf(wrong.Value), wrong.Type)
 		e.Hint = "the API changed, or the Go type does not fit it"
 	case strings.Contains(kind, "html") || body[0] == '<':
-		want := "JSON"
-		if other, ok := errors.AsType[*otherFormatError](cause); ok {
-			want = other.want
-		}
-		e.text = fmt.Sprintf("expected %s, got %s%s, status %d", want, orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
+		e.text = fmt.Sprintf("expected %s, got %s%s, status %d", orDefault(a.want, "JSON"), orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
 		e.Hint = "a proxy or login page is answering"
 	case kind != "" && !strings.Contains(kind, "json") && !json.Valid(body):
 		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)

@@ -3,7 +3,6 @@ package aplomb
 import (
 	"io"
 	"math"
-	"slices"
 )
 
 // pieces are a body in memory. It is put together once it is known to be wanted: a
@@ -15,25 +14,21 @@ type pieces [][]byte
 const pieceSize = 1 << 20
 
 // gather reads limit bytes and, to tell, one more; hint is the announced length, -1
-// if there is none.
-func gather(r io.Reader, limit, hint int64) (all pieces, err error) {
-	left := min(limit, math.MaxInt64-1) + 1
+// if there is none. n is how many there were.
+func gather(r io.Reader, limit, hint int64) (all pieces, n int64, err error) {
 	size := int64(512)
 	if hint >= 0 {
-		size = min(hint, left-1, pieceSize) + 1 // one more than announced, to meet EOF without growing
+		size = min(hint, limit, pieceSize) + 1 // one more than announced, to meet EOF without growing
 	}
-	most := min(left, pieceSize+1)
-	for left > 0 && err == nil {
+	for limit = min(limit, math.MaxInt64-1) + 1; n < limit && err == nil; size = pieceSize {
 		var piece []byte
-		piece, err = fill(r, make([]byte, 0, size), most)
-		all, left = append(all, piece), left-int64(len(piece))
-		size = min(left, pieceSize)
-		most = size
+		piece, err = fill(r, make([]byte, 0, size), min(limit-n, max(size, pieceSize)))
+		all, n = append(all, piece), n+int64(len(piece))
 	}
 	if err == io.EOF { //nolint:errorlint // of the body itself
 		err = nil
 	}
-	return all, err
+	return all, n, err
 }
 
 // fill reads up to most bytes into buf, which grows to what it needs.
@@ -51,16 +46,14 @@ func fill(r io.Reader, buf []byte, most int64) ([]byte, error) {
 	return buf, nil
 }
 
-func (p pieces) size() (n int64) {
-	for _, piece := range p {
-		n += int64(len(piece))
-	}
-	return n
-}
-
-func (p pieces) join() []byte {
+// join is the n bytes of the pieces.
+func (p pieces) join(n int64) []byte {
 	if len(p) == 1 {
 		return p[0]
 	}
-	return slices.Concat(p...)
+	all := make([]byte, 0, n)
+	for _, piece := range p {
+		all = append(all, piece...)
+	}
+	return all
 }

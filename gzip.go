@@ -13,7 +13,7 @@ import (
 // [JSON], also is afterwards, and has its length. A retry sends the same bytes. A
 // body that is known to be empty stays as it is.
 func Gzip() CallOption {
-	return callOption(func(s *settings) error { s.gzip = true; return nil })
+	return callOption(func(s *settings) error { s.zip = (*payload).zipped; return nil })
 }
 
 // zipped is p with its bytes compressed.

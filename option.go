@@ -83,7 +83,7 @@ type settings struct {
 	query       []param
 	path        []field
 	payload     *payload
-	gzip        bool
+	zip         func(*payload) (*payload, error) // nil as a rule, so that a program without Gzip links none of it
 	target      string
 	home        *url.URL // instead of the client's base URL
 	key         string

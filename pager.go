@@ -390,7 +390,7 @@ func (e *envelope) open() error {
 	if trimmed := bytes.TrimSpace(e.body); len(trimmed) == 0 || trimmed[0] != '{' {
 		return nil
 	}
-	if !e.valid && !json.Valid(e.body) {
+	if !e.valid && !rawjson.Valid(e.body) {
 		return json.Unmarshal(e.body, new(any)) // which says where
 	}
 	e.valid, e.top = true, members(e.body)

@@ -92,24 +92,24 @@ func bytesPayload(contentType string, raw []byte) *payload {
 }
 
 // attachTo puts the body on r.
-func (p *payload) attachTo(r *http.Request, codec *Codec, zip bool) error {
+func (p *payload) attachTo(r *http.Request, codec *Codec, zip func(*payload) (*payload, error)) error {
 	if p == nil {
 		return nil
 	}
-	zip = zip && p.size != 0
-	if zip && r.Header.Get("Content-Encoding") != "" {
+	if p.size == 0 {
+		zip = nil
+	}
+	if zip != nil && r.Header.Get("Content-Encoding") != "" {
 		return errors.New("Gzip: the call has a Content-Encoding of its own: leave one of them out")
 	}
 	p, err := p.encoded(codec)
 	if err != nil {
 		return err
 	}
-	if zip {
-		zipped, err := p.zipped()
-		if err != nil {
+	if zip != nil {
+		if p, err = zip(p); err != nil {
 			return err
 		}
-		p = zipped
 		r.Header.Set("Content-Encoding", "gzip")
 	}
 	body, err := p.open()

@@ -109,8 +109,8 @@ func (s *stream) open(ctx context.Context, accept string, more ...CallOption) er
 	if isPage(resp.Header) {
 		head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDecodeBody))
 		a := &answer{Response: call.response(), call: call}
-		want, _, _ := strings.Cut(accept, ",")
-		return a.decodeError(head, &otherFormatError{want})
+		a.want, _, _ = strings.Cut(accept, ",")
+		return a.decodeError(head, errNotJSON)
 	}
 	return nil
 }

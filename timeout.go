@@ -307,9 +307,10 @@ func (u *upload) blame(err error) error {
 		return err
 	}
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.broken != nil {
-		return &sourceError{u.broken}
+	broken := u.broken
+	u.mu.Unlock()
+	if broken != nil {
+		return &sourceError{broken}
 	}
 	return err
 }
