@@ -7,10 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/aplomb-go/aplomb/internal/sized"
 )
 
 // payload is a request body that can be opened again for every attempt.
@@ -71,7 +72,7 @@ func BodyOnce(contentType string, r io.Reader) CallOption {
 	if !ok {
 		body = io.NopCloser(r)
 	}
-	size := sizeOf(r)
+	size := sized.Of(r)
 	return &payload{contentType: contentType, size: size, once: true, open: func() (io.ReadCloser, error) {
 		if taken.Swap(true) {
 			return nil, errors.New("the reader of BodyOnce was sent by an earlier call: give it to one call")
@@ -125,7 +126,7 @@ func (p *payload) attachTo(r *http.Request, codec *Codec, zip func(*payload) (*p
 	}
 	r.ContentLength = p.size
 	if p.size < 0 {
-		r.ContentLength = sizeOf(body)
+		r.ContentLength = sized.Of(body)
 	}
 	if r.ContentLength == 0 {
 		_ = body.Close()
@@ -135,26 +136,6 @@ func (p *payload) attachTo(r *http.Request, codec *Codec, zip func(*payload) (*p
 		r.Header.Set("Content-Type", p.contentType)
 	}
 	return nil
-}
-
-// sizeOf is how many bytes are left in body, -1 when it does not say.
-func sizeOf(body io.Reader) int64 {
-	switch b := body.(type) {
-	case *os.File:
-		info, err := b.Stat()
-		if err != nil || !info.Mode().IsRegular() {
-			return -1
-		}
-		at, err := b.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return -1
-		}
-		return info.Size() - at
-	case interface{ Len() int }:
-		return int64(b.Len())
-	default:
-		return -1
-	}
 }
 
 // singleUseBody is a caller's body that cannot be opened again. It stays open

@@ -90,7 +90,7 @@ func (r *resumed) again(broken error) error {
 		}
 		if why := r.adopt(resp); why != "" {
 			_ = resp.Body.Close()
-			return fmt.Errorf("it broke off (%w) and cannot be gone on with: %s", orEOF(broken), why)
+			return fmt.Errorf("it broke off (%w) and cannot be gone on with: %s", orDefault(broken, io.ErrUnexpectedEOF), why)
 		}
 		r.s.call, r.body = call, resp.Body
 		return nil
@@ -115,11 +115,4 @@ func (r *resumed) adopt(resp *http.Response) string {
 		r.total = c.Total
 	}
 	return ""
-}
-
-func orEOF(err error) error {
-	if err == nil {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/header"
 )
 
 const (
@@ -66,7 +68,7 @@ func split(s string, separator byte) iter.Seq[string] {
 				}
 				from = i + 1
 			case s[i] == '"' && quotes:
-				end := quoted(s[i:])
+				end := header.Quoted(s[i:])
 				quotes = end > 0 // looking again would be quadratic
 				i += max(0, end-1)
 			}
@@ -75,22 +77,8 @@ func split(s string, separator byte) iter.Seq[string] {
 	}
 }
 
-// quoted is the length of the quoted string that s begins with (RFC 9110,
-// section 5.6.4), 0 when it does not end.
-func quoted(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return 0
-}
-
 func unquote(s string) string {
-	if len(s) < 2 || s[0] != '"' || quoted(s) != len(s) {
+	if len(s) < 2 || s[0] != '"' || header.Quoted(s) != len(s) {
 		return s
 	}
 	s = s[1 : len(s)-1]

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aplomb-go/aplomb/internal/header"
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
@@ -141,7 +142,7 @@ func (e *entry) storable(resp *http.Response) bool {
 	switch {
 	case !keptStatus(e.Status), e.forbidden(resp), len(resp.Header["Set-Cookie"]) > 0:
 		return false
-	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), untilClosed(resp):
+	case strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"), header.UntilClosed(resp):
 		return false
 	case e.Status/100 != 2 && resp.ContentLength < 0 && resp.Body != http.NoBody:
 		return false // a typed call may have cut an error's body short
@@ -149,14 +150,6 @@ func (e *entry) storable(resp *http.Response) bool {
 		return false
 	}
 	return e.lifetime() > 0 || e.validated() || e.control.has("stale-while-revalidate") || e.control.has("stale-if-error")
-}
-
-// untilClosed reports a body that ends where the connection does: one that was cut
-// looks like a whole one (RFC 9112, section 8). What was compressed has an end, but
-// gzip may have several, one after another; there the transport has taken away the
-// length, and Close alone says that there may have been none.
-func untilClosed(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0 && (!resp.Uncompressed || resp.Close)
 }
 
 // forbidden reports that the answer, or what it was updated by, may not be kept.

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"sync"
 
 	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/internal/sized"
 )
 
 // Upload is a request body that is streamed, and told of as it goes.
@@ -72,7 +72,7 @@ func (a *attempts) open() (io.ReadCloser, error) {
 	}
 	size := a.upload.Size
 	if size == 0 {
-		size = sizeOf(body)
+		size = sized.Of(body)
 	}
 	return &sending{ReadCloser: &promised{body, "Upload", size, 0}, attempts: a, size: size}, nil
 }
@@ -158,24 +158,4 @@ func (b *promised) Read(p []byte) (int, error) {
 		return n, fmt.Errorf("transfer: %s: %d bytes were promised, and %d came", b.what, b.size, b.n)
 	}
 	return n, err
-}
-
-// sizeOf is how many bytes are left in body, -1 when it does not say.
-func sizeOf(body io.Reader) int64 {
-	switch b := body.(type) {
-	case *os.File:
-		info, err := b.Stat()
-		if err != nil || !info.Mode().IsRegular() {
-			return -1
-		}
-		at, err := b.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return -1
-		}
-		return info.Size() - at
-	case interface{ Len() int }:
-		return int64(b.Len())
-	default:
-		return -1
-	}
 }

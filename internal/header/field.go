@@ -24,7 +24,7 @@ func cut(s string, sep byte, angle bool) (part, rest string, found bool) {
 		case c == sep:
 			return s[:i], s[i+1:], true
 		case c == '"' && quotes:
-			n := quoted(s[i:])
+			n := Quoted(s[i:])
 			quotes = n > 0
 			i += max(n-1, 0)
 		case c == '<' && angle:
@@ -55,9 +55,9 @@ func split(s string, sep byte, angle bool) iter.Seq[string] {
 	}
 }
 
-// quoted is the length of the quoted string s starts with, both quotes
+// Quoted is the length of the quoted string s starts with, both quotes
 // included (RFC 9110, section 5.6.4); 0 when it does not end.
-func quoted(s string) int {
+func Quoted(s string) int {
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
@@ -72,7 +72,7 @@ func quoted(s string) int {
 // unquote undoes a quoted string; anything else is given back without a stray
 // quote at either end.
 func unquote(s string) string {
-	if !strings.HasPrefix(s, `"`) || quoted(s) != len(s) {
+	if !strings.HasPrefix(s, `"`) || Quoted(s) != len(s) {
 		return strings.Trim(s, `"`)
 	}
 	s = s[1 : len(s)-1]

@@ -27,9 +27,9 @@ var mayImport = map[string]struct{ own, foreign []string }{
 	"graphql":    {own: []string{"", "internal/bom", "internal/redact", "internal/sse"}}, // what a WebSocket carries stands in no request of the root
 	"oauth":      {own: []string{"", "internal/filelock"}, foreign: []string{oauth2, jwt}},
 	"poll":       {own: []string{"", "inbox"}},
-	"transfer":   {own: []string{"", "internal/filelock", "internal/header"}},
-	"cache":      {own: []string{"", "internal/redact"}},                   // which names may be a secret's is said in one place
-	"monitor":    {own: []string{"", "cache", "inbox", "poll", "webhook"}}, // whose hooks are their own
+	"transfer":   {own: []string{"", "internal/filelock", "internal/header", "internal/sized"}},
+	"cache":      {own: []string{"", "internal/header", "internal/redact"}}, // which names may be a secret's is said in one place
+	"monitor":    {own: []string{"", "cache", "inbox", "poll", "webhook"}},  // whose hooks are their own
 	"signature":  {},
 	"inbox":      {},
 	"webhook":    {own: []string{"signature", "inbox"}},
