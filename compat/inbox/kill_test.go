@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -201,9 +202,29 @@ func (w *world) allTookEffect(db *sql.DB, mayRepeat bool) error {
 		w.t.Fatalf("%d effects of %d events: some took effect twice", all, distinct)
 	}
 	if distinct < len(w.events) {
-		return fmt.Errorf("%d of %d events took effect", distinct, len(w.events))
+		return fmt.Errorf("%d of %d events took effect; the rest: %s", distinct, len(w.events), w.without(db))
 	}
 	return nil
+}
+
+// without is what the inbox says of events that have not taken effect.
+func (w *world) without(db *sql.DB) string {
+	rows, err := db.QueryContext(w.t.Context(), `SELECT event_key, state, attempts, history FROM aplomb_inbox
+		WHERE event_key NOT IN (SELECT event FROM effects) LIMIT 5`)
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = rows.Close() }()
+	said := "those that did not come, and"
+	for rows.Next() {
+		var key, history string
+		var state, attempts int
+		if err := rows.Scan(&key, &state, &attempts, &history); err != nil {
+			return err.Error()
+		}
+		said += fmt.Sprintf(" %s (state %d, %d attempts: %s)", key, state, attempts, history)
+	}
+	return cmp.Or(said, fmt.Sprint(rows.Err()))
 }
 
 func (w *world) summary(db *sql.DB, kills int) string {

@@ -31,7 +31,7 @@ func TestPoison(t *testing.T) {
 	if _, err := store.Insert(t.Context(), events...); err != nil {
 		t.Fatal(err)
 	}
-	r := &receiver{t: t, socket: w.socket, env: []string{envDriver + "=" + driver, envDSN + "=" + dsn, envAPI + "=" + w.api.URL, envSocket + "=" + w.socket}}
+	r := &receiver{t: t, socket: w.socket, env: []string{envDriver + "=" + driver, envDSN + "=" + dsn, envAPI + "=" + w.api.URL, envSocket + "=" + w.socket, envPoison + "=1"}}
 	deaths := 0
 	r.start()
 	t.Cleanup(r.kill)

@@ -26,6 +26,7 @@ const (
 	envAPI     = "APLOMB_RECEIVER_API"     // where the events are listed
 	envSocket  = "APLOMB_RECEIVER_SOCKET"  // where it takes webhooks in
 	envOutside = "APLOMB_RECEIVER_OUTSIDE" // effects are outside of the inbox's transaction
+	envPoison  = "APLOMB_RECEIVER_POISON"  // an event may end the receiver poisonAttempts times
 )
 
 // hookSecret is fake, and put together so that no scanner takes it for a real one.
@@ -42,7 +43,8 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// poisonAttempts is how often an event may end the receiver.
+// poisonAttempts is how often an event may end the receiver where one does. Where it
+// is killed from outside an innocent one can be at work as often.
 const poisonAttempts = 4
 
 // listed is an event as the API lists it.
@@ -82,7 +84,11 @@ func receive(ctx context.Context) error {
 	if os.Getenv(envOutside) != "" {
 		handler = func(ctx context.Context, e *inbox.Record) error { return effect(ctx, db, e) }
 	}
-	box, err := inbox.New(store, handler, inbox.Settings{Lease: time.Second, Every: 50 * time.Millisecond, Attempts: poisonAttempts})
+	settings := inbox.Settings{Lease: time.Second, Every: 50 * time.Millisecond}
+	if os.Getenv(envPoison) != "" {
+		settings.Attempts = poisonAttempts
+	}
+	box, err := inbox.New(store, handler, settings)
 	if err != nil {
 		return err
 	}
