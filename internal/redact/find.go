@@ -1,7 +1,7 @@
 package redact
 
 import (
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -20,9 +20,17 @@ func FindKinds(s string) []Span {
 	return inOrder(cards(matches(nil, s, strings.ToLower(s), false), s))
 }
 
+// byStart sorts spans with code that every program has for another reason; a sort
+// of their own would be 8 KB.
+type byStart []Span
+
+func (s byStart) Len() int           { return len(s) }
+func (s byStart) Less(i, j int) bool { return s[i].From < s[j].From }
+func (s byStart) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+
 // inOrder sorts spans, and makes one of those that overlap.
 func inOrder(spans []Span) []Span {
-	slices.SortFunc(spans, func(a, b Span) int { return a.From - b.From })
+	sort.Sort(byStart(spans))
 	var found []Span
 	for _, sp := range spans {
 		switch n := len(found); {

@@ -2,7 +2,7 @@ package redact
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -73,7 +73,7 @@ func scrub(s string, limit int, hidden []string) string {
 // mask gives s up to end with Mask in place of the spans; spans that touch or
 // overlap become one.
 func mask(s string, spans []Span, end int) string {
-	slices.SortFunc(spans, func(a, b Span) int { return a.From - b.From })
+	sort.Sort(byStart(spans))
 	var b strings.Builder
 	pos := 0 // everything before pos is written or hidden
 	for i, sp := range spans {
