@@ -160,7 +160,9 @@ func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
 func (s *stack) perform(a *Attempt) {
 	c := a.call
 	a.Number = c.count(1)
-	a.Request = c.traced(a.Request)
+	if c.trace != nil {
+		a.Request = c.trace(a.Request, c)
+	}
 	a.start = time.Now()
 	s.watch.attemptStart(a)
 	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))

@@ -3,9 +3,10 @@ package aplomb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -46,7 +47,8 @@ type Hooks struct {
 }
 
 func (h Hooks) applyClient(c *config) error {
-	c.hooks = append(slices.Clip(c.hooks), h)
+	c.hooks = append(slices.Clip(c.hooks), listener(h))
+	c.measure = (*Attempt).measure
 	return nil
 }
 
@@ -116,6 +118,21 @@ type AttemptEvent struct {
 
 	attempt *Attempt
 	done    bool
+}
+
+// Format prints one line for every verb: the attempt that it is of may hold what is
+// for no log.
+func (e AttemptEvent) Format(f fmt.State, verb rune) { formatLine(f, verb, e.summary()) }
+
+func (e AttemptEvent) summary() string {
+	line := "attempt " + strconv.Itoa(e.Number) + " of " + e.Operation
+	if e.Status != 0 {
+		line += ": status " + strconv.Itoa(e.Status)
+	}
+	if e.Err != nil {
+		line += ": " + e.Err.Error()
+	}
+	return line
 }
 
 // URL is the address that the attempt went to, without its secrets.
@@ -227,12 +244,17 @@ type DeprecationEvent struct {
 	Link string
 }
 
+// A listener is Hooks that are no option any more. A client has these: the linker
+// keeps all methods of what a client consists of, and with that of Hooks the stopwatch.
+type listener Hooks
+
 // watchers tells hooks and log of what happens. Without either, no event is
 // even built (law 14).
 type watchers struct {
-	client string
-	hooks  []Hooks
-	log    journal // nil without Logging
+	client  string
+	hooks   []listener
+	measure func(*Attempt) // starts an attempt's stopwatch; nil without hooks
+	log     journal        // nil without Logging
 }
 
 // A journal writes down what happens. [Logging] is the only one, and behind an
@@ -249,7 +271,7 @@ type journal interface {
 type journalist interface{ journal(client string) journal }
 
 func newWatchers(cfg config) watchers {
-	w := watchers{client: cfg.name, hooks: cfg.hooks}
+	w := watchers{client: cfg.name, hooks: cfg.hooks, measure: cfg.measure}
 	if cfg.logging != nil {
 		w.log = cfg.logging.journal(cfg.name)
 	}
@@ -362,8 +384,7 @@ func AttemptFrom(ctx context.Context) (e AttemptEvent, ok bool) {
 func (w *watchers) attemptStart(a *Attempt) {
 	for _, h := range w.hooks {
 		if h.Phases != nil && a.watch == nil && h.Phases(a.ctx, w.attemptEvent(a)) {
-			a.watch = &stopwatch{start: a.start}
-			a.Request = a.Request.WithContext(httptrace.WithClientTrace(a.Request.Context(), a.watch.trace()))
+			w.measure(a)
 		}
 	}
 	for _, h := range w.hooks {

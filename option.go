@@ -102,7 +102,7 @@ type settings struct {
 	codec       *Codec
 	maxBody     int64
 	operation   string
-	trace       *trace
+	trace       func(*http.Request, *call) *http.Request // nil without Traceparent
 	decoders    []ErrorDecoder
 	judges      []Judge
 	resume      string
@@ -132,7 +132,8 @@ type config struct {
 	fleet      founder
 	timeouts   *Timeouts
 	logging    journalist
-	hooks      []Hooks
+	hooks      []listener
+	measure    func(*Attempt) // with hooks
 	perCall    []Middleware
 	perAttempt []Middleware
 	trustDate  bool

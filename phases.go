@@ -36,6 +36,12 @@ type stopwatch struct {
 	stopped              bool
 }
 
+// measure starts an attempt's watch.
+func (a *Attempt) measure() {
+	a.watch = &stopwatch{start: a.start}
+	a.Request = a.Request.WithContext(httptrace.WithClientTrace(a.Request.Context(), a.watch.trace()))
+}
+
 // at runs f with the time, unless the attempt is over.
 func (w *stopwatch) at(f func(now time.Time)) {
 	w.mu.Lock()

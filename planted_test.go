@@ -81,8 +81,11 @@ func (j *printout) print(values ...any) {
 func (j *printout) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart: func(_ context.Context, e aplomb.CallEvent) { j.print(e) }, CallDone: func(_ context.Context, e aplomb.CallEvent) { j.print(e) },
-		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
-		AttemptDone:  func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
+		Phases:       func(context.Context, aplomb.AttemptEvent) bool { return true },
+		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e, e.URL(), e.Traceparent()) },
+		AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
+			j.print(e, e.Phases, e.URL(), e.Protocol(), e.RequestID(), e.Curl(), e.Traceparent())
+		},
 		BodyFailed:   func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
 		WaitStart:    func(_ context.Context, e aplomb.WaitEvent) { j.print(e) }, WaitDone: func(_ context.Context, e aplomb.WaitEvent) { j.print(e) },
 		Breaker: func(e aplomb.BreakerEvent) { j.print(e) }, Quota: func(_ context.Context, e aplomb.QuotaEvent) { j.print(e) },

@@ -20,7 +20,7 @@ import (
 // does this and records the spans.
 func Traceparent(incoming http.Header) CallOption {
 	t := parseTrace(incoming)
-	return callOption(func(s *settings) error { s.trace = &t; return nil })
+	return callOption(func(s *settings) error { s.trace = t.onto; return nil })
 }
 
 // trace is a place in a trace.
@@ -62,16 +62,16 @@ func (t *trace) parent() string {
 	return fmt.Sprintf("00-%s-%016x-%02x", t.id, rand.Uint64()|1, t.flags)
 }
 
-// traced is r with the headers of the call's trace, if it has one.
-func (c *call) traced(r *http.Request) *http.Request {
-	if c.trace == nil || len(r.Header["Traceparent"]) > 0 || originOf(r.URL) != c.origin {
+// onto is r, a request of c, with an attempt's place in the trace.
+func (t *trace) onto(r *http.Request, c *call) *http.Request {
+	if len(r.Header["Traceparent"]) > 0 || originOf(r.URL) != c.origin {
 		return r
 	}
 	own := r.WithContext(r.Context())
 	own.Header = r.Header.Clone()
-	own.Header.Set("Traceparent", c.trace.parent())
-	if c.trace.state != "" {
-		own.Header.Set("Tracestate", c.trace.state)
+	own.Header.Set("Traceparent", t.parent())
+	if t.state != "" {
+		own.Header.Set("Tracestate", t.state)
 	}
 	return own
 }
