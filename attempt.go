@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,12 +55,13 @@ type Attempt struct {
 	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
-	race      *race      // where the call is hedged
-	hedge     bool       // the extra attempt of that race
-	watch     *stopwatch // where its phases are told
-	body      []byte     // a typed call's, read inside the attempt
-	memory    memoryBody // the same as the response has it
-	returned  bool       // what it holds was handed on or given back
+	race      *race          // where the call is hedged
+	hedge     bool           // the extra attempt of that race
+	watch     *stopwatch     // where its phases are told
+	body      []byte         // a typed call's, read inside the attempt
+	broken    *http.Response // whose body did not come
+	memory    memoryBody     // the same as the response has it
+	returned  bool           // what it holds was handed on or given back
 
 	mu      sync.Mutex
 	carries []carried // the secrets in it
@@ -68,6 +70,9 @@ type Attempt struct {
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
 }
+
+// answer is the response, also one whose body did not come.
+func (a *Attempt) answer() *http.Response { return cmp.Or(a.Response, a.broken) }
 
 // Format prints one line for every verb: the request and the response may hold
 // what is for no log.
@@ -173,7 +178,7 @@ func (s *stack) perform(a *Attempt) {
 		a.Err = a.readBody()
 	}
 	if a.Err != nil {
-		a.Response = nil
+		a.Response, a.broken = nil, a.Response
 		a.cancel(nil)
 		if a.wire.Load() == nil && errors.Is(a.Err, ErrNoCredential) {
 			c.count(-1)

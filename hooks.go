@@ -102,6 +102,7 @@ type AttemptEvent struct {
 	Start    time.Time
 	// The rest is known when the attempt is done.
 	Elapsed time.Duration
+	// Status is the answer's, 0 without one. One whose body broke off has an Err, too.
 	Status  int
 	Verdict Verdict
 	// Date is when the answer was written, by the server's clock (RFC 9110, section
@@ -157,18 +158,18 @@ func (e AttemptEvent) Traceparent() string {
 
 // RequestID is the server's name for the request, "" if it gave none.
 func (e AttemptEvent) RequestID() string {
-	if e.attempt == nil || e.attempt.Response == nil {
+	if e.attempt == nil || e.attempt.answer() == nil {
 		return ""
 	}
-	return redact.Text(requestID(e.attempt.Response.Header), 80, secretsOf(e.attempt)...)
+	return redact.Text(requestID(e.attempt.answer().Header), 80, secretsOf(e.attempt)...)
 }
 
 // Protocol is what the answer came by, such as "HTTP/2.0", "" without one.
 func (e AttemptEvent) Protocol() string {
-	if e.attempt == nil || e.attempt.Response == nil {
+	if e.attempt == nil || e.attempt.answer() == nil {
 		return ""
 	}
-	return e.attempt.Response.Proto
+	return e.attempt.answer().Proto
 }
 
 // WaitEvent is a wait, begun or ended.
@@ -306,10 +307,14 @@ func (c *call) done(ctx context.Context, err error) {
 	e := c.event()
 	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.attempts-c.told, err
 	c.told = c.attempts
-	if c.last != nil && c.last.Response != nil {
-		e.Status = c.last.Response.StatusCode
+	whole := 0
+	if c.last != nil && c.last.answer() != nil {
+		e.Status = c.last.answer().StatusCode
+		if c.last.Response != nil {
+			whole = e.Status
+		}
 	}
-	e.Result = resultOf(e.Status, err)
+	e.Result = resultOf(whole, err)
 	for _, h := range w.hooks {
 		if h.CallDone != nil {
 			h.CallDone(ctx, e)
@@ -363,9 +368,9 @@ func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 		Number: a.Number, Redirect: a.redirect, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
 		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge, attempt: a,
 	}
-	if a.Response != nil {
-		e.Status = a.Response.StatusCode
-		e.Date, _ = dateOf(a.Response.Header)
+	if resp := a.answer(); resp != nil {
+		e.Status = resp.StatusCode
+		e.Date, _ = dateOf(resp.Header)
 	}
 	return e
 }

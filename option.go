@@ -225,8 +225,13 @@ func Header(name, value string) RequestOption {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
-		s.header = slices.DeleteFunc(slices.Clone(s.header), func(f field) bool { return f.name == canonical })
-		s.header = append(s.header, field{canonical, value})
+		var others []field
+		for _, f := range s.header {
+			if f.name != canonical {
+				others = append(others, f)
+			}
+		}
+		s.header = append(others, field{canonical, value})
 		return nil
 	})
 }

@@ -1,15 +1,10 @@
 package otel
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -104,12 +99,14 @@ func attributes(e aplomb.AttemptEvent) []attribute.KeyValue {
 	return attrs
 }
 
-// answer is what is known of it afterwards.
-func answer(e aplomb.AttemptEvent) (attrs []attribute.KeyValue) {
+// answer is what is known of it afterwards. The address is told again: only now is a
+// credential known that the caller put into it.
+func answer(e aplomb.AttemptEvent) []attribute.KeyValue {
+	attrs := []attribute.KeyValue{fullKey.String(e.URL())}
 	if e.Status > 0 {
 		attrs = append(attrs, statusKey.Int(e.Status))
 	}
-	if kind := attemptError(e); kind != "" {
+	if kind := e.ErrorType(); kind != "" {
 		attrs = append(attrs, errorTypeKey.String(kind))
 	}
 	if name, version := protocol(e.Protocol()); version != "" {
@@ -125,59 +122,4 @@ func answer(e aplomb.AttemptEvent) (attrs []attribute.KeyValue) {
 func protocol(proto string) (name, version string) {
 	name, version, _ = strings.Cut(proto, "/")
 	return strings.ToLower(name), strings.TrimSuffix(version, ".0")
-}
-
-// attemptError is the error.type of an attempt, "" if it did not fail: the status
-// from 400 on, or a word for what kept it from having one.
-func attemptError(e aplomb.AttemptEvent) string {
-	switch {
-	case e.Err != nil:
-		return kind(e.Err)
-	case e.Status >= 400:
-		return strconv.Itoa(e.Status)
-	}
-	return ""
-}
-
-// callError is the error.type of a call.
-func callError(e aplomb.CallEvent) string {
-	switch {
-	case e.Result == aplomb.ResultNetwork && e.Err != nil:
-		return kind(e.Err)
-	case e.Status >= 400 && (e.Result == aplomb.ResultClientError || e.Result == aplomb.ResultServerError || e.Result == aplomb.ResultRateLimited):
-		return strconv.Itoa(e.Status)
-	}
-	return string(e.Result)
-}
-
-// kind is an error in one of few words, whatever its Go type is.
-func kind(err error) string {
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "name_resolution"
-	}
-	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "certificate"
-	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return "tls"
-	}
-	if _, ok := errors.AsType[*tls.RecordHeaderError](err); ok {
-		return "tls"
-	}
-	timeout, isNet := errors.AsType[net.Error](err)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.Is(err, context.DeadlineExceeded), isNet && timeout.Timeout():
-		return "timeout"
-	case errors.Is(err, aplomb.ErrTooLarge):
-		return "too_large"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection_refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, syscall.EPIPE):
-		return "connection_reset"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "truncated"
-	}
-	return "network"
 }

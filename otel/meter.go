@@ -85,7 +85,7 @@ func (m *meters) attempt(ctx context.Context, e aplomb.AttemptEvent) {
 	if e.Status > 0 {
 		attrs = append(attrs, statusKey.Int(e.Status))
 	}
-	if kind := attemptError(e); kind != "" {
+	if kind := e.ErrorType(); kind != "" {
 		attrs = append(attrs, errorTypeKey.String(kind))
 	}
 	if name, version := protocol(e.Protocol()); version != "" {

@@ -109,7 +109,7 @@ func (t *tracer) callDone(ctx context.Context, e aplomb.CallEvent) {
 		span.SetAttributes(attribute.Float64("aplomb.waited", e.Waited.Seconds()))
 	}
 	if e.Result != aplomb.ResultOK {
-		span.SetAttributes(errorTypeKey.String(callError(e)))
+		span.SetAttributes(errorTypeKey.String(e.ErrorType()))
 		span.SetStatus(codes.Error, text(e.Err))
 	}
 	span.End(trace.WithTimestamp(e.Start.Add(e.Elapsed)))
@@ -143,8 +143,10 @@ func (t *tracer) attemptDone(ctx context.Context, e aplomb.AttemptEvent) {
 		return
 	}
 	span := open.(trace.Span) //nolint:forcetypeassert // nothing else is kept there
-	span.SetAttributes(answer(e)...)
-	if kind := attemptError(e); kind != "" {
+	if span.IsRecording() {
+		span.SetAttributes(answer(e)...)
+	}
+	if kind := e.ErrorType(); kind != "" {
 		span.SetStatus(codes.Error, text(e.Err))
 	}
 	span.End(trace.WithTimestamp(e.Start.Add(e.Elapsed)))

@@ -1,15 +1,10 @@
 package prometheus
 
 import (
-	"context"
-	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -46,13 +41,8 @@ func (r *requests) of(e *aplomb.AttemptEvent) prometheus.Observer {
 	if e.Status != 0 {
 		q.status = r.statuses.of(e.Status)
 	}
-	switch {
-	case e.Err != nil:
-		q.errorType = errorType(e.Err)
-	case e.Status >= http.StatusBadRequest:
+	if q.errorType = e.ErrorType(); q.errorType == strconv.Itoa(e.Status) {
 		q.errorType = q.status
-	case e.Verdict.Outcome == aplomb.OutcomeFault, e.Verdict.Outcome == aplomb.OutcomeThrottled:
-		q.errorType = e.Verdict.Outcome.String() // by a judge
 	}
 	return r.series.of(q)
 }
@@ -79,55 +69,10 @@ const unknownMethod = "_OTHER"
 func methodOf(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
 		return method
 	case "":
 		return http.MethodGet
 	}
 	return unknownMethod
-}
-
-// errorType names an attempt's error by few words that stay the same whatever
-// net/http calls its types.
-func errorType(err error) string {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return "timeout"
-	}
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "name_resolution"
-	}
-	if untrusted(err) {
-		return "tls"
-	}
-	if _, ok := errors.AsType[*aplomb.DecodeError](err); ok {
-		return "decode"
-	}
-	for _, known := range []struct {
-		err  error
-		name string
-	}{
-		{context.Canceled, "canceled"},
-		{aplomb.ErrTooLarge, "too_large"},
-		{aplomb.ErrNoCredential, "no_credential"},
-		{syscall.ECONNREFUSED, "connection_refused"},
-		{syscall.ECONNRESET, "connection_reset"},
-		{syscall.EPIPE, "connection_reset"},
-		{io.EOF, "connection_closed"},
-		{io.ErrUnexpectedEOF, "connection_closed"},
-		{net.ErrClosed, "connection_closed"},
-	} {
-		if errors.Is(err, known.err) {
-			return known.name
-		}
-	}
-	return "_OTHER"
-}
-
-// untrusted reports a TLS handshake that failed.
-func untrusted(err error) bool {
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	_, record := errors.AsType[tls.RecordHeaderError](err)
-	_, alert := errors.AsType[tls.AlertError](err)
-	op, ok := errors.AsType[*net.OpError](err)
-	return certificate || record || alert || ok && op.Op == "remote error" // the peer's alert
 }

@@ -2,7 +2,6 @@ package prometheus_test
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,62 +24,25 @@ func (r *rig) only(name string) string {
 	return ""
 }
 
-// What went wrong has a class that does not change with net/http's types.
-func TestErrorTypes(t *testing.T) {
+// Labels are those of the conventions, and error_type is the event's.
+func TestRequestLabels(t *testing.T) {
 	t.Parallel()
-	fault := func(f aplombtest.Fault) func(*testing.T, *aplombtest.Network) {
-		return func(t *testing.T, n *aplombtest.Network) {
-			n.Serve("https://api.test", aplombtest.NewScript(answer(200, `{"id":"o_1"}`), f))
-		}
-	}
-	trouble := func(tr aplombtest.Trouble) func(*testing.T, *aplombtest.Network) {
-		return func(t *testing.T, n *aplombtest.Network) {
-			n.Serve("https://api.test", answer(200, "{}"))
-			n.Break("api.test", tr)
-		}
-	}
-	for name, tt := range map[string]struct {
-		meets func(*testing.T, *aplombtest.Network)
-		want  string // its error_type
-	}{
-		"answered":        {fault(aplombtest.Pass()), ""},
-		"404":             {fault(aplombtest.Status(404)), "404"},
-		"503":             {fault(aplombtest.Status(503)), "503"},
-		"unknown status":  {fault(aplombtest.Status(499)), "499"},
-		"reset":           {fault(aplombtest.Reset()), "connection_reset"},
-		"silent":          {fault(aplombtest.Stall(0)), "timeout"},
-		"broken off":      {fault(aplombtest.TruncatedBody(3)), "connection_closed"},
-		"too much":        {fault(aplombtest.Answer(answer(200, `"`+strings.Repeat("x", 2000)+`"`).ServeHTTP)), "too_large"},
-		"refused":         {trouble(aplombtest.DialRefused), "connection_refused"},
-		"no such host":    {trouble(aplombtest.DNSNotFound), "name_resolution"},
-		"dial hangs":      {trouble(aplombtest.DialHangs), "timeout"},
-		"certificate old": {trouble(aplombtest.TLSExpired), "tls"},
-		"not TLS":         {trouble(aplombtest.TLSPlain), "tls"},
-		"TLS alert":       {trouble(aplombtest.TLSAlert), "tls"},
-		"TLS hangs":       {trouble(aplombtest.TLSHangs), "timeout"},
-		"not HTTP":        {fault(aplombtest.Raw("220 mail.test ESMTP\r\n")), "_OTHER"},
+	for want, f := range map[string]aplombtest.Fault{
+		"http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=443":                      aplombtest.Pass(),
+		"error_type=404,http_request_method=GET,http_response_status_code=404,server_address=api.test,server_port=443":       aplombtest.Status(404),
+		"error_type=truncated,http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=443": aplombtest.TruncatedBody(3),
+		"error_type=timeout,http_request_method=GET,server_address=api.test,server_port=443":                                 aplombtest.Stall(0),
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(want, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				n := aplombtest.NewNetwork(t)
-				tt.meets(t, n)
+				n.Serve("https://api.test", aplombtest.NewScript(answer(200, `{"id":"o_1"}`), f))
 				r := newRig(t)
-				transport := n.Transport()
-				transport.Protocols = new(http.Protocols)
-				transport.Protocols.SetHTTP1(true)
-				c := r.client("https://api.test", aplomb.Transport(transport), aplomb.NoRetry(), aplomb.MaxBody(1000))
+				c := r.client("https://api.test", aplomb.Transport(n.Transport()), aplomb.NoRetry())
 				_, _ = aplomb.Get[order](context.Background(), c, "/v1/orders")
-				labels := r.only("http_client_request_duration_seconds")
-				got := ""
-				if rest, ok := strings.CutPrefix(labels, "error_type="); ok {
-					got, _, _ = strings.Cut(rest, ",")
-				}
-				if got != tt.want {
-					t.Errorf("error_type is %q, want %q; of %s", got, tt.want, labels)
-				}
-				if !strings.Contains(labels, "http_request_method=GET,") || !strings.HasSuffix(labels, "server_address=api.test,server_port=443") {
-					t.Error("labels are", labels)
+				if labels := r.only("http_client_request_duration_seconds"); labels != want {
+					t.Errorf("labels are %s, want %s", labels, want)
 				}
 			})
 		})
