@@ -41,8 +41,8 @@ func (r *requests) of(e *aplomb.AttemptEvent) prometheus.Observer {
 	if e.Status != 0 {
 		q.status = r.statuses.of(e.Status)
 	}
-	if q.errorType = e.ErrorType(); q.errorType == strconv.Itoa(e.Status) {
-		q.errorType = q.status
+	if q.errorType = q.status; e.Err != nil || e.Status < http.StatusBadRequest {
+		q.errorType = e.ErrorType()
 	}
 	return r.series.of(q)
 }
