@@ -42,6 +42,7 @@ func (e CallEvent) ErrorType() string {
 		if e.Err != nil {
 			return errorType(e.Err, e.Status)
 		}
+	case ResultTimeout, ResultBreakerOpen, ResultBulkhead, ResultCanceled, ResultDecodeError: // it says enough
 	}
 	return string(e.Result)
 }

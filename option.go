@@ -231,7 +231,8 @@ func Header(name, value string) RequestOption {
 				others = append(others, f)
 			}
 		}
-		s.header = append(others, field{canonical, value})
+		s.header = others
+		s.header = append(s.header, field{canonical, value})
 		return nil
 	})
 }

@@ -133,7 +133,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 	}
 	c.mu.Lock()
 	s := c.seriesOf(e.Host, e.Operation)
-	t := tally{Calls: 1, Attempts: uint32(e.Attempts)} //nolint:gosec // a handful
+	t := tally{Calls: 1, Attempts: uint32(e.Attempts)}
 	if failed(e.Result) {
 		t.Failed = 1
 		s.lastFailed, s.lastError = now, cmp.Or(text, string(e.Result))

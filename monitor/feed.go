@@ -87,7 +87,7 @@ func (f *feeds) all() []Feed {
 	return all
 }
 
-func (f *feeds) allTokens(now time.Time) []Token {
+func (f *feeds) allTokens() []Token {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []Token

@@ -24,7 +24,7 @@ func reasons(m *monitor.Monitor) string {
 	for _, r := range h.Reasons {
 		text = append(text, string(r.Status)+" "+r.String())
 	}
-	return strings.Join(text, "\n")
+	return strings.Join(text, "; ")
 }
 
 func TestHealth(t *testing.T) {
@@ -33,8 +33,8 @@ func TestHealth(t *testing.T) {
 		for failing, want := range map[int]string{
 			0:  "healthy",
 			25: "healthy", // which is not more than one in twenty
-			10: "degraded\ndegraded orders (api.test): 10 % of 50 calls in a minute failed",
-			2:  "down\ndown orders (api.test): 50 % of 50 calls in a minute failed",
+			10: "degraded; degraded orders (api.test): 10 % of 50 calls in a minute failed",
+			2:  "down; down orders (api.test): 50 % of 50 calls in a minute failed",
 		} {
 			m := newMonitor(t, monitor.Settings{})
 			newAPI(t, m, alone()).load(t, 60*time.Second, time.Second, 1) // of the minute before
@@ -52,7 +52,7 @@ func TestHealth(t *testing.T) {
 		a := newAPI(t, m, aplomb.NoRetry())
 		a.load(t, 10*time.Second, 100*time.Millisecond, 1)
 		got := reasons(m)
-		assert.Contains(t, got, "down\ndown orders (api.test): the circuit is open: 20 of 20 attempts failed; the next call")
+		assert.Contains(t, got, "down; down orders (api.test): the circuit is open: 20 of 20 attempts failed; the next call")
 		time.Sleep(10 * time.Second)
 		assert.Contains(t, reasons(m), "the next call is a probe")
 		a.answer.Store(&answer{wait: time.Second})
@@ -72,10 +72,10 @@ func TestHealth(t *testing.T) {
 		left("10")
 		assert.Equal(t, reasons(m), "healthy")
 		left("9")
-		assert.Equal(t, reasons(m), "degraded\ndegraded orders: 9 of 100 are left of the quota")
+		assert.Equal(t, reasons(m), "degraded; degraded orders: 9 of 100 are left of the quota")
 		q := m.Snapshot().Clients[0].Quotas[0]
 		assert.Equal(t, q.Remaining, 9)
-		assert.Equal(t, q.ResetAt.Sub(time.Now()).Round(time.Second), time.Minute)
+		assert.Equal(t, time.Until(q.ResetAt).Round(time.Second), time.Minute)
 		left("0")
 		assert.Contains(t, reasons(m), "degraded orders: the quota is used up: no request for 1m")
 		time.Sleep(2 * time.Minute)
@@ -91,12 +91,12 @@ func TestHealth(t *testing.T) {
 		tokens(aplomb.TokenEvent{Err: lost})
 		assert.Equal(t, reasons(m), "healthy", "there is time")
 		time.Sleep(55 * time.Minute)
-		assert.Equal(t, reasons(m), "degraded\ndegraded github: the token ends in 5m0s, and cannot be fetched anew: no route")
+		assert.Equal(t, reasons(m), "degraded; degraded github: the token ends in 5m0s, and cannot be fetched anew: no route")
 		time.Sleep(time.Hour)
-		assert.Equal(t, reasons(m), "down\ndown github: there is no token: no route")
+		assert.Equal(t, reasons(m), "down; down github: there is no token: no route")
 		tokens(aplomb.TokenEvent{Expiry: time.Now().Add(time.Hour)})
 		hooksOf(m).Store(aplomb.StoreEvent{Client: "orders", Down: true, Err: lost})
-		assert.Equal(t, reasons(m), "degraded\ndegraded orders: the fleet's store is away, and each replica goes by its own numbers: no route")
+		assert.Equal(t, reasons(m), "degraded; degraded orders: the fleet's store is away, and each replica goes by its own numbers: no route")
 		hooksOf(m).Store(aplomb.StoreEvent{Client: "orders"})
 		assert.Equal(t, reasons(m), "healthy")
 
@@ -104,19 +104,19 @@ func TestHealth(t *testing.T) {
 		hook.Refused(ctx, webhook.RefusedEvent{Source: "stripe", Status: 401, Reason: webhook.ReasonSignature})
 		assert.Equal(t, reasons(m), "healthy", "anyone can send what is not signed")
 		hook.Refused(ctx, webhook.RefusedEvent{Source: "stripe", Status: 503, Reason: webhook.ReasonStore})
-		assert.Equal(t, reasons(m), "degraded\ndegraded webhook stripe: deliveries are refused: store")
+		assert.Equal(t, reasons(m), "degraded; degraded webhook stripe: deliveries are refused: store")
 		hook.Accepted(ctx, webhook.AcceptedEvent{Source: "stripe"})
 		hook.Handshake(ctx, webhook.HandshakeEvent{Source: "slack"})
 		feed := m.Poll()
 		feed.Polled(ctx, poll.PollEvent{Feed: "orders", Err: lost})
-		assert.Equal(t, reasons(m), "degraded\ndegraded poll orders: no route")
+		assert.Equal(t, reasons(m), "degraded; degraded poll orders: no route")
 		feed.Polled(ctx, poll.PollEvent{Feed: "orders", NotModified: true})
 		feed.Polled(ctx, poll.PollEvent{Feed: "orders"})
 		feed.Polled(ctx, poll.PollEvent{Feed: "orders", Found: 2})
 		feed.Missed(ctx, poll.MissedEvent{Feed: "orders"})
 		in := m.Inbox()
 		in.Inserted(ctx, inbox.InsertEvent{Source: "stripe", Err: lost})
-		assert.Equal(t, reasons(m), "degraded\ndegraded inbox stripe: events are not stored: no route")
+		assert.Equal(t, reasons(m), "degraded; degraded inbox stripe: events are not stored: no route")
 		in.Inserted(ctx, inbox.InsertEvent{Source: "stripe", Outcome: inbox.Outcome{Status: inbox.Duplicate}})
 		in.Handled(ctx, inbox.HandleEvent{Source: "stripe", Result: inbox.ResultDone})
 		in.Trouble(ctx, inbox.TroubleEvent{Step: "claim"})

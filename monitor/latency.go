@@ -17,15 +17,15 @@ const (
 type histogram [buckets]uint32
 
 func bucketOf(d time.Duration) int {
-	us := uint64(max(d.Microseconds(), 1)) //nolint:gosec // it is positive
+	us := uint64(max(d.Microseconds(), 1))
 	octet := bits.Len64(us) - 1
 	if octet >= maxOctet {
 		return buckets - 1
 	}
 	if octet < subBits {
-		return int(us) //nolint:gosec // under eight
+		return int(us)
 	}
-	return octet<<subBits | int(us>>(octet-subBits))&(1<<subBits-1) //nolint:gosec // three bits
+	return octet<<subBits | int(us>>(octet-subBits))&(1<<subBits-1)
 }
 
 // upperBound is the longest duration that falls into the bucket.

@@ -85,24 +85,20 @@ func (m *Monitor) Explain(c *aplomb.Client) error {
 // client finds what is known of a client.
 func (m *Monitor) client(name string) *client {
 	m.mu.RLock()
-	c := m.clients[name]
+	known := m.clients[name]
 	m.mu.RUnlock()
-	if c != nil {
-		return c
+	if known != nil {
+		return known
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if c = m.clients[name]; c != nil {
-		return c
-	}
-	if len(m.clients) >= maxClients {
+	if m.clients[name] == nil && len(m.clients) >= maxClients {
 		name = other
 	}
-	if c = m.clients[name]; c == nil {
-		c = newClient(m, name)
-		m.clients[name] = c
+	if m.clients[name] == nil {
+		m.clients[name] = newClient(m, name)
 	}
-	return c
+	return m.clients[name]
 }
 
 // all is the clients by name.
@@ -129,7 +125,8 @@ func (m *Monitor) String() string {
 func (m *Monitor) LogValue() slog.Value {
 	s := m.Snapshot()
 	attrs := []slog.Attr{slog.String("health", string(s.Health.Status))}
-	for _, c := range s.Clients {
+	for i := range s.Clients {
+		c := &s.Clients[i]
 		attrs = append(attrs, slog.Group(c.Name,
 			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", c.PerSecond), slog.Float64("error_ratio", c.ErrorRatio),
 			slog.Duration("p50", c.P50), slog.Duration("p99", c.P99), slog.Int("in_flight", c.InFlight), slog.Int("waiting", c.Waiting)))

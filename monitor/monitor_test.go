@@ -150,12 +150,12 @@ func TestBounds(t *testing.T) {
 		m := newMonitor(t, monitor.Settings{})
 		h := hooksOf(m)
 		for n := range 1000 {
-			name := fmt.Sprint(n)
+			name := strconv.Itoa(n)
 			h.CallDone(t.Context(), aplomb.CallEvent{Client: "c", Host: name, Operation: "x"})
 			h.Quota(t.Context(), aplomb.QuotaEvent{Client: "c", Name: name})
 			h.Breaker(aplomb.BreakerEvent{Client: "c", Key: "https://" + name, To: aplomb.BreakerOpen})
 			h.Deprecated(t.Context(), aplomb.DeprecationEvent{Client: "c", Operation: name})
-			h.CallStart(t.Context(), aplomb.CallEvent{Call: uint64(n), Client: name}) //nolint:gosec // it is not negative
+			h.CallStart(t.Context(), aplomb.CallEvent{Call: uint64(n), Client: name})
 			m.Tokens(name)(aplomb.TokenEvent{})
 		}
 		s := m.Snapshot()
@@ -170,7 +170,7 @@ func TestBounds(t *testing.T) {
 
 // hooksOf is what a client is given.
 func hooksOf(m *monitor.Monitor) aplomb.Hooks {
-	return m.Option().(aplomb.Hooks) //nolint:forcetypeassert // as documented by the other tests
+	return m.Option().(aplomb.Hooks)
 }
 
 func TestSummaries(t *testing.T) {

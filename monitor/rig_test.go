@@ -2,6 +2,7 @@ package monitor_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -57,9 +58,7 @@ func newAPI(t *testing.T, m *monitor.Monitor, opts ...aplomb.Option) *api {
 	server := aplombtest.NewServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		now := a.answer.Load()
 		time.Sleep(now.wait)
-		for name, values := range now.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), now.header)
 		if now.status != 0 {
 			w.WriteHeader(now.status)
 			return

@@ -130,13 +130,13 @@ func spark(slots []Slot) template.HTML {
 func waterfall(c Call) template.HTML {
 	const width, row = 600, 12
 	total := float64(max(c.Elapsed, 1))
-	for _, s := range c.Steps {
-		total = max(total, float64(s.Start+s.Took))
+	for i := range c.Steps {
+		total = max(total, float64(c.Steps[i].Start+c.Steps[i].Took))
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="waterfall" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%d steps in %s">`, width, row*max(len(c.Steps), 1), len(c.Steps), short(c.Elapsed))
-	for i, s := range c.Steps {
-		for _, part := range parts(s) {
+	for i := range c.Steps {
+		for _, part := range parts(&c.Steps[i]) {
 			x, w := float64(width)*float64(part.from)/total, float64(width)*float64(part.took)/total
 			fmt.Fprintf(&b, `<rect class="%s" x="%.1f" y="%d" width="%.1f" height="%d"/>`, part.class, min(x, width-2), i*row+1, max(w, 2), row-2)
 		}
@@ -151,7 +151,7 @@ type bar struct {
 }
 
 // parts are what a step is drawn as.
-func parts(s Step) []bar {
+func parts(s *Step) []bar {
 	switch p := s.Phases; {
 	case s.Wait != "":
 		return []bar{{"wait", s.Start, s.Took}}
@@ -176,8 +176,8 @@ func parts(s Step) []bar {
 // script is a call as a test of package aplombtest, which has its server do the same.
 func script(c Call) string {
 	var faults []string
-	for _, s := range c.Steps {
-		switch {
+	for i := range c.Steps {
+		switch s := &c.Steps[i]; {
 		case s.Wait != "" || s.Number == 0:
 		case s.Status >= 400:
 			faults = append(faults, fmt.Sprintf("aplombtest.Status(%d)", s.Status))

@@ -127,7 +127,7 @@ type Waiting struct {
 // Snapshot is everything at this moment.
 func (m *Monitor) Snapshot() Snapshot {
 	now := time.Now()
-	s := Snapshot{Time: now, Start: m.start, Alerts: m.alerts.now(), Tokens: m.feeds.allTokens(now), Feeds: m.feeds.all()}
+	s := Snapshot{Time: now, Start: m.start, Alerts: m.alerts.now(), Tokens: m.feeds.allTokens(), Feeds: m.feeds.all()}
 	for _, c := range m.all() {
 		c.mu.Lock()
 		s.Clients = append(s.Clients, c.snapshot(now))
@@ -162,9 +162,9 @@ func (c *client) snapshot(now time.Time) Client {
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
 		out.Hosts = append(out.Hosts, c.host(name, now))
 	}
-	for key, e := range c.breakers { // one that guards something else than a host
+	for key := range c.breakers { // one that guards something else than a host
 		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(key, h.Name) }) {
-			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(e), Last5Min: []Slot{}, Operations: []Operation{}})
+			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(c.breakers[key]), Last5Min: []Slot{}, Operations: []Operation{}})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
@@ -210,9 +210,9 @@ func (c *client) host(name string, now time.Time) Host {
 	slices.SortFunc(h.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
-	for key, e := range c.breakers {
+	for key := range c.breakers {
 		if guards(key, name) {
-			h.Circuit = circuit(e)
+			h.Circuit = circuit(c.breakers[key])
 		}
 	}
 	return h

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"text/tabwriter"
 )
 
@@ -37,18 +38,20 @@ func text(s Snapshot) []byte {
 		}
 	})
 	table("Hosts, last 5 minutes", "CLIENT\tHOST\tHEALTH\tCALLS\tERRORS\tP50\tP95\tP99\tCIRCUIT", func(w *tabwriter.Writer) {
-		for _, c := range s.Clients {
-			for _, h := range c.Hosts {
-				state := "closed"
+		for i := range s.Clients {
+			c := &s.Clients[i]
+			for j := range c.Hosts {
+				h, state := &c.Hosts[j], "closed"
 				if h.Circuit != nil {
 					state = string(h.Circuit.State) + ", " + probe(h.Circuit, s.Time)
 				}
-				_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, h.Name, worst(c, h), pace(h.PerSecond), percent(h.ErrorRatio), took(h.P50), took(h.P95), took(h.P99), state)
+				_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, h.Name, worst(*c, *h), pace(h.PerSecond), percent(h.ErrorRatio), took(h.P50), took(h.P95), took(h.P99), state)
 			}
 		}
 	})
 	table("Quotas", "CLIENT\tQUOTA\tLEFT\tRESET\tEMPTY", func(w *tabwriter.Writer) {
-		for _, c := range s.Clients {
+		for i := range s.Clients {
+			c := &s.Clients[i]
 			for _, q := range c.Quotas {
 				reset, empty := "-", "-"
 				if !q.ResetAt.IsZero() {
@@ -62,8 +65,9 @@ func text(s Snapshot) []byte {
 		}
 	})
 	table("Calls that failed or took long", "AT\tCLIENT\tOPERATION\tRESULT\tATTEMPTS\tTOOK", func(w *tabwriter.Writer) {
-		for _, c := range s.Trouble[:min(20, len(s.Trouble))] {
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", c.Start.UTC().Format("15:04:05"), c.Client, c.Operation, result(c), c.Attempts, short(c.Elapsed))
+		for i := range s.Trouble[:min(20, len(s.Trouble))] {
+			c := &s.Trouble[i]
+			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", c.Start.UTC().Format("15:04:05"), c.Client, c.Operation, result(*c), c.Attempts, short(c.Elapsed))
 		}
 	})
 	return b.Bytes()
@@ -81,7 +85,7 @@ func (q Quota) left() string {
 	case q.Remaining < 0:
 		return "unknown"
 	case q.Limit <= 0:
-		return fmt.Sprint(q.Remaining)
+		return strconv.FormatInt(q.Remaining, 10)
 	}
 	return fmt.Sprintf("%d of %d", q.Remaining, q.Limit)
 }

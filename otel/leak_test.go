@@ -24,7 +24,7 @@ func echo(status int) http.HandlerFunc {
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Set-Cookie", "sid=pl4nt-set-cookie")
-		h.Set("X-Request-Id", r.Header.Get("X-Api-Key"))
+		h.Set("X-Request-ID", r.Header.Get("X-Api-Key"))
 		h.Set("Location", "https://u:pl4nt-userinfo@api.test/?token=pl4nt-location")
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"message": all, "code": r.URL.RawQuery}})

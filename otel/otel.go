@@ -92,9 +92,10 @@ func (t *tracer) hooks() aplomb.Hooks {
 // attempts'.
 func (t *tracer) callStart(ctx context.Context, e aplomb.CallEvent) {
 	t.meters.inFlight.Add(ctx, 1, t.meters.client(e.Client))
-	own, span := t.Start(ctx, e.Operation, trace.WithTimestamp(e.Start), trace.WithAttributes(clientKey.String(e.Client), operationKey.String(e.Operation)))
+	own, span := t.Start(ctx, e.Operation, //nolint:spancheck // callDone ends it
+		trace.WithTimestamp(e.Start), trace.WithAttributes(clientKey.String(e.Client), operationKey.String(e.Operation)))
 	t.calls.Store(e.Call, &callSpan{span, own})
-}
+} //nolint:spancheck // as above
 
 func (t *tracer) callDone(ctx context.Context, e aplomb.CallEvent) {
 	t.meters.inFlight.Add(ctx, -1, t.meters.client(e.Client))
@@ -126,13 +127,14 @@ func (t *tracer) middleware(next http.RoundTripper) http.RoundTripper {
 		if open, ok := t.calls.Load(e.Call); ok {
 			parent = trace.ContextWithSpan(parent, open.(*callSpan).Span) //nolint:forcetypeassert // nothing else is kept there
 		}
-		ctx, span := t.Start(parent, spanName(e), trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(e.Start), trace.WithAttributes(attributes(e)...))
+		ctx, span := t.Start(parent, spanName(e), //nolint:spancheck // attemptDone ends it
+			trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(e.Start), trace.WithAttributes(attributes(e)...))
 		key := attemptKey{e.Call, e.Number}
 		t.attempts.Store(key, span)
 		own := r.WithContext(ctx)
 		own.Header = r.Header.Clone()
 		t.propagator.Inject(ctx, propagation.HeaderCarrier(own.Header))
-		return next.RoundTrip(own)
+		return next.RoundTrip(own) //nolint:spancheck // as above
 	})
 }
 
@@ -179,8 +181,7 @@ func text(err error) string {
 	if err == nil {
 		return ""
 	}
-	var call *aplomb.CallError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*aplomb.CallError](err); ok {
 		return call.Error()
 	}
 	return err.Error()

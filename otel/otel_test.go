@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,7 +55,7 @@ func (o *telemetry) told(t *testing.T) string {
 	slices.SortStableFunc(spans, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
 	names := map[string]string{"0000000000000000": "-"}
 	for i, s := range spans {
-		names[s.SpanContext.SpanID().String()] = fmt.Sprint(i + 1)
+		names[s.SpanContext.SpanID().String()] = strconv.Itoa(i + 1)
 	}
 	for i, s := range spans {
 		fmt.Fprintf(&b, "span %d in %s: %s, %s, %v to %v, %s %q\n", i+1, names[s.Parent.SpanID().String()], s.Name, s.SpanKind,
@@ -110,7 +111,7 @@ func texts(attrs []attribute.KeyValue) (lines []string) {
 
 func ok(w http.ResponseWriter, _ *http.Request) {
 	time.Sleep(40 * time.Millisecond)
-	w.Header().Set("X-Request-Id", "req_1")
+	w.Header().Set("X-Request-ID", "req_1")
 	_, _ = w.Write([]byte(`{}`))
 }
 
@@ -264,7 +265,7 @@ func TestNothingStaysOpen(t *testing.T) {
 		started := 0
 		for n := range 100 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*50*time.Millisecond)
-			_, err := aplomb.Get[struct{}](ctx, c, "/v1/{n}", aplomb.Path("n", fmt.Sprint(n)))
+			_, err := aplomb.Get[struct{}](ctx, c, "/v1/{n}", aplomb.Path("n", strconv.Itoa(n)))
 			if err == nil || !errors.Is(err, aplomb.ErrCircuitOpen) {
 				started++
 			}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,9 +51,9 @@ func newOutage(t *testing.T) *outage {
 	o := &outage{}
 	o.left.Store(1_000_000)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("X-RateLimit-Limit", "1000000")
-		w.Header().Set("X-RateLimit-Remaining", fmt.Sprint(o.left.Add(-1)))
-		w.Header().Set("X-RateLimit-Reset", "3600")
+		w.Header().Set("X-Ratelimit-Limit", "1000000")
+		w.Header().Set("X-Ratelimit-Remaining", strconv.FormatInt(o.left.Add(-1), 10))
+		w.Header().Set("X-Ratelimit-Reset", "3600")
 		if o.down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
@@ -181,12 +182,12 @@ func TestLivePage(t *testing.T) {
 			if ev.Type == runtime.APITypeError || ev.Type == runtime.APITypeWarning {
 				complaints = append(complaints, fmt.Sprint("console: ", ev.Type))
 			}
-		case *log.EventEntryAdded:
-			complaints = append(complaints, ev.Entry.Text)
+		case *log.EventEntryAdded: //nolint:forbidigo // the browser's
+			complaints = append(complaints, ev.Entry.Text) //nolint:forbidigo // as above
 		}
 	})
 	o.call(50)
-	if err := chromedp.Run(ctx, log.Enable(), chromedp.EmulateViewport(1400, 1000), chromedp.Navigate(o.page)); err != nil {
+	if err := chromedp.Run(ctx, log.Enable(), chromedp.EmulateViewport(1400, 1000), chromedp.Navigate(o.page)); err != nil { //nolint:forbidigo // as above
 		t.Fatal(err)
 	}
 	const card = `document.querySelector("[id^='card-orders-']")`

@@ -38,8 +38,9 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8090", "where the page and the metrics are")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, os.Stdout, *listen); err != nil {
+	err := run(ctx, os.Stdout, *listen)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "monitoring:", err)
 		os.Exit(1)
 	}

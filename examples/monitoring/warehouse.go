@@ -38,12 +38,12 @@ func (w *warehouse) close() { _ = w.server.Close() }
 func (w *warehouse) answer(out http.ResponseWriter, _ *http.Request) {
 	at := time.Since(w.start) % (wellFor + downFor + throttledFor)
 	h := out.Header()
-	h.Set("X-RateLimit-Limit", "1000")
+	h.Set("X-Ratelimit-Limit", "1000")
 	switch {
 	case at < wellFor:
 		left := 1000 - int(at/wellForUnit)
-		h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-		h.Set("X-RateLimit-Reset", strconv.Itoa(int((wellFor-at)/time.Second)+1))
+		h.Set("X-Ratelimit-Remaining", strconv.Itoa(left))
+		h.Set("X-Ratelimit-Reset", strconv.Itoa(int((wellFor-at)/time.Second)+1))
 		_, _ = io.WriteString(out, `{"mugs":7}`)
 	case at < wellFor+downFor:
 		out.WriteHeader(http.StatusServiceUnavailable)
