@@ -62,11 +62,13 @@ type Alert struct {
 	Client string `json:"client"`
 	// Firing is false where it is over.
 	Firing bool `json:"firing"`
-	// Short and Long are the parts of calls that failed in the two windows, and
-	// PerSecond the calls in the short one.
-	Short     float64 `json:"short"`
-	Long      float64 `json:"long"`
-	PerSecond float64 `json:"per_second"`
+	// ShortRatio and LongRatio are the parts of calls that failed in the two windows,
+	// Short and Long, and PerSecond the calls in the short one.
+	ShortRatio float64       `json:"short_ratio"`
+	LongRatio  float64       `json:"long_ratio"`
+	PerSecond  float64       `json:"per_second"`
+	Short      time.Duration `json:"short_ns"`
+	Long       time.Duration `json:"long_ns"`
 	// Since is when the rule began to hold, and At when it was looked at.
 	Since time.Time `json:"since"`
 	At    time.Time `json:"at"`
@@ -155,8 +157,8 @@ func (r ErrorRule) of(c *client, now time.Time) (Alert, bool) {
 	c.mu.Lock()
 	short, long := c.overall.short.last(now, int(r.Short/shortSlot)), c.overall.long.last(now, int(r.Long/longSlot))
 	c.mu.Unlock()
-	a := Alert{Client: c.name, At: now, Short: ratio(short), Long: ratio(long), PerSecond: float64(short.Calls) / r.Short.Seconds()}
-	return a, a.Short > r.Ratio && a.Long > r.Ratio && a.PerSecond > r.PerSecond
+	a := Alert{Client: c.name, At: now, Short: r.Short, Long: r.Long, ShortRatio: ratio(short), LongRatio: ratio(long), PerSecond: float64(short.Calls) / r.Short.Seconds()}
+	return a, a.ShortRatio > r.Ratio && a.LongRatio > r.Ratio && a.PerSecond > r.PerSecond
 }
 
 func ratio(t tally) float64 {

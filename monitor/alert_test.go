@@ -27,7 +27,7 @@ func alarms(t *testing.T, rule monitor.ErrorRule, f func(a *api)) (all []told) {
 		defer mu.Unlock()
 		assert.Equal(t, a.Client, "orders")
 		assert.Equal(t, a.At, time.Now())
-		assert.True(t, a.Firing == (a.Short > 0.05 && a.Long > 0.05 && a.PerSecond > 0.05), a)
+		assert.True(t, a.Firing == (a.ShortRatio > 0.05 && a.LongRatio > 0.05 && a.PerSecond > 0.05), a)
 		all = append(all, told{a.Firing, time.Since(start).Round(10 * time.Second).Minutes()})
 	}})
 	f(newAPI(t, m, alone()))

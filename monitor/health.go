@@ -28,8 +28,11 @@ type Health struct {
 // Reason is one thing that is wrong.
 type Reason struct {
 	Status Status `json:"status"`
-	Client string `json:"client"`
-	// Host is "" where it is about more than one.
+	// Kind is what Name is the name of: "client", "token", "webhook", "poll", "inbox"
+	// or "cache".
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+	// Host is a client's, "" where it is about more than one.
 	Host string `json:"host,omitempty"`
 	// Text says what is wrong.
 	Text string `json:"text"`
@@ -37,8 +40,11 @@ type Reason struct {
 
 // String is one line.
 func (r Reason) String() string {
-	where := r.Client
-	if r.Host != "" && r.Host != r.Client {
+	where := r.Name
+	if r.Kind != "client" {
+		where = r.Kind + " " + where
+	}
+	if r.Host != "" && r.Host != r.Name {
 		where += " (" + r.Host + ")"
 	}
 	return where + ": " + r.Text
@@ -69,7 +75,7 @@ func (m *Monitor) health(s *Snapshot) Health {
 			c.Health.quota(c.Name, q, s.Time)
 		}
 		if c.Store != nil {
-			c.Health.add(Reason{Degraded, c.Name, "", "the fleet's store is away, and each replica goes by its own numbers: " + c.Store.Error})
+			c.Health.add(Reason{Degraded, "client", c.Name, "", "the fleet's store is away, and each replica goes by its own numbers: " + c.Store.Error})
 		}
 		c.Health.sort()
 		all.Reasons = append(all.Reasons, c.Health.Reasons...)
@@ -79,7 +85,7 @@ func (m *Monitor) health(s *Snapshot) Health {
 	}
 	for _, f := range s.Feeds {
 		if f.Trouble != "" {
-			all.add(Reason{Degraded, f.Kind + " " + f.Name, "", f.Trouble})
+			all.add(Reason{Degraded, f.Kind, f.Name, "", f.Trouble})
 		}
 	}
 	all.sort()
@@ -102,13 +108,13 @@ func (h *Health) of(client string, host *Host, now time.Time) {
 	calls, failed := host.minute.Calls, ratio(host.minute)
 	switch circuit := host.Circuit; {
 	case circuit != nil && circuit.State == aplomb.BreakerOpen:
-		h.add(Reason{Down, client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
+		h.add(Reason{Down, "client", client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
 	case circuit != nil:
-		h.add(Reason{Degraded, client, host.Name, "the circuit is half open: a probe decides whether it closes"})
+		h.add(Reason{Degraded, "client", client, host.Name, "the circuit is half open: a probe decides whether it closes"})
 	case calls >= leastCalls && failed >= downRatio:
-		h.add(Reason{Down, client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
+		h.add(Reason{Down, "client", client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
 	case calls >= leastCalls && failed > degradedRatio:
-		h.add(Reason{Degraded, client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
+		h.add(Reason{Degraded, "client", client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
 	}
 }
 
@@ -131,11 +137,11 @@ func (h *Health) quota(client string, q Quota, now time.Time) {
 	}
 	switch {
 	case !opens.IsZero() && q.Limit == 0 && q.Remaining < 0:
-		h.add(Reason{Degraded, client, "", "the server has asked for a pause: no request for " + short(opens.Sub(now))})
+		h.add(Reason{Degraded, "client", client, "", "the server has asked for a pause: no request for " + short(opens.Sub(now))})
 	case !opens.IsZero():
-		h.add(Reason{Degraded, client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now)))})
+		h.add(Reason{Degraded, "client", client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now)))})
 	case q.Limit > 0 && q.Remaining >= 0 && float64(q.Remaining) < lowQuota*float64(q.Limit):
-		h.add(Reason{Degraded, client, "", fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name)})
+		h.add(Reason{Degraded, "client", client, "", fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name)})
 	}
 }
 
@@ -143,9 +149,9 @@ func (h *Health) token(t Token, now time.Time) {
 	switch in := t.Expiry.Sub(now); {
 	case t.Error == "":
 	case t.Expiry.IsZero() || in <= 0:
-		h.add(Reason{Down, t.Name, "", "there is no token: " + t.Error})
+		h.add(Reason{Down, "token", t.Name, "", "there is no token: " + t.Error})
 	case in < tokenSoon:
-		h.add(Reason{Degraded, t.Name, "", "the token ends in " + short(in) + ", and cannot be fetched anew: " + t.Error})
+		h.add(Reason{Degraded, "token", t.Name, "", "the token ends in " + short(in) + ", and cannot be fetched anew: " + t.Error})
 	}
 }
 

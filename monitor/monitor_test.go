@@ -162,7 +162,7 @@ func TestBounds(t *testing.T) {
 		assert.True(t, len(s.Clients) <= 101 && len(s.Tokens) <= 200, len(s.Clients), len(s.Tokens))
 		for _, c := range s.Clients {
 			if c.Name == "c" {
-				assert.True(t, len(c.Hosts) <= 201 && len(c.Quotas) == 50 && len(c.Retired) == 300, len(c.Hosts))
+				assert.True(t, len(c.Hosts) <= 201 && len(c.Quotas) == 50 && len(c.Deprecations) == 300, len(c.Hosts))
 			}
 		}
 	})

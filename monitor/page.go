@@ -112,9 +112,9 @@ type view struct {
 	Calls   []Call // of either kind
 }
 
-// Retired reports whether anything is going away.
-func (v view) Retired() bool {
-	return slices.ContainsFunc(v.Clients, func(c Client) bool { return len(c.Retired) > 0 })
+// Deprecations reports whether anything is going away.
+func (v view) Deprecations() bool {
+	return slices.ContainsFunc(v.Clients, func(c Client) bool { return len(c.Deprecations) > 0 })
 }
 
 func (p *page) render(name string, r *http.Request) []byte {

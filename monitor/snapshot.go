@@ -46,15 +46,18 @@ type Client struct {
 	Name   string `json:"name"`
 	Health Health `json:"health"`
 	Numbers
-	InFlight int                             `json:"in_flight"`
-	Waiting  int                             `json:"waiting"`
-	Hosts    []Host                          `json:"hosts,omitempty"`
-	Quotas   []Quota                         `json:"quotas,omitempty"`
-	Waits    map[aplomb.WaitCause]Wait       `json:"waits,omitempty"`
-	Retired  []aplomb.DeprecationEvent       `json:"deprecations,omitempty"`
-	Store    *Store                          `json:"store,omitempty"`
-	Policy   string                          `json:"policy,omitempty"`
-	circuits map[string]*aplomb.BreakerEvent // not yet told of with a host
+	// InFlight are the calls under way that do not wait, and Waiting those that do.
+	InFlight     int                       `json:"in_flight"`
+	Waiting      int                       `json:"waiting"`
+	Hosts        []Host                    `json:"hosts,omitempty"`
+	Quotas       []Quota                   `json:"quotas,omitempty"`
+	Waits        map[aplomb.WaitCause]Wait `json:"waits,omitempty"`
+	Deprecations []Deprecation             `json:"deprecations,omitempty"`
+	// ClockSkew is how far the server's clock is ahead of ours, by the last answer.
+	ClockSkew time.Duration                   `json:"clock_skew_ns,omitempty"`
+	Store     *Store                          `json:"store,omitempty"`
+	Policy    string                          `json:"policy,omitempty"`
+	circuits  map[string]*aplomb.BreakerEvent // not yet told of with a host
 }
 
 // Host is one host of a client.
@@ -68,8 +71,20 @@ type Host struct {
 	Operations []Operation `json:"operations"`
 	LastError  string      `json:"last_error,omitempty"`
 	LastFailed time.Time   `json:"last_failed,omitzero"`
+	// InFlight are the calls under way to it that do not wait, and Oldest is when the
+	// first of them began.
+	InFlight int       `json:"in_flight"`
+	Oldest   time.Time `json:"oldest,omitzero"`
 
 	minute tally // the last one
+}
+
+// Deprecation is an operation that is going away.
+type Deprecation struct {
+	Operation  string    `json:"operation"`
+	Deprecated time.Time `json:"deprecated,omitzero"`
+	Sunset     time.Time `json:"sunset,omitzero"`
+	Link       string    `json:"link,omitempty"`
 }
 
 // Slot is the calls of ten seconds.
@@ -171,7 +186,8 @@ func (c *client) snapshot(now time.Time) Client {
 		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name], out.PerSecond, now))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.retired)) {
-		out.Retired = append(out.Retired, c.retired[name])
+		e := c.retired[name]
+		out.Deprecations = append(out.Deprecations, Deprecation{e.Operation, e.Deprecated, e.Sunset, e.Link})
 	}
 	if c.store.Down {
 		out.Store = &Store{Since: c.store.At}

@@ -16,7 +16,7 @@ func text(s Snapshot) []byte {
 	}
 	for _, a := range s.Alerts {
 		fmt.Fprintf(&b, "  ALERT     %s: errors have lasted since %s: %s of calls in the short window, %s in the long one\n",
-			a.Client, a.Since.UTC().Format("15:04:05"), percent(a.Short), percent(a.Long))
+			a.Client, a.Since.UTC().Format("15:04:05"), percent(a.ShortRatio), percent(a.LongRatio))
 	}
 	table := func(title, head string, rows func(w *tabwriter.Writer)) {
 		var t bytes.Buffer

@@ -49,7 +49,7 @@ func main() {
 // run goes on until ctx is over.
 func run(ctx context.Context, out io.Writer, listen string) error {
 	seen, err := monitor.New(monitor.Settings{Alert: func(a monitor.Alert) {
-		fmt.Fprintf(out, "alert: %s, firing: %t, %.0f %% of calls fail\n", a.Client, a.Firing, 100*a.Short)
+		fmt.Fprintf(out, "alert: %s, firing: %t, %.0f %% of calls fail\n", a.Client, a.Firing, 100*a.ShortRatio)
 	}})
 	if err != nil {
 		return err
