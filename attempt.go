@@ -60,6 +60,7 @@ type Attempt struct {
 	watch     *stopwatch     // where its phases are told
 	body      []byte         // a typed call's, read inside the attempt
 	broken    *http.Response // whose body did not come
+	heard     int            // how many hooks know of it
 	memory    memoryBody     // the same as the response has it
 	returned  bool           // what it holds was handed on or given back
 
@@ -252,6 +253,10 @@ func (s *stack) admit(a *Attempt) error {
 func (s *stack) abandon(a *Attempt) {
 	if !a.returned {
 		a.discard()
+		if a.heard > 0 {
+			a.Err, a.Verdict, a.elapsed = errPanicked, Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}, time.Since(a.start)
+			s.watch.attemptDone(a)
+		}
 		a.breaker.report(a.permit, OutcomeNeutral)
 		a.quota.release(a)
 		a.seat.leave()

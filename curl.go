@@ -9,19 +9,29 @@ import (
 	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
-// Curl is an attempt that is done as a command of the shell, to send it once more by
-// hand. Where it had a secret stands a variable named after its header or parameter,
-// and for a body a file.
+// Curl is a shell command that repeats a finished attempt. Where it had a secret stands
+// a variable named after its header or parameter, such as $APLOMB_AUTHORIZATION, and
+// for a body the file "body". It is "" before the attempt is done.
 func (e AttemptEvent) Curl() string {
 	if e.attempt == nil || !e.done {
 		return ""
 	}
 	r := e.attempt.carried()
-	words := []string{"curl"}
-	if r.Method != http.MethodGet {
-		words = append(words, "-X", new(shellWord).text(r.Method).String())
+	words, address := []string{"curl"}, e.URL()
+	if strings.ContainsAny(strings.ReplaceAll(address, redact.Mask, ""), "[]{}") {
+		words = append(words, "--globoff") // they are the server's, and no pattern
 	}
-	words = append(words, shellURL(e.URL()))
+	body := r.Body != nil && r.Body != http.NoBody
+	switch method := methodOf(r); {
+	case method == http.MethodHead:
+		words = append(words, "--head")
+	case method != http.MethodGet || body:
+		words = append(words, "-X", new(shellWord).text(method).String())
+	}
+	words = append(words, shellURL(address))
+	if r.Host != "" && r.Host != r.URL.Host {
+		words = append(words, "-H", new(shellWord).text("Host: "+r.Host).String())
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		if ownOfCurl(name) {
 			continue
@@ -31,7 +41,7 @@ func (e AttemptEvent) Curl() string {
 			words = append(words, "-H", new(shellWord).text(name+": ").value(name, shown).String())
 		}
 	}
-	if r.Body != nil && r.Body != http.NoBody {
+	if body {
 		words = append(words, "--data-binary", "@body")
 	}
 	return strings.Join(words, " ")
@@ -92,7 +102,8 @@ func (w *shellWord) String() string {
 	return w.done + "'" + w.quoted + "'"
 }
 
-// variable is a name as a variable of the shell.
+// variable is a name as a variable of the shell, and of nobody else: a server that
+// redirects says how its parameters are called.
 func variable(name string) string {
 	upper := strings.Map(func(r rune) rune {
 		switch {
@@ -103,8 +114,5 @@ func variable(name string) string {
 		}
 		return '_'
 	}, name)
-	if upper == "" || upper[0] <= '9' && upper[0] >= '0' {
-		upper = "_" + upper
-	}
-	return upper
+	return "APLOMB_" + upper
 }

@@ -28,10 +28,21 @@ func curlOf(t *testing.T, method, path string, opts ...aplomb.CallOption) (line 
 func TestCurl(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		assert.Equal(t, curlOf(t, http.MethodGet, "/v1/orders/{id}", aplomb.Path("id", "it's")),
-			`curl 'http://api.test/v1/orders/it%27s' -H 'Accept: application/json' -H 'Authorization: '"$AUTHORIZATION"`)
+			`curl 'http://api.test/v1/orders/it%27s' -H 'Accept: application/json' -H 'Authorization: '"$APLOMB_AUTHORIZATION"`)
 		assert.Equal(t, curlOf(t, http.MethodPost, "/v1/orders", aplomb.JSON(1), aplomb.Query("api_key", "pl4nt-key-in-query"), aplomb.Query("limit", "1"), aplomb.Header("X-Note", "a'b $HOME")),
-			`curl -X 'POST' 'http://api.test/v1/orders?api_key='"$API_KEY"'&limit=1' -H 'Accept: application/json' -H 'Authorization: '"$AUTHORIZATION"`+
-				` -H 'Content-Type: application/json' -H 'X-Note: '"$X_NOTE" --data-binary @body`)
+			`curl -X 'POST' 'http://api.test/v1/orders?api_key='"$APLOMB_API_KEY"'&limit=1' -H 'Accept: application/json' -H 'Authorization: '"$APLOMB_AUTHORIZATION"`+
+				` -H 'Content-Type: application/json' -H 'X-Note: '"$APLOMB_X_NOTE" --data-binary @body`)
+	})
+}
+
+// TestCurlSendsTheSame: what curl would read otherwise than it was meant.
+func TestCurlSendsTheSame(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const rest = ` -H 'Accept: application/json' -H 'Authorization: '"$APLOMB_AUTHORIZATION"`
+		assert.Equal(t, curlOf(t, http.MethodHead, "/v1/orders"), `curl --head 'http://api.test/v1/orders'`+rest)
+		assert.Equal(t, curlOf(t, http.MethodGet, "/v1/orders", aplomb.JSON(1)),
+			`curl -X 'GET' 'http://api.test/v1/orders'`+rest+` -H 'Content-Type: application/json' --data-binary @body`)
+		assert.Equal(t, curlOf(t, http.MethodGet, "/v1/orders", aplomb.Query("page[size]", "3")), `curl --globoff 'http://api.test/v1/orders?page[size]=3'`+rest)
 	})
 }
 

@@ -14,12 +14,13 @@ import (
 // 400 on; "fault" or "throttled" where a judge said so; or what was in its way:
 // "timeout", "canceled", "name_resolution", "tls", "connection_refused",
 // "connection_reset", "connection_closed", "truncated" (a body that broke off),
-// "too_large", "decode", "no_credential", "network". It is the error.type of
+// "too_large", "decode_error", "no_credential", "refused" (by
+// aplomb itself), "network". It is the error.type of
 // OpenTelemetry's semantic conventions, and does not change with Go's types.
 func (e AttemptEvent) ErrorType() string {
 	switch {
 	case e.Err != nil:
-		return errorType(e.Err, e.Status)
+		return errorType(e.Err)
 	case e.Status >= 400:
 		return strconv.Itoa(e.Status)
 	case e.Verdict.Outcome == OutcomeFault, e.Verdict.Outcome == OutcomeThrottled:
@@ -38,18 +39,17 @@ func (e CallEvent) ErrorType() string {
 		if e.Status >= 400 {
 			return strconv.Itoa(e.Status)
 		}
-	case ResultNetwork:
+	case ResultNetwork, ResultRefused:
 		if e.Err != nil {
-			return errorType(e.Err, e.Status)
+			return errorType(e.Err)
 		}
-	case ResultTimeout, ResultBreakerOpen, ResultBulkhead, ResultCanceled, ResultDecodeError: // it says enough
+	case ResultTimeout, ResultBreakerOpen, ResultBulkheadFull, ResultCanceled, ResultDecodeError, ResultPanic: // it says enough
 	}
 	return string(e.Result)
 }
 
-// errorType is a word for what kept a request from being answered; status is that of
-// an answer whose body did not come.
-func errorType(err error, status int) string {
+// errorType is a word for what kept a request from being answered.
+func errorType(err error) string {
 	if timedOut(err) {
 		return "timeout"
 	}
@@ -57,7 +57,7 @@ func errorType(err error, status int) string {
 		return "name_resolution"
 	}
 	if _, ok := errors.AsType[*DecodeError](err); ok {
-		return "decode"
+		return "decode_error"
 	}
 	for _, known := range []struct {
 		err  error
@@ -74,9 +74,12 @@ func errorType(err error, status int) string {
 			return known.word
 		}
 	}
+	_, body := errors.AsType[*bodyError](err)
 	switch {
-	case status > 0:
+	case body:
 		return "truncated"
+	case refused(err):
+		return "refused"
 	case handshakeFailed(err):
 		return "tls"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +29,9 @@ type Hooks struct {
 	// when the verdict is sealed.
 	AttemptStart func(context.Context, AttemptEvent)
 	AttemptDone  func(context.Context, AttemptEvent)
-	// Phases is asked before an attempt whether AttemptDone is to tell its phases,
-	// which costs the attempt about twenty allocations.
-	Phases func(context.Context, AttemptEvent) bool
+	// WantPhases is asked before an attempt whether AttemptDone is to tell its
+	// [Phases], which costs the attempt about twenty allocations.
+	WantPhases func(context.Context, AttemptEvent) bool
 	// BodyFailed reports a response body that broke off after its verdict, on
 	// the net/http doors.
 	BodyFailed func(context.Context, AttemptEvent)
@@ -54,8 +56,14 @@ func (h Hooks) applyClient(c *config) error {
 
 // CallEvent is a logical call, begun or done.
 type CallEvent struct {
+	_ [0]func() // not compared as a whole: code for that would be in each program
+
 	// Call is the same for all events of a call, and of no other in this process.
-	Call                            uint64
+	// Where each redirect hop is an event of its own, all of them have it.
+	Call uint64
+	// Client is the name by [Name], the base URL's host without one. Operation is
+	// the method and the path's template, or [Operation]'s. Host is in lower case, and
+	// has a port unless that is the scheme's own.
 	Client, Operation, Method, Host string
 	Start                           time.Time
 	// The rest is known when the call is done.
@@ -75,20 +83,26 @@ type Result string
 
 // The results of calls.
 const (
-	ResultOK          Result = "ok"
-	ResultClientError Result = "client_error" // the server blamed the request: 4xx
-	ResultServerError Result = "server_error" // 5xx
-	ResultRateLimited Result = "rate_limited" // 429, or a quota that would not free up in time
-	ResultTimeout     Result = "timeout"
-	ResultNetwork     Result = "network"
-	ResultBreakerOpen Result = "breaker_open"
-	ResultBulkhead    Result = "bulkhead_full"
-	ResultCanceled    Result = "canceled"
-	ResultDecodeError Result = "decode_error"
+	ResultOK           Result = "ok"
+	ResultClientError  Result = "client_error"  // the server blamed the request: 4xx
+	ResultServerError  Result = "server_error"  // 5xx
+	ResultRateLimited  Result = "rate_limited"  // 429, or a quota that would not free up in time
+	ResultTimeout      Result = "timeout"       // of an attempt, or of the call
+	ResultNetwork      Result = "network"       // no answer, or one that broke off
+	ResultBreakerOpen  Result = "breaker_open"  // not sent: the circuit was open
+	ResultBulkheadFull Result = "bulkhead_full" // not sent: too many are under way
+	ResultCanceled     Result = "canceled"      // by the caller
+	ResultDecodeError  Result = "decode_error"  // an answer that is not what was asked for
+	// ResultRefused is what aplomb did not do or take, with nothing wrong at the
+	// server: no credential, a redirect against its rules, an answer above MaxBody.
+	ResultRefused Result = "refused"
+	ResultPanic   Result = "panic" // of a middleware, the transport or a hook
 )
 
 // AttemptEvent is one request, about to be sent or answered.
 type AttemptEvent struct {
+	_ [0]func() // see CallEvent
+
 	// Call is its [CallEvent]'s.
 	Call                            uint64
 	Client, Operation, Method, Host string
@@ -114,7 +128,7 @@ type AttemptEvent struct {
 	// that lost has the outcome neutral.
 	Hedge bool
 	Err   error
-	// Phases is nil unless [Hooks].Phases asked for them.
+	// Phases is nil unless [Hooks].WantPhases asked for them.
 	Phases *Phases
 
 	attempt *Attempt
@@ -148,12 +162,18 @@ func (e AttemptEvent) URL() string {
 	return shown
 }
 
+// Foreign reports an attempt that goes to another origin than the call was made for,
+// by a redirect: what is between the caller and the API is not for it.
+func (e AttemptEvent) Foreign() bool {
+	return e.attempt != nil && e.attempt.call.foreign(e.attempt.Request)
+}
+
 // Traceparent is what the attempt was sent with (W3C Trace Context), "" if nothing.
 func (e AttemptEvent) Traceparent() string {
 	if e.attempt == nil {
 		return ""
 	}
-	return e.attempt.Request.Header.Get("Traceparent")
+	return e.attempt.carried().Header.Get("Traceparent")
 }
 
 // RequestID is the server's name for the request, "" if it gave none.
@@ -200,7 +220,8 @@ type BreakerEvent struct {
 	// Key is what the breaker guards: an origin unless Breaker.Key says otherwise.
 	Key      string
 	From, To BreakerState
-	At       time.Time
+	// At is when. Events of one breaker may be told of out of order.
+	At time.Time
 	// ReadyAt is from when on an open breaker lets a call through as its probe;
 	// without a call it stays open. Zero unless To is open.
 	ReadyAt time.Time
@@ -210,6 +231,8 @@ type BreakerEvent struct {
 
 // QuotaEvent is what a server said of one quota.
 type QuotaEvent struct {
+	// Call is the [CallEvent]'s whose answer said it.
+	Call              uint64
 	Client, Operation string
 	// Name is the server's name for the quota, "" if it gave none.
 	Name string
@@ -236,6 +259,8 @@ type StoreEvent struct {
 
 // DeprecationEvent is a server's announcement that an operation goes away.
 type DeprecationEvent struct {
+	// Call is the [CallEvent]'s whose answer said it.
+	Call              uint64
 	Client, Operation string
 	// Deprecated is since when it is deprecated (RFC 9745); zero when not stated.
 	Deprecated time.Time
@@ -287,26 +312,40 @@ func (c *call) begin(ctx context.Context) {
 	if len(w.hooks) == 0 {
 		return
 	}
+	c.began = c.start
+	if c.hops > 0 {
+		c.began = time.Now()
+	}
 	e := c.event()
-	for _, h := range w.hooks {
-		if h.CallStart != nil {
-			h.CallStart(ctx, e)
+	for i := range w.hooks {
+		if start := w.hooks[i].CallStart; start != nil {
+			start(ctx, e)
 		}
+		c.heard = i + 1
 	}
 }
+
+// unwind tells of a call that panicked; a call that is done it tells nothing of.
+func (c *call) unwind(ctx context.Context) {
+	if c.heard > 0 {
+		c.done(ctx, errPanicked)
+	}
+}
+
+var errPanicked = errors.New("aplomb: a middleware, the transport or a hook panicked")
 
 // done also hands out what Capture asked for.
 func (c *call) done(ctx context.Context, err error) {
 	for _, r := range c.capture {
 		*r = c.response()
 	}
-	w := c.stack.watch
-	if len(w.hooks) == 0 {
+	hooks := c.stack.watch.hooks[:c.heard]
+	if len(hooks) == 0 {
 		return
 	}
 	e := c.event()
-	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.attempts-c.told, err
-	c.told = c.attempts
+	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.began), c.waited-c.told.waited, c.attempts-c.told.attempts, err
+	c.told, c.heard = telling{c.attempts, c.waited}, 0
 	whole := 0
 	if c.last != nil && c.last.answer() != nil {
 		e.Status = c.last.answer().StatusCode
@@ -315,9 +354,9 @@ func (c *call) done(ctx context.Context, err error) {
 		}
 	}
 	e.Result = resultOf(whole, err)
-	for _, h := range w.hooks {
-		if h.CallDone != nil {
-			h.CallDone(ctx, e)
+	for i := range hooks {
+		if done := hooks[i].CallDone; done != nil {
+			done(ctx, e)
 		}
 	}
 }
@@ -330,9 +369,13 @@ func resultOf(status int, err error) Result {
 	case errors.Is(err, ErrCircuitOpen):
 		return ResultBreakerOpen
 	case errors.Is(err, ErrBulkheadFull):
-		return ResultBulkhead
+		return ResultBulkheadFull
+	case errors.Is(err, errPanicked):
+		return ResultPanic
 	case errors.Is(err, context.Canceled):
 		return ResultCanceled
+	case refused(err):
+		return ResultRefused
 	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
 		return ResultRateLimited
 	case status >= 500:
@@ -348,23 +391,42 @@ func resultOf(status int, err error) Result {
 }
 
 func (c *call) event() CallEvent {
-	return CallEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.start}
+	return CallEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.began}
 }
 
 // host is where the call goes, its own server's before anything was sent.
 func (c *call) host() string {
 	if c.last != nil {
-		return c.last.Request.URL.Host
+		return hostOf(c.last.Request.URL)
 	}
 	if c.stack.cfg.base != nil {
-		return c.stack.cfg.base.Host
+		return hostOf(c.stack.cfg.base)
 	}
 	return ""
 }
 
+// hostOf is a URL's host as in its origin: in lower case, with a port that is not the
+// scheme's own.
+func hostOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch strings.ToLower(u.Scheme) {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
+}
+
+// refused reports what aplomb itself did not do, or did not take.
+func refused(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.sentinel == nil && r.err == nil || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrNoCredential)
+}
+
 func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
 	e := AttemptEvent{
-		Call: a.call.id, Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host, Scheme: a.Request.URL.Scheme,
+		Call: a.call.id, Client: w.client, Operation: a.Operation, Method: methodOf(a.Request), Host: hostOf(a.Request.URL), Scheme: a.Request.URL.Scheme,
 		Number: a.Number, Redirect: a.redirect, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
 		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge, attempt: a,
 	}
@@ -388,14 +450,15 @@ func AttemptFrom(ctx context.Context) (e AttemptEvent, ok bool) {
 
 func (w *watchers) attemptStart(a *Attempt) {
 	for _, h := range w.hooks {
-		if h.Phases != nil && a.watch == nil && h.Phases(a.ctx, w.attemptEvent(a)) {
+		if h.WantPhases != nil && a.watch == nil && h.WantPhases(a.ctx, w.attemptEvent(a)) {
 			w.measure(a)
 		}
 	}
-	for _, h := range w.hooks {
-		if h.AttemptStart != nil {
-			h.AttemptStart(a.ctx, w.attemptEvent(a))
+	for i := range w.hooks {
+		if start := w.hooks[i].AttemptStart; start != nil {
+			start(a.ctx, w.attemptEvent(a))
 		}
+		a.heard = i + 1
 	}
 }
 
@@ -405,12 +468,13 @@ func (w *watchers) attemptDone(a *Attempt) {
 	if a.start.IsZero() {
 		return
 	}
-	phases := a.watch.stop(a.call.typed)
-	for _, h := range w.hooks {
-		if h.AttemptDone != nil {
+	phases, hooks := a.watch.stop(a.call.typed), w.hooks[:a.heard]
+	a.heard = 0
+	for i := range hooks {
+		if done := hooks[i].AttemptDone; done != nil {
 			e := w.attemptEvent(a)
 			e.Phases, e.done = phases, true
-			h.AttemptDone(a.ctx, e)
+			done(a.ctx, e)
 		}
 	}
 	if w.log != nil {

@@ -219,6 +219,7 @@ func (n *notices) look(a *Attempt, w *watchers) {
 		e.Link = redact.Text(link, 200)
 	}
 	if n.seen.get(a.Operation).first(e) {
+		e.Call = a.call.id
 		w.deprecated(a.ctx, e)
 	}
 }

@@ -30,6 +30,7 @@ import (
 //	PerAttempt      middleware around each attempt        none by default
 //	Name            the client's name in errors and logs  the base URL's host by default
 //	Options         several options as one
+//	Once            an option that may be given twice
 //
 // For a client, a context ([NewContext]) and one call alike, each a [RequestOption]:
 //
@@ -134,6 +135,7 @@ type config struct {
 	logging    journalist
 	hooks      []listener
 	measure    func(*Attempt) // with hooks
+	once       []any          // keys of options that are here
 	perCall    []Middleware
 	perAttempt []Middleware
 	trustDate  bool
@@ -443,6 +445,19 @@ func Options(opts ...Option) Option {
 	own := slices.Clone(opts)
 	return clientOption(func(c *config) error {
 		return each("bundled option", own, func(o Option) error { return o.applyClient(c) })
+	})
+}
+
+// Once is opt for the first of those with one key that a client is given, and nothing
+// for the others. An SDK and the program around it may both have the client counted;
+// package monitor, for one, does it with the monitor as the key.
+func Once(key any, opt Option) Option {
+	return clientOption(func(c *config) error {
+		if slices.Contains(c.once, key) {
+			return nil
+		}
+		c.once = append(slices.Clip(c.once), key)
+		return opt.applyClient(c)
 	})
 }
 

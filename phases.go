@@ -10,19 +10,22 @@ import (
 // Phases are how long the parts of an attempt took, 0 for one that there was not.
 type Phases struct {
 	// Reused says that a connection was there already.
-	Reused bool
+	Reused bool `json:"reused"`
 	// DNS, Connect and TLS are the making of a connection: Connect is of the one
 	// address that answered first.
-	DNS, Connect, TLS time.Duration
+	DNS     time.Duration `json:"dns_ns"`
+	Connect time.Duration `json:"connect_ns"`
+	TLS     time.Duration `json:"tls_ns"`
 	// Queued is the time until there was a connection, less those three: another
 	// request's was waited for.
-	Queued time.Duration
+	Queued time.Duration `json:"queued_ns"`
 	// Sent is from then until the request was written, and FirstByte from there to
 	// the first byte of the answer. A server that answers before it has read the whole
 	// request leaves FirstByte 0.
-	Sent, FirstByte time.Duration
+	Sent      time.Duration `json:"sent_ns"`
+	FirstByte time.Duration `json:"first_byte_ns"`
 	// Body is how long a typed call's body took.
-	Body time.Duration
+	Body time.Duration `json:"body_ns"`
 }
 
 // stopwatch measures an attempt's phases. A connection that is being made may outlive

@@ -50,7 +50,7 @@ func TestPhases(t *testing.T) {
 		transport := farAway(srv.Transport().DialContext)
 		t.Cleanup(transport.CloseIdleConnections)
 		c := newClient(t, srv, aplomb.Transport(transport), aplomb.Hooks{
-			Phases: func(_ context.Context, e aplomb.AttemptEvent) bool {
+			WantPhases: func(_ context.Context, e aplomb.AttemptEvent) bool {
 				assert.Equal(t, e.Operation, "GET /v1/orders/{id}")
 				asked++
 				return asked < 3
@@ -83,7 +83,7 @@ func TestPhasesOfAWait(t *testing.T) {
 		t.Cleanup(transport.CloseIdleConnections)
 		done := make(chan aplomb.Phases, 2)
 		c := newClient(t, srv, aplomb.Transport(transport), aplomb.Hooks{
-			Phases:      func(context.Context, aplomb.AttemptEvent) bool { return true },
+			WantPhases:  func(context.Context, aplomb.AttemptEvent) bool { return true },
 			AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { done <- *e.Phases },
 		})
 		for range 2 {

@@ -83,7 +83,7 @@ func (j *printout) print(values ...any) {
 func (j *printout) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart: func(_ context.Context, e aplomb.CallEvent) { j.print(e) }, CallDone: func(_ context.Context, e aplomb.CallEvent) { j.print(e) },
-		Phases:       func(context.Context, aplomb.AttemptEvent) bool { return true },
+		WantPhases:   func(context.Context, aplomb.AttemptEvent) bool { return true },
 		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e, e.URL(), e.Traceparent()) },
 		AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
 			j.print(e, e.Phases, e.URL(), e.Protocol(), e.RequestID(), e.Curl(), e.Traceparent())

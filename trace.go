@@ -64,7 +64,7 @@ func (t *trace) parent() string {
 
 // onto is r, a request of c, with an attempt's place in the trace.
 func (t *trace) onto(r *http.Request, c *call) *http.Request {
-	if len(r.Header["Traceparent"]) > 0 || originOf(r.URL) != c.origin {
+	if len(r.Header["Traceparent"]) > 0 || c.foreign(r) {
 		return r
 	}
 	own := r.WithContext(r.Context())

@@ -162,7 +162,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 // alerts count.
 func failed(r aplomb.Result) bool {
 	switch r {
-	case aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultTimeout, aplomb.ResultNetwork, aplomb.ResultBreakerOpen, aplomb.ResultBulkhead:
+	case aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultTimeout, aplomb.ResultNetwork, aplomb.ResultBreakerOpen, aplomb.ResultBulkheadFull:
 		return true
 	default:
 		return false

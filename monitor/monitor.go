@@ -59,7 +59,7 @@ func (m *Monitor) Option() aplomb.Option {
 	return aplomb.Hooks{
 		CallStart:   func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
 		CallDone:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
-		Phases:      func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
+		WantPhases:  func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
 		AttemptDone: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
 		WaitStart:   func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
 		WaitDone:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
