@@ -11,7 +11,7 @@ import (
 // function that made it, and so the call is forgotten.
 type underway struct {
 	mu      sync.Mutex
-	calls   map[uint64]context.Context
+	calls   map[uint64]<-chan struct{} // closed when the call's context is over
 	sweepAt int
 }
 
@@ -22,13 +22,13 @@ func (u *underway) begin(ctx context.Context, call uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.calls == nil {
-		u.calls, u.sweepAt = map[uint64]context.Context{}, leastSweep
+		u.calls, u.sweepAt = map[uint64]<-chan struct{}{}, leastSweep
 	}
 	if len(u.calls) >= u.sweepAt { // also where nobody collects
 		u.sweep()
 		u.sweepAt = max(leastSweep, 2*len(u.calls))
 	}
-	u.calls[call] = ctx
+	u.calls[call] = ctx.Done()
 }
 
 func (u *underway) end(call uint64) {
@@ -46,9 +46,11 @@ func (u *underway) count() int {
 
 // sweep forgets the calls whose context is over. u.mu is held.
 func (u *underway) sweep() {
-	for call, ctx := range u.calls {
-		if ctx.Err() != nil {
+	for call, over := range u.calls {
+		select {
+		case <-over:
 			delete(u.calls, call)
+		default:
 		}
 	}
 }
