@@ -96,7 +96,7 @@ func TestOrders(t *testing.T) {
 				}
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				ended := make(chan error, 1)
+				ended, began := make(chan error, 1), time.Now()
 				time.AfterFunc(time.Second, func() {
 					if transport.underWay.Load() < 10 {
 						t.Error("a call that waits holds up the others")
@@ -105,6 +105,9 @@ func TestOrders(t *testing.T) {
 				})
 				if err := orders(ctx, c, ended); !errors.Is(err, tt.want) {
 					t.Errorf("it ended with %v, want %v", err, tt.want)
+				}
+				if took := time.Since(began); took > 3*time.Second {
+					t.Errorf("it took %v: the calls have not been told to end", took)
 				}
 				if n := transport.underWay.Load(); n != 0 {
 					t.Errorf("%d calls are under way still", n)
