@@ -63,10 +63,10 @@
 // aplomb_inflight counts calls, not connections: one that waits for a backoff, a
 // place, a rate or a quota is in flight as long, and a hedge adds nothing. On
 // net/http's door and with Open a call ends with the answer's header, not with its
-// body. A call whose context is over is counted no more, so that one that panicked is
-// not for ever. An attempt that was not sent for want of a credential
-// (aplomb.ErrNoCredential) is no request: it is counted as its call alone. Breakers
-// and stores have a state once they have changed it.
+// body. A call whose context is over is counted no more: one that panicked is never
+// said to have ended. An attempt that was not sent for want of a credential
+// (aplomb.ErrNoCredential) is no request: only its call is counted. Breakers and
+// stores have a state once they have changed it.
 //
 // # Few series
 //

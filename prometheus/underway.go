@@ -7,8 +7,9 @@ import (
 
 // underway are a client's calls that have begun and not ended. They are kept one by
 // one, not as a number: a call whose hook, middleware or decoder panics is never told
-// of as done, and a number would be too high for ever. Its context ends with the
-// function that made it, and so the call is forgotten.
+// of as done, and a number would be too high for ever. Here it is forgotten as its
+// context ends: that of a typed call with the call, another with the caller's, such as
+// a request's that a server answers.
 type underway struct {
 	mu      sync.Mutex
 	calls   map[uint64]<-chan struct{} // closed when the call's context is over
