@@ -13,7 +13,6 @@ import (
 // client is the series of one client.
 type client struct {
 	name       string // as the label has it
-	inflight   prometheus.Gauge
 	bodies     prometheus.Counter
 	attempts   attempts
 	operations *bounded[string, *operation]
@@ -21,6 +20,8 @@ type client struct {
 	breakers   *bounded[string, *circuit]
 	skew       func() prometheus.Gauge
 	buckets    buckets
+	underway   underway
+	store      storeState
 
 	mu         sync.Mutex
 	apiVersion string
@@ -39,9 +40,8 @@ func (m *Metrics) client(name string) *client {
 // that are there from the beginning have their first increase seen by a rate.
 func (m *Metrics) newClient(name string) *client {
 	c := &client{
-		name:     name,
-		inflight: m.inflight.WithLabelValues(name),
-		bodies:   m.bodies.WithLabelValues(name),
+		name:   name,
+		bodies: m.bodies.WithLabelValues(name),
 		attempts: attempts{
 			first: m.attempts.WithLabelValues(name, "first"), retry: m.attempts.WithLabelValues(name, "retry"),
 			hedge: m.attempts.WithLabelValues(name, "hedge"), redirect: m.attempts.WithLabelValues(name, "redirect"),
@@ -126,6 +126,7 @@ func (o *operation) done(e *aplomb.CallEvent) {
 // circuit is the series of one breaker.
 type circuit struct {
 	mu     sync.Mutex
+	latest time.Time // when the transition was that is shown
 	states map[aplomb.BreakerState]prometheus.Gauge
 	became map[aplomb.BreakerState]prometheus.Counter
 }
@@ -140,18 +141,45 @@ func (m *Metrics) newCircuit(client, host string) *circuit {
 }
 
 // turn is under a lock, so that of two transitions at the same time none leaves
-// two states behind.
-func (c *circuit) turn(to aplomb.BreakerState) {
+// two states behind. They are told on the goroutines of calls: one that comes late is
+// counted, and does not show again what is over.
+func (c *circuit) turn(to aplomb.BreakerState, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if became := c.became[to]; became != nil {
+		became.Inc()
+	}
+	if at.Before(c.latest) {
+		return
+	}
+	c.latest = at
 	for s, gauge := range c.states {
 		if s == to {
 			gauge.Set(1)
-			c.became[s].Inc()
 		} else {
 			gauge.Set(0)
 		}
 	}
+}
+
+// storeState is whether a client's store is there, by the latest that was said of it.
+type storeState struct {
+	mu     sync.Mutex
+	latest time.Time
+}
+
+func (s *storeState) turn(gauge prometheus.Gauge, e *aplomb.StoreEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.At.Before(s.latest) {
+		return
+	}
+	s.latest = e.At
+	up := 1.0
+	if e.Down {
+		up = 0
+	}
+	gauge.Set(up)
 }
 
 // seconds is a time as Prometheus writes it.

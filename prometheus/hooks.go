@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -18,19 +19,27 @@ func (m *Metrics) Option() aplomb.Option {
 		WaitDone:    m.waitDone,
 		Breaker:     m.breakerTurned,
 		Quota:       m.quotaStated,
+		Store:       m.storeTurned,
 		Deprecated:  m.operationDeprecated,
 	}
 }
 
-func (m *Metrics) callStart(_ context.Context, e aplomb.CallEvent) { m.client(e.Client).inflight.Inc() }
+func (m *Metrics) callStart(ctx context.Context, e aplomb.CallEvent) {
+	m.client(e.Client).underway.begin(ctx, e.Call)
+}
 
 func (m *Metrics) callDone(_ context.Context, e aplomb.CallEvent) {
 	c := m.client(e.Client)
-	c.inflight.Dec()
+	c.underway.end(e.Call)
 	c.operations.of(e.Operation).done(&e)
 }
 
+// attemptDone leaves out an attempt that was not sent for want of a credential: it is
+// no request, and how long it took says nothing of the server.
 func (m *Metrics) attemptDone(_ context.Context, e aplomb.AttemptEvent) {
+	if e.Err != nil && errors.Is(e.Err, aplomb.ErrNoCredential) {
+		return
+	}
 	c := m.client(e.Client)
 	c.attempts.of(&e).Inc()
 	m.requests.of(&e).Observe(e.Elapsed.Seconds())
@@ -48,7 +57,12 @@ func (m *Metrics) waitDone(_ context.Context, e aplomb.WaitEvent) {
 }
 
 func (m *Metrics) breakerTurned(e aplomb.BreakerEvent) {
-	m.client(e.Client).breakers.of(e.Key).turn(e.To)
+	m.client(e.Client).breakers.of(e.Key).turn(e.To, e.At)
+}
+
+func (m *Metrics) storeTurned(e aplomb.StoreEvent) {
+	c := m.client(e.Client)
+	c.store.turn(m.store.WithLabelValues(c.name), &e)
 }
 
 func (m *Metrics) quotaStated(_ context.Context, e aplomb.QuotaEvent) {

@@ -111,7 +111,7 @@ func (r *rig) trouble() {
 
 	gone := aplombtest.NewServer(t, api)
 	gone.Break(aplombtest.DialRefused)
-	down, err := aplomb.New(gone.URL, aplomb.Name("down"), r.Option(), aplomb.Transport(gone.Transport()))
+	down, err := aplomb.New(gone.URL, aplomb.Name("down"), r.Option(), aplomb.Transport(gone.Transport()), aplomb.Fleet{Store: goneStore{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package prometheus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -166,4 +167,18 @@ func (r *rig) beside() {
 	r.Inbox().Inserted(ctx, inbox.InsertEvent{Source: "acme", Outcome: inbox.Outcome{Status: inbox.Duplicate}})
 	r.Poll().Polled(ctx, poll.PollEvent{Feed: "acme", Start: time.Now()})
 	r.Cache()(ctx, cache.Event{Result: cache.ResultHit})
+	r.hooks().Store(aplomb.StoreEvent{Client: "acme", At: time.Now(), Down: true})
+}
+
+// goneStore is a fleet's store that is not there.
+type goneStore struct{}
+
+var errGone = errors.New("the store is gone")
+
+func (goneStore) Take(context.Context, string, aplomb.Claim) (time.Duration, error) {
+	return 0, errGone
+}
+func (goneStore) Close(context.Context, string, time.Duration) error { return errGone }
+func (goneStore) Closed(context.Context, string) (time.Duration, error) {
+	return 0, errGone
 }

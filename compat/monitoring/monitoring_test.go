@@ -76,6 +76,11 @@ func TestMonitoring(t *testing.T) {
 		}
 		return len(rules.Data.Groups) > 1
 	})
+	if _, own := get(t, prometheus+"/alerts"); own != http.StatusOK {
+		if _, debian := get(t, prometheus+"/classic/alerts"); debian != http.StatusOK {
+			t.Errorf("the alerts are at neither address that the example names: %d and %d", own, debian)
+		}
+	}
 }
 
 // startExample runs the example on a free port, and returns where it is.

@@ -9,10 +9,20 @@
 //
 //	apt-get install prometheus
 //	cd examples/monitoring
-//	prometheus --config.file=prometheus.yml --storage.tsdb.path="$(mktemp -d)" --web.listen-address=127.0.0.1:9090
+//	prometheus --config.file=prometheus.yml --storage.tsdb.path="$(mktemp -d)" --web.listen-address=127.0.0.1:9091
 //
-// Then http://127.0.0.1:9090/alerts shows the alerts; the dashboard for Grafana is
+// It is at port 9091, for Debian's package starts a service of its own at 9090
+// (systemctl disable --now prometheus ends that). The alerts are at
+// http://127.0.0.1:9091/classic/alerts with Debian's 2.42, which has not the newer
+// pages, and at http://127.0.0.1:9091/alerts with Prometheus' own releases. Be patient:
+// the first, AplombErrorRateSustained, is pending within a minute and fires after five
+// minutes more, as the live page's own does. The dashboard for Grafana is
 // prometheus/dashboard.json.
+//
+// Where you copy this folder to a module of your own, copy the rules beside
+// prometheus.yml and name them rules.yml there, under rule_files:
+//
+//	cp "$(go list -m -f '{{.Dir}}' github.com/aplomb-go/aplomb/prometheus)/rules.yml" .
 package main
 
 import (
@@ -24,14 +34,15 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"time"
 
-	client "github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/monitor"
-	"github.com/aplomb-go/aplomb/prometheus"
+	aplombprom "github.com/aplomb-go/aplomb/prometheus"
 )
 
 func main() {
@@ -46,7 +57,7 @@ func main() {
 	}
 }
 
-// run goes on until ctx is over.
+// run goes on until ctx is over, and returns when all that it started has ended.
 func run(ctx context.Context, out io.Writer, listen string) error {
 	seen, err := monitor.New(monitor.Settings{Alert: func(a monitor.Alert) {
 		fmt.Fprintf(out, "alert: %s, firing: %t, %.0f %% of calls fail\n", a.Client, a.Firing, 100*a.ShortRatio)
@@ -54,8 +65,8 @@ func run(ctx context.Context, out io.Writer, listen string) error {
 	if err != nil {
 		return err
 	}
-	registry := client.NewRegistry()
-	metrics, err := prometheus.New(registry)
+	registry := prometheus.NewRegistry()
+	metrics, err := aplombprom.New(registry)
 	if err != nil {
 		return err
 	}
@@ -81,10 +92,21 @@ func run(ctx context.Context, out io.Writer, listen string) error {
 	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
+	var serving sync.WaitGroup
+	serving.Go(func() { ended <- server.Serve(l) })
+	defer serving.Wait()
 	defer func() { _ = server.Close() }()
 	fmt.Fprintf(out, "live page: http://%s/\nmetrics:   http://%s/metrics\n", l.Addr(), l.Addr())
+	return orders(ctx, c, ended)
+}
 
+// orders makes calls until ctx is over or ended has an error, and then waits for those
+// under way.
+func orders(ctx context.Context, c *aplomb.Client, ended <-chan error) error {
+	ctx, stop := context.WithCancel(ctx)
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	defer stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -94,7 +116,7 @@ func run(ctx context.Context, out io.Writer, listen string) error {
 		case err := <-ended:
 			return err
 		case <-tick.C:
-			go order(ctx, c) // one that waits holds up no other
+			calls.Go(func() { order(ctx, c) }) // one that waits holds up no other
 		}
 	}
 }

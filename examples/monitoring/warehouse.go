@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -12,6 +13,7 @@ import (
 type warehouse struct {
 	address string
 	server  *http.Server
+	serving sync.WaitGroup
 	start   time.Time
 }
 
@@ -29,11 +31,14 @@ func newWarehouse() (*warehouse, error) {
 	}
 	w := &warehouse{address: "http://" + l.Addr().String(), start: time.Now()}
 	w.server = &http.Server{Handler: http.HandlerFunc(w.answer), ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = w.server.Serve(l) }() // it ends with close
+	w.serving.Go(func() { _ = w.server.Serve(l) }) // it ends with close
 	return w, nil
 }
 
-func (w *warehouse) close() { _ = w.server.Close() }
+func (w *warehouse) close() {
+	_ = w.server.Close()
+	w.serving.Wait()
+}
 
 func (w *warehouse) answer(out http.ResponseWriter, _ *http.Request) {
 	at := time.Since(w.start) % (wellFor + downFor + throttledFor)

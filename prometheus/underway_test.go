@@ -1,0 +1,182 @@
+package prometheus_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aplomb-go/aplomb"
+	"github.com/aplomb-go/aplomb/aplombtest"
+)
+
+// A call that waits is in flight, whatever for.
+func TestInflightCountsWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := aplombtest.NewServer(t, aplombtest.NewScript(answer(200, "{}"), aplombtest.Status(503, "Retry-After", "2")))
+		r := newRig(t)
+		c := r.client(srv.URL, aplomb.Transport(srv.Transport()))
+		done := make(chan error)
+		go func() { done <- get(c, "o_1") }()
+		time.Sleep(time.Second) // of the backoff
+		r.want("aplomb_inflight", map[string]float64{"client=acme": 1})
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		r.want("aplomb_inflight", map[string]float64{"client=acme": 0})
+	})
+}
+
+// A call that panics, in a hook after ours or anywhere else, is not in flight for ever:
+// net/http's server goes on after a handler's panic, and so does its program.
+func TestInflightAfterPanic(t *testing.T) {
+	t.Parallel()
+	boom := func() { panic("boom") }
+	for name, hooks := range map[string]aplomb.Hooks{
+		"as it starts":     {CallStart: func(context.Context, aplomb.CallEvent) { boom() }},
+		"at an attempt":    {AttemptStart: func(context.Context, aplomb.AttemptEvent) { boom() }},
+		"behind an answer": {AttemptDone: func(context.Context, aplomb.AttemptEvent) { boom() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				srv := aplombtest.NewServer(t, answer(200, "{}"))
+				r := newRig(t)
+				c := r.client(srv.URL, aplomb.Transport(srv.Transport()), hooks)
+				func() {
+					defer func() {
+						if recover() == nil {
+							t.Error("no panic")
+						}
+					}()
+					_ = get(c, "o_1")
+				}()
+				r.want("aplomb_inflight", map[string]float64{"client=acme": 0})
+			})
+		})
+	}
+}
+
+// What is under way is kept, however many were lost before, and nobody need collect.
+func TestInflightOfMany(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h := r.hooks()
+	lost, end := context.WithCancel(t.Context())
+	for i := range 500 {
+		ctx := t.Context()
+		if i%5 > 0 {
+			ctx = lost
+		}
+		h.CallStart(ctx, aplomb.CallEvent{Client: "acme", Call: uint64(i)})
+	}
+	r.want("aplomb_inflight", map[string]float64{"client=acme": 500})
+	end()
+	for i := range 500 {
+		h.CallStart(t.Context(), aplomb.CallEvent{Client: "acme", Call: uint64(1000 + i)})
+		h.CallDone(t.Context(), aplomb.CallEvent{Client: "acme", Call: uint64(1000 + i)})
+	}
+	r.want("aplomb_inflight", map[string]float64{"client=acme": 100})
+}
+
+// An attempt without a credential was not sent: its call is counted, and no request.
+func TestNoCredential(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := aplombtest.NewServer(t, answer(200, "{}"))
+		r := newRig(t)
+		c := r.client(srv.URL, aplomb.Transport(srv.Transport()), aplomb.NoRetry(), &aplomb.Tokens{
+			Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+				return aplomb.Token{}, errors.New("the authorization server is away")
+			},
+		})
+		if err := get(c, "o_1"); !errors.Is(err, aplomb.ErrNoCredential) {
+			t.Fatal(err)
+		}
+		r.want("http_client_request_duration_seconds", nil)
+		r.want("aplomb_attempts_total", map[string]float64{
+			"client=acme,reason=first": 0, "client=acme,reason=retry": 0, "client=acme,reason=hedge": 0, "client=acme,reason=redirect": 0,
+			"client=acme,reason=probe": 0,
+		})
+		if n := len(r.series("aplomb_calls_total")); n != 1 {
+			t.Errorf("%d outcomes of one call", n)
+		}
+	})
+}
+
+// flaky is a store that can go away.
+type flaky struct {
+	aplomb.Store
+	away bool
+}
+
+func (s *flaky) Take(ctx context.Context, key string, claim aplomb.Claim) (time.Duration, error) {
+	if s.away {
+		return 0, errGone
+	}
+	return s.Store.Take(ctx, key, claim)
+}
+
+func (s *flaky) Closed(ctx context.Context, key string) (time.Duration, error) {
+	if s.away {
+		return 0, errGone
+	}
+	return s.Store.Closed(ctx, key)
+}
+
+// The store that replicas share goes away and comes back.
+func TestStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := aplombtest.NewServer(t, answer(200, "{}"))
+		r := newRig(t)
+		store := &flaky{Store: aplomb.NewMemoryStore()}
+		c := r.client(srv.URL, aplomb.Transport(srv.Transport()), aplomb.RateLimit{PerSecond: 100}, aplomb.Fleet{Store: store})
+		step := func(want map[string]float64) {
+			t.Helper()
+			for range 3 {
+				if err := get(c, "o_1"); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+			}
+			r.want("aplomb_store_up", want)
+		}
+		step(nil)
+		store.away = true
+		step(map[string]float64{"client=acme": 0})
+		store.away = false
+		time.Sleep(10 * time.Second)
+		step(map[string]float64{"client=acme": 1})
+	})
+}
+
+// Events are told on the goroutines of calls. One that comes late shows nothing again
+// that is over.
+func TestLateEvents(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h, at := r.hooks(), time.Now()
+	h.Store(aplomb.StoreEvent{Client: "acme", At: at.Add(time.Second)})
+	h.Store(aplomb.StoreEvent{Client: "acme", At: at, Down: true})
+	r.want("aplomb_store_up", map[string]float64{"client=acme": 1})
+
+	h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: "k", To: aplomb.BreakerClosed, At: at.Add(time.Second)})
+	h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: "k", To: aplomb.BreakerOpen, At: at})
+	const key = "client=acme,host=k,state="
+	r.want("aplomb_breaker_state", map[string]float64{key + "closed": 1, key + "open": 0, key + "half-open": 0})
+	r.want("aplomb_breaker_transitions_total", map[string]float64{key + "closed": 1, key + "open": 1, key + "half-open": 0})
+	h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: "k", To: aplomb.BreakerOpen, At: at.Add(time.Second)}) // at the same time, and behind
+	r.want("aplomb_breaker_state", map[string]float64{key + "closed": 0, key + "open": 1, key + "half-open": 0})
+}
+
+// A call that aplomb itself refused has a result of its own.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.hooks().CallDone(t.Context(), aplomb.CallEvent{Client: "acme", Operation: "GET /a", Result: "refused"})
+	r.want("aplomb_calls_total", map[string]float64{fmt.Sprintf("client=acme,operation=%s,outcome=refused", "GET /a"): 1})
+}
