@@ -7,7 +7,7 @@
 // API's key in it.
 //
 //	telemetry, err := otel.New(otel.Settings{})
-//	c, err := aplomb.New("https://api.shipping.example", telemetry)
+//	c, err := aplomb.New("https://api.shipping.example", telemetry.Option())
 //
 // # Spans
 //
@@ -16,11 +16,13 @@
 // CLIENT span for each attempt, by the semantic conventions for HTTP (v1.43), with
 // http.request.resend_count from the second on, url.template and a name by it, and
 // url.full without any secret. The server is handed the attempt's span by the
-// propagator. error.type is a status or one of few words, never a Go type: timeout,
-// canceled, name_resolution, connection_refused, connection_reset, certificate, tls,
-// truncated, too_large, network; of a call it is also breaker_open, bulkhead_full,
-// rate_limited or decode_error. An attempt's span ends when its answer is judged: with the
-// body of a typed call, and with the header where the caller reads the body.
+// propagator, and one that a redirect leads to at another origin is handed nothing.
+// error.type is [aplomb.AttemptEvent.ErrorType]'s and [aplomb.CallEvent.ErrorType]'s: a
+// status or one of few words, never a Go type. A call's span says how often it was
+// sent (aplomb.attempts), how many seconds it waited (aplomb.waited) and what came of
+// it (aplomb.result). An attempt's span ends when its answer is judged: with the body of
+// a typed call, and with the header where the caller reads the body; a body that
+// breaks off then is an event of the caller's span.
 //
 // # Metrics
 //
@@ -28,13 +30,17 @@
 // attributes, error.type on every failure, and url.template, which is opt-in in the
 // conventions and here has few values. aplomb's own:
 //
-//	aplomb.call.duration        s         a call, with its waits: client, operation, result
-//	aplomb.calls.active         {call}    client
-//	aplomb.attempts             {attempt} client, reason (first, retry, redirect, hedge, probe), outcome
-//	aplomb.wait.duration        s         client, cause (backoff, limiter, quota, bulkhead)
-//	aplomb.breaker.transitions            client, breaker, state
-//	aplomb.quota.remaining      {request} client, quota
-//	aplomb.deprecations                   client, operation
+//	aplomb.call.duration        s         a call, with its waits: operation, result
+//	aplomb.calls.active         {call}
+//	aplomb.attempts             {attempt} reason (first, retry, redirect, hedge, probe), outcome
+//	aplomb.body.failures        {body}
+//	aplomb.wait.duration        s         wait.cause (backoff, limiter, quota, bulkhead)
+//	aplomb.breaker.transitions            breaker, breaker.state
+//	aplomb.quota.remaining      {request} quota
+//	aplomb.deprecations                   operation
+//
+// Each has aplomb.client, and what stands beside it, as aplomb.operation and the like.
+// Hosts, breakers and quotas beyond a hundred of each are "other".
 //
 // The package's name is that of the API's own, so import it under another:
 //

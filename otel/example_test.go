@@ -32,7 +32,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	c, err := aplomb.New(api.URL, aplomb.Name("orders"), telemetry)
+	c, err := aplomb.New(api.URL, aplomb.Name("orders"), telemetry.Option())
 	if err != nil {
 		fmt.Println(err)
 		return

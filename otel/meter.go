@@ -24,6 +24,9 @@ type meters struct {
 	broken     metric.Int64Counter
 	remaining  metric.Int64Gauge
 	deprecated metric.Int64Counter
+	bodies     metric.Int64Counter
+
+	operations, templates, hosts, breakers, quotas bounded
 
 	mu      sync.Mutex
 	clients map[string]metric.MeasurementOption
@@ -48,7 +51,10 @@ func newMeters(m metric.Meter) (*meters, error) {
 		attempts:   counter("aplomb.attempts", "{attempt}", "Requests sent, by what came of them."),
 		broken:     counter("aplomb.breaker.transitions", "{transition}", "Transitions of circuit breakers, by the state they went to."),
 		deprecated: counter("aplomb.deprecations", "{operation}", "Operations that a server has announced to go away."),
-		clients:    map[string]metric.MeasurementOption{},
+		bodies:     counter("aplomb.body.failures", "{body}", "Answers whose body broke off while the caller read it."),
+		operations: bounded{most: maxOperations}, templates: bounded{most: maxOperations},
+		hosts: bounded{most: maxNames}, breakers: bounded{most: maxNames}, quotas: bounded{most: maxNames},
+		clients: map[string]metric.MeasurementOption{},
 	}
 	var err error
 	all.inFlight, err = m.Int64UpDownCounter("aplomb.calls.active", metric.WithUnit("{call}"), metric.WithDescription("Calls under way."))
@@ -77,10 +83,14 @@ func (m *meters) client(name string) metric.MeasurementOption {
 // attempt has the attributes of the conventions, and the template, which keeps the
 // metric's series few.
 func (m *meters) attempt(ctx context.Context, e aplomb.AttemptEvent) {
+	if errors.Is(e.Err, aplomb.ErrNoCredential) {
+		return // nothing was sent
+	}
 	name, _ := method(e.Method)
+	e.Host = m.hosts.of(e.Host)
 	attrs := append(server(e), methodKey.String(name))
 	if path := template(e); path != "" {
-		attrs = append(attrs, templateKey.String(path))
+		attrs = append(attrs, templateKey.String(m.templates.of(path)))
 	}
 	if e.Status > 0 {
 		attrs = append(attrs, statusKey.Int(e.Status))
@@ -107,7 +117,7 @@ func (m *meters) attempt(ctx context.Context, e aplomb.AttemptEvent) {
 }
 
 func (m *meters) call(ctx context.Context, e aplomb.CallEvent) {
-	m.calls.Record(ctx, e.Elapsed.Seconds(), metric.WithAttributes(clientKey.String(e.Client), operationKey.String(e.Operation), resultKey.String(string(e.Result))))
+	m.calls.Record(ctx, e.Elapsed.Seconds(), metric.WithAttributes(clientKey.String(e.Client), operationKey.String(m.operations.of(e.Operation)), resultKey.String(string(e.Result))))
 }
 
 func (m *meters) wait(ctx context.Context, e aplomb.WaitEvent) {
@@ -115,11 +125,11 @@ func (m *meters) wait(ctx context.Context, e aplomb.WaitEvent) {
 }
 
 func (m *meters) breaker(e aplomb.BreakerEvent) {
-	m.broken.Add(context.Background(), 1, metric.WithAttributes(clientKey.String(e.Client), attribute.String("aplomb.breaker", e.Key), attribute.String("aplomb.breaker.state", string(e.To))))
+	m.broken.Add(context.Background(), 1, metric.WithAttributes(clientKey.String(e.Client), attribute.String("aplomb.breaker", m.breakers.of(e.Key)), attribute.String("aplomb.breaker.state", string(e.To))))
 }
 
 func (m *meters) quota(ctx context.Context, e aplomb.QuotaEvent) {
 	if e.Remaining >= 0 {
-		m.remaining.Record(ctx, e.Remaining, metric.WithAttributes(clientKey.String(e.Client), quotaKey.String(e.Name)))
+		m.remaining.Record(ctx, e.Remaining, metric.WithAttributes(clientKey.String(e.Client), quotaKey.String(m.quotas.of(e.Name))))
 	}
 }

@@ -3,6 +3,7 @@ package otel
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -31,38 +32,49 @@ type Settings struct {
 	Propagator propagation.TextMapPropagator
 }
 
-// New is an option that traces and measures a client. It may be given to any number
-// of them.
-func New(s Settings) (aplomb.Option, error) {
+// Telemetry traces and measures any number of clients. [New] makes it.
+type Telemetry struct{ tracer *tracer }
+
+// Option is for [aplomb.New]. A client that is given it twice is told of once.
+func (t *Telemetry) Option() aplomb.Option {
+	return aplomb.Once(t, aplomb.Options(t.tracer.hooks(), aplomb.PerAttempt(t.tracer.middleware)))
+}
+
+// New makes spans and instruments.
+func New(s Settings) (*Telemetry, error) {
 	if s.Tracers == nil {
 		s.Tracers = otel.GetTracerProvider()
 	}
 	if s.Meters == nil {
 		s.Meters = otel.GetMeterProvider()
 	}
-	if s.Propagator == nil {
-		s.Propagator = otel.GetTextMapPropagator()
-		if len(s.Propagator.Fields()) == 0 {
-			s.Propagator = propagation.TraceContext{}
-		}
-	}
 	m, err := newMeters(s.Meters.Meter(scope))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("aplomb/otel: %w", err)
 	}
-	t := &tracer{Tracer: s.Tracers.Tracer(scope), propagator: s.Propagator, meters: m}
-	return aplomb.Options(t.hooks(), aplomb.PerAttempt(t.middleware)), nil
+	return &Telemetry{&tracer{Tracer: s.Tracers.Tracer(scope), given: s.Propagator, meters: m}}, nil
 }
 
 // tracer keeps the spans that are open: a call's under its number, an attempt's under
 // both of its own.
 type tracer struct {
 	trace.Tracer
-	propagator propagation.TextMapPropagator
-	meters     *meters
+	given  propagation.TextMapPropagator
+	meters *meters
 
-	calls    sync.Map // of uint64: *callSpan
+	calls    sync.Map // of uint64: trace.Span
 	attempts sync.Map // of attemptKey: trace.Span
+}
+
+// propagator is asked for each time: a program may set the global one later.
+func (t *tracer) propagator() propagation.TextMapPropagator {
+	if t.given != nil {
+		return t.given
+	}
+	if global := otel.GetTextMapPropagator(); len(global.Fields()) > 0 {
+		return global
+	}
+	return propagation.TraceContext{}
 }
 
 type attemptKey struct {
@@ -70,17 +82,12 @@ type attemptKey struct {
 	number int
 }
 
-// callSpan is an open span of a call.
-type callSpan struct {
-	trace.Span
-	ctx context.Context
-}
-
 func (t *tracer) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart:   t.callStart,
 		CallDone:    t.callDone,
 		AttemptDone: t.attemptDone,
+		BodyFailed:  t.bodyFailed,
 		WaitDone:    t.waitDone,
 		Breaker:     t.breaker,
 		Quota:       t.meters.quota,
@@ -92,9 +99,9 @@ func (t *tracer) hooks() aplomb.Hooks {
 // attempts'.
 func (t *tracer) callStart(ctx context.Context, e aplomb.CallEvent) {
 	t.meters.inFlight.Add(ctx, 1, t.meters.client(e.Client))
-	own, span := t.Start(ctx, e.Operation, //nolint:spancheck // callDone ends it
+	_, span := t.Start(ctx, e.Operation, //nolint:spancheck // callDone ends it
 		trace.WithTimestamp(e.Start), trace.WithAttributes(clientKey.String(e.Client), operationKey.String(e.Operation)))
-	t.calls.Store(e.Call, &callSpan{span, own})
+	t.calls.Store(e.Call, span)
 } //nolint:spancheck // as above
 
 func (t *tracer) callDone(ctx context.Context, e aplomb.CallEvent) {
@@ -104,7 +111,7 @@ func (t *tracer) callDone(ctx context.Context, e aplomb.CallEvent) {
 	if !ok {
 		return
 	}
-	span := open.(*callSpan) //nolint:forcetypeassert // nothing else is kept there
+	span := open.(trace.Span) //nolint:forcetypeassert // nothing else is kept there
 	span.SetAttributes(attribute.String("aplomb.result", string(e.Result)), attribute.Int("aplomb.attempts", e.Attempts))
 	if e.Waited > 0 {
 		span.SetAttributes(attribute.Float64("aplomb.waited", e.Waited.Seconds()))
@@ -125,15 +132,20 @@ func (t *tracer) middleware(next http.RoundTripper) http.RoundTripper {
 		}
 		parent := r.Context()
 		if open, ok := t.calls.Load(e.Call); ok {
-			parent = trace.ContextWithSpan(parent, open.(*callSpan).Span) //nolint:forcetypeassert // nothing else is kept there
+			parent = trace.ContextWithSpan(parent, open.(trace.Span)) //nolint:forcetypeassert // nothing else is kept there
 		}
 		ctx, span := t.Start(parent, spanName(e), //nolint:spancheck // attemptDone ends it
 			trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(e.Start), trace.WithAttributes(attributes(e)...))
 		key := attemptKey{e.Call, e.Number}
-		t.attempts.Store(key, span)
+		if replaced, ok := t.attempts.Swap(key, span); ok { // a middleware above sends twice
+			replaced.(trace.Span).End() //nolint:forcetypeassert // nothing else is kept there
+		}
 		own := r.WithContext(ctx)
-		own.Header = r.Header.Clone()
-		t.propagator.Inject(ctx, propagation.HeaderCarrier(own.Header))
+		if !e.Foreign() { // whose server has no part in the trace, and no right to its baggage
+			own.Header = r.Header.Clone()
+			own.Header.Del("Tracestate") // of a trace that aplomb.Traceparent goes on with
+			t.propagator().Inject(ctx, propagation.HeaderCarrier(own.Header))
+		}
 		return next.RoundTrip(own) //nolint:spancheck // as above
 	})
 }
@@ -154,11 +166,17 @@ func (t *tracer) attemptDone(ctx context.Context, e aplomb.AttemptEvent) {
 	span.End(trace.WithTimestamp(e.Start.Add(e.Elapsed)))
 }
 
+// bodyFailed comes when the attempt's span has ended: its caller reads the body.
+func (t *tracer) bodyFailed(ctx context.Context, e aplomb.AttemptEvent) {
+	t.meters.bodies.Add(ctx, 1, t.meters.client(e.Client))
+	trace.SpanFromContext(ctx).AddEvent("aplomb.body_failed", trace.WithAttributes(operationKey.String(e.Operation), errorTypeKey.String(e.ErrorType())))
+}
+
 // waitDone tells of a wait in the call's span.
 func (t *tracer) waitDone(ctx context.Context, e aplomb.WaitEvent) {
 	t.meters.wait(ctx, e)
 	if open, ok := t.calls.Load(e.Call); ok {
-		span := open.(*callSpan) //nolint:forcetypeassert // nothing else is kept there
+		span := open.(trace.Span) //nolint:forcetypeassert // nothing else is kept there
 		span.AddEvent("aplomb.wait", trace.WithTimestamp(e.Start.Add(e.Duration)),
 			trace.WithAttributes(causeKey.String(string(e.Cause)), attribute.Float64("aplomb.wait.duration", e.Duration.Seconds())))
 	}
@@ -167,8 +185,12 @@ func (t *tracer) waitDone(ctx context.Context, e aplomb.WaitEvent) {
 func (t *tracer) breaker(e aplomb.BreakerEvent) { t.meters.breaker(e) }
 
 func (t *tracer) deprecated(ctx context.Context, e aplomb.DeprecationEvent) {
-	t.meters.deprecated.Add(ctx, 1, metric.WithAttributes(clientKey.String(e.Client), operationKey.String(e.Operation)))
-	span := trace.SpanFromContext(ctx)
+	t.meters.deprecated.Add(ctx, 1, metric.WithAttributes(clientKey.String(e.Client), operationKey.String(t.meters.operations.of(e.Operation))))
+	open, ok := t.calls.Load(e.Call)
+	if !ok {
+		return
+	}
+	span := open.(trace.Span) //nolint:forcetypeassert // nothing else is kept there
 	attrs := []attribute.KeyValue{operationKey.String(e.Operation)}
 	if !e.Sunset.IsZero() {
 		attrs = append(attrs, attribute.String("aplomb.sunset", e.Sunset.UTC().Format(time.RFC3339)))

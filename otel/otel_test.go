@@ -2,8 +2,8 @@ package otel_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/trace"
@@ -39,11 +41,11 @@ func newTelemetry(t *testing.T) *telemetry {
 	t.Helper()
 	o := &telemetry{spans: tracetest.NewInMemoryExporter(), reader: metric.NewManualReader()}
 	o.tracer = trace.NewTracerProvider(trace.WithSyncer(o.spans))
-	var err error
-	o.option, err = otel.New(otel.Settings{Tracers: o.tracer, Meters: metric.NewMeterProvider(metric.WithReader(o.reader))})
+	made, err := otel.New(otel.Settings{Tracers: o.tracer, Meters: metric.NewMeterProvider(metric.WithReader(o.reader))})
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.option = made.Option()
 	return o
 }
 
@@ -251,39 +253,145 @@ func TestTraceGoesOn(t *testing.T) {
 	})
 }
 
+// counting is a SpanProcessor that counts what is open.
+type counting struct{ open, ended int }
+
+func (c *counting) OnStart(context.Context, trace.ReadWriteSpan) { c.open++ }
+func (c *counting) OnEnd(trace.ReadOnlySpan)                     { c.open--; c.ended++ }
+func (c *counting) Shutdown(context.Context) error               { return nil }
+func (c *counting) ForceFlush(context.Context) error             { return nil }
+
 // TestNothingStaysOpen: whatever becomes of calls, no span of theirs is kept.
 func TestNothingStaysOpen(t *testing.T) {
 	t.Parallel()
+	twice := aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+		return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			if resp, err := next.RoundTrip(r.Clone(r.Context())); err == nil {
+				_ = resp.Body.Close()
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	panics := 0
+	sometimes := aplomb.Judge(func(*aplomb.Attempt) aplomb.Verdict {
+		if panics++; panics%7 == 0 {
+			panic("boom")
+		}
+		return aplomb.Verdict{}
+	})
+	for name, opts := range map[string][]aplomb.Option{
+		"hedged": {aplomb.Hedge{After: 10 * time.Millisecond}}, "sent twice": {twice}, "panics": {sometimes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var spans counting
+				made, err := otel.New(otel.Settings{Tracers: trace.NewTracerProvider(trace.WithSpanProcessor(&spans)), Meters: metric.NewMeterProvider()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				srv := aplombtest.NewServer(t, aplombtest.NewScript(http.HandlerFunc(ok)).Always(aplombtest.Random(1)))
+				c, err := aplomb.New(srv.URL, append(opts, aplomb.Transport(srv.Transport()), made.Option())...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(c.CloseIdleConnections)
+				for n := range 100 {
+					func() {
+						defer func() { _ = recover() }()
+						ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*50*time.Millisecond)
+						defer cancel()
+						_, _ = aplomb.Get[struct{}](ctx, c, "/v1/{n}", aplomb.Path("n", strconv.Itoa(n)))
+					}()
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if calls, attempts := otel.Open(made); spans.open != 0 || spans.ended < 100 || calls+attempts > 0 {
+					t.Errorf("%d spans are open and %d ended; %d calls and %d attempts are kept", spans.open, spans.ended, calls, attempts)
+				}
+			})
+		})
+	}
+}
+
+// TestForeign: the server that a redirect leads to, at another origin, is handed
+// neither the trace nor its baggage.
+func TestForeign(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		o := newTelemetry(t)
-		srv := aplombtest.NewServer(t, aplombtest.NewScript(http.HandlerFunc(ok)).Always(aplombtest.Random(1)))
-		c, err := aplomb.New(srv.URL, aplomb.Transport(srv.Transport()), o.option, aplomb.Hedge{After: 10 * time.Millisecond})
+		n := aplombtest.NewNetwork(t)
+		sent := map[string]http.Header{}
+		n.Serve("https://a.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent[r.Host+r.URL.Path] = r.Header
+			if r.URL.Path == "/" {
+				http.Redirect(w, r, "https://b.test/", http.StatusFound)
+			}
+		}))
+		n.Serve("https://b.test", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			sent[r.Host+r.URL.Path] = r.Header
+			http.Redirect(w, r, "https://a.test/back", http.StatusFound)
+		}))
+		both := propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
+		made, err := otel.New(otel.Settings{Tracers: trace.NewTracerProvider(), Meters: metric.NewMeterProvider(), Propagator: both})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told []string
+		c, err := aplomb.New("https://a.test", aplomb.Transport(n.Transport()), made.Option(), made.Option(), aplomb.Hooks{
+			AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { told = append(told, e.Traceparent()) },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(c.CloseIdleConnections)
-		started := 0
-		for n := range 100 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n)*50*time.Millisecond)
-			_, err := aplomb.Get[struct{}](ctx, c, "/v1/{n}", aplomb.Path("n", strconv.Itoa(n)))
-			if err == nil || !errors.Is(err, aplomb.ErrCircuitOpen) {
-				started++
-			}
-			cancel()
+		member, _ := baggage.NewMember("user", "ada")
+		bag, _ := baggage.New(member)
+		resp, err := aplomb.Open(baggage.ContextWithBaggage(t.Context(), bag), c, http.MethodGet, "/")
+		if err != nil {
+			t.Fatal(err)
 		}
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		calls := 0
-		for _, s := range o.spans.GetSpans() {
-			if s.EndTime.IsZero() {
-				t.Errorf("%s is open", s.Name)
-			}
-			if strings.HasPrefix(s.Name, "GET /v1/{n}") && s.SpanKind == 1 {
-				calls++
+		_ = resp.Body.Close()
+		for at, want := range map[string]bool{"a.test/": true, "b.test/": false, "a.test/back": true} {
+			for _, name := range []string{"Traceparent", "Baggage"} {
+				if got := sent[at].Get(name); (got != "") != want {
+					t.Errorf("%s got %s %q", at, name, got)
+				}
 			}
 		}
-		if calls != 100 {
-			t.Errorf("%d of 100 calls have a span", calls)
+		if len(told) != 3 || told[0] == "" || told[0] != sent["a.test/"].Get("Traceparent") || told[1] != "" {
+			t.Errorf("the events say %q", told)
+		}
+	})
+}
+
+// TestOptionTwice: a client that is given it twice is counted once; a body that
+// breaks off later is counted; and ten thousand names make no more series than the
+// first of them.
+func TestOptionTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newTelemetry(t)
+		srv := aplombtest.NewServer(t, aplombtest.NewScript(http.HandlerFunc(ok), aplombtest.TruncatedBody(1)))
+		c, err := aplomb.New(srv.URL, aplomb.Transport(srv.Transport()), o.option, o.option)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.CloseIdleConnections)
+		resp, err := aplomb.Open(t.Context(), c, http.MethodGet, "/v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		told := o.told(t)
+		if strings.Count(told, "span ") != 2 || !strings.Contains(told, "metric aplomb.body.failures ({body}): Answers whose body broke off while the caller read it.\n    aplomb.client=api.test: 1") {
+			t.Error(told)
+		}
+		for n := range 10_000 {
+			_, _ = aplomb.Get[struct{}](t.Context(), c, fmt.Sprint("/v1/", n), aplomb.NoRetry())
+		}
+		told = o.told(t)
+		if series := strings.Count(told, "\n    aplomb.client=api.test, aplomb.operation="); series > 305*2 || !strings.Contains(told, "aplomb.operation=other") {
+			t.Errorf("%d series", series)
 		}
 	})
 }
