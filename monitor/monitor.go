@@ -31,11 +31,13 @@ type Monitor struct {
 
 // Settings are a [Monitor]'s. The zero value is the recommended one.
 type Settings struct {
-	// Alert is told when errors have lasted, and when they are over: see [Alert]. It
-	// runs on a goroutine of a call or of a timer, so it should be quick. Default none.
+	// Alert is told when errors have lasted, and when they are over: see [Alert]. It is
+	// called on the goroutine of a call or of a timer, one at a time and in order; what
+	// comes while it runs waits, and no call does but the one it runs on. It may ask
+	// the monitor and call monitored clients. Default none.
 	Alert func(Alert)
-	// Errors is when that is. The zero value has the limits of the rules file of
-	// package prometheus.
+	// Errors is when errors have lasted. The zero value has the limits of the rules file
+	// of package prometheus.
 	Errors ErrorRule
 	// Allow decides who may see the page. Default: who comes from this very machine,
 	// and asks for it by a name of it, "localhost" or its address.

@@ -56,6 +56,14 @@ func (w *window) last(now time.Time, n int) (sum tally) {
 	return sum
 }
 
+// over is the sum of the newest n slots, and the time that they cover: the newest has
+// only begun.
+func (w *window) over(now time.Time, n int) (sum tally, covers time.Duration) {
+	n = min(n, len(w.ring))
+	begun := time.Duration(now.UnixNano() % int64(w.slot))
+	return w.last(now, n), max(time.Duration(n-1)*w.slot+begun, w.slot)
+}
+
 // each is the slots from the oldest to the newest.
 func (w *window) each(now time.Time) []tally {
 	w.at(now)
