@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,20 +56,22 @@ func New(s Settings) (*Monitor, error) {
 	return m, nil
 }
 
-// Option has a client told of. One monitor is for any number of clients, which it
-// tells apart by their names ([aplomb.Name]).
+// Option reports a client's calls to m. Give it to aplomb.New once. One monitor is for
+// any number of clients, which it tells apart by their names ([aplomb.Name]).
 func (m *Monitor) Option() aplomb.Option {
 	return aplomb.Hooks{
-		CallStart:   func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
-		CallDone:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
-		Phases:      func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
-		AttemptDone: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
-		WaitStart:   func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
-		WaitDone:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
-		Breaker:     func(e aplomb.BreakerEvent) { m.client(e.Client).breaker(e) },
-		Quota:       func(ctx context.Context, e aplomb.QuotaEvent) { m.client(e.Client).quota(ctx, e) },
-		Store:       func(e aplomb.StoreEvent) { m.client(e.Client).storeState(e) },
-		Deprecated:  func(ctx context.Context, e aplomb.DeprecationEvent) { m.client(e.Client).deprecated(ctx, e) },
+		CallStart:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
+		CallDone:     func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
+		Phases:       func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
+		AttemptStart: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptStart(ctx, e) },
+		BodyFailed:   func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).bodyFailed(ctx, e) },
+		AttemptDone:  func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
+		WaitStart:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
+		WaitDone:     func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
+		Breaker:      func(e aplomb.BreakerEvent) { m.client(e.Client).breaker(e) },
+		Quota:        func(ctx context.Context, e aplomb.QuotaEvent) { m.client(e.Client).quota(ctx, e) },
+		Store:        func(e aplomb.StoreEvent) { m.client(e.Client).storeState(e) },
+		Deprecated:   func(ctx context.Context, e aplomb.DeprecationEvent) { m.client(e.Client).deprecated(ctx, e) },
 	}
 }
 
@@ -113,6 +116,9 @@ func (m *Monitor) all() []*client {
 // String is the snapshot in JSON: a monitor is an expvar.Var.
 //
 //	expvar.Publish("aplomb", m)
+//
+// It is the whole snapshot, which may have 250 KB, and [Settings].Allow does not guard
+// it: who may see /debug/vars sees all of it.
 func (m *Monitor) String() string {
 	raw, err := json.Marshal(m.Snapshot())
 	if err != nil {
@@ -130,7 +136,7 @@ func (m *Monitor) LogValue() slog.Value {
 	for i := range s.Clients {
 		c := &s.Clients[i]
 		attrs = append(attrs, slog.Group(c.Name,
-			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", c.PerSecond), slog.Float64("error_ratio", c.ErrorRatio),
+			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", rounded(c.PerSecond)), slog.Float64("error_ratio", rounded(c.ErrorRatio)),
 			slog.Duration("p50", c.P50), slog.Duration("p99", c.P99), slog.Int("in_flight", c.InFlight), slog.Int("waiting", c.Waiting)))
 	}
 	if len(s.Health.Reasons) > 0 {
@@ -138,6 +144,9 @@ func (m *Monitor) LogValue() slog.Value {
 	}
 	return slog.GroupValue(attrs...)
 }
+
+// rounded has three digits behind the point.
+func rounded(x float64) float64 { return math.Round(1000*x) / 1000 }
 
 // Format prints the health for every verb.
 func (m *Monitor) Format(f fmt.State, _ rune) {

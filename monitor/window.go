@@ -11,15 +11,19 @@ const (
 	longSlots  = 60
 )
 
-// tally counts calls.
+// tally counts calls. Limited are part of Failed; Refused and Unread are not: what the
+// server blamed on the request, and what could not be decoded.
 type tally struct {
-	Calls, Failed, Attempts uint32
+	Calls, Failed, Attempts, Limited, Refused, Unread uint32
 }
 
 func (t *tally) add(o tally) {
 	t.Calls += o.Calls
 	t.Failed += o.Failed
 	t.Attempts += o.Attempts
+	t.Limited += o.Limited
+	t.Refused += o.Refused
+	t.Unread += o.Unread
 }
 
 // window is a ring of tallies, one for each slot of time.
@@ -44,6 +48,19 @@ func (w *window) at(now time.Time) *tally {
 		w.epoch = epoch
 	}
 	return &w.ring[w.epoch%n]
+}
+
+// spoil marks the newest call that has not failed as one that has; which one it was is
+// not known, and it may be gone.
+func (w *window) spoil(now time.Time) {
+	w.at(now)
+	size := int64(len(w.ring))
+	for i := range size {
+		if t := &w.ring[((w.epoch-i)%size+size)%size]; t.Failed < t.Calls {
+			t.Failed++
+			return
+		}
+	}
 }
 
 // last is the sum of the newest n slots.
