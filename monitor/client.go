@@ -36,7 +36,7 @@ type client struct {
 	series   map[seriesKey]*series
 	hosts    map[string]*hostState
 	breakers map[string]turned // by what they guard
-	quotas   map[string]stated
+	quotas   map[string]*stated
 	retired  map[string]aplomb.DeprecationEvent
 	flying   map[uint64]*flight
 	unseen   int // in flight beyond maxFlying
@@ -62,7 +62,7 @@ type Wait struct {
 func newClient(m *Monitor, name string) *client {
 	return &client{
 		monitor: m, name: name, overall: newSeries(), series: map[seriesKey]*series{}, hosts: map[string]*hostState{},
-		breakers: map[string]turned{}, quotas: map[string]stated{}, retired: map[string]aplomb.DeprecationEvent{}, flying: map[uint64]*flight{}, waits: map[aplomb.WaitCause]*Wait{},
+		breakers: map[string]turned{}, quotas: map[string]*stated{}, retired: map[string]aplomb.DeprecationEvent{}, flying: map[uint64]*flight{}, waits: map[aplomb.WaitCause]*Wait{},
 	}
 }
 

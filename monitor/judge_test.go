@@ -3,7 +3,7 @@ package monitor_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -170,15 +170,15 @@ func TestHealthOfQuotas(t *testing.T) {
 		f := newFed(t)
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: 100, Remaining: 3})
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: "day", Limit: 100, Remaining: 50, ResetAt: time.Now().Add(time.Hour)})
-		time.Sleep(10*time.Minute - 1)
+		time.Sleep(10*time.Minute - time.Second)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: 3 of 100 are left of the quota")
-		time.Sleep(1)
+		time.Sleep(time.Second)
 		assert.Equal(t, reasons(f.Monitor), "healthy")
 		assert.Equal(t, len(f.snapshot().Quotas), 1)
 		time.Sleep(time.Hour)
 		assert.Equal(t, f.snapshot().Quotas[0].Remaining, 100)
 		for n := range 60 { // what is over makes room
-			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: fmt.Sprint(n), Remaining: -1})
+			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: strconv.Itoa(n), Remaining: -1})
 		}
 		assert.Equal(t, len(f.snapshot().Quotas), 50)
 		assert.Equal(t, f.snapshot().Quotas[0].Name, "0")
@@ -402,9 +402,9 @@ func TestHealthOfFeeds(t *testing.T) {
 	bubble(t, "of a step that is not tried again", func(t *testing.T) {
 		m := newMonitor(t, monitor.Settings{})
 		m.Inbox().Trouble(t.Context(), inbox.TroubleEvent{Step: "purge", Err: lost})
-		time.Sleep(20*time.Minute - 1)
+		time.Sleep(20*time.Minute - time.Second)
 		assert.Equal(t, reasons(m), "degraded; degraded inbox store: purge failed: no route")
-		time.Sleep(1)
+		time.Sleep(time.Second)
 		assert.Equal(t, reasons(m), "healthy")
 	})
 }

@@ -188,7 +188,7 @@ const ofEachClient = 10
 func trouble(faults, refused []Call) (kept []Call) {
 	sortByEnd(faults)
 	sortByEnd(refused)
-	all := append(faults, refused...)
+	all := slices.Concat(faults, refused)
 	seen := map[string]int{}
 	for i := range all {
 		seen[all[i].Client]++

@@ -53,7 +53,7 @@ func (c *client) quota(_ context.Context, e aplomb.QuotaEvent) {
 	if _, there := c.quotas[e.Name]; !there && len(c.quotas) >= maxQuotas {
 		c.forget(now, true)
 	}
-	q := stated{QuotaEvent: e}
+	q := &stated{QuotaEvent: e}
 	if !e.ResetAt.After(now) {
 		q.until = now.Add(quotaAge)
 		if e.ClosedUntil.After(q.until) {
