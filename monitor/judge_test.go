@@ -181,7 +181,7 @@ func TestHealthOfQuotas(t *testing.T) {
 			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: strconv.Itoa(n), Remaining: -1})
 		}
 		assert.Equal(t, len(f.snapshot().Quotas), 50)
-		assert.Equal(t, f.snapshot().Quotas[0].Name, "0")
+		assert.Equal(t, f.snapshot().Quotas[49].Name, "9", "and not day, which was there before")
 	})
 }
 
@@ -245,6 +245,8 @@ func TestInFlight(t *testing.T) {
 		c = f.snapshot()
 		assert.Equal(t, []int{len(c.Hosts), c.Hosts[1].InFlight}, []int{2, 0})
 		assert.Equal(t, c.Hosts[1].Oldest, time.Time{})
+		f.hooks.CallStart(t.Context(), aplomb.CallEvent{Call: other, Client: "orders", Host: "a.test"})
+		assert.Equal(t, f.host().InFlight, 2, "nothing is sent yet")
 		f.done(1, aplomb.ResultOK)
 		assert.Equal(t, f.host().InFlight, 2)
 	})
@@ -406,5 +408,16 @@ func TestHealthOfFeeds(t *testing.T) {
 		assert.Equal(t, reasons(m), "degraded; degraded inbox store: purge failed: no route")
 		time.Sleep(time.Second)
 		assert.Equal(t, reasons(m), "healthy")
+	})
+}
+
+func TestLogIsRounded(t *testing.T) {
+	t.Parallel()
+	bubble(t, "to three digits", func(t *testing.T) {
+		f := newFed(t)
+		f.done(2, aplomb.ResultOK)
+		f.done(1, aplomb.ResultNetwork)
+		time.Sleep(70 * time.Second)
+		assert.Contains(t, f.LogValue().String(), "per_second=0.043 error_ratio=0.333 ")
 	})
 }
