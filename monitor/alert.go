@@ -1,7 +1,11 @@
 package monitor
 
 import (
-	"errors"
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +19,11 @@ import (
 type ErrorRule struct {
 	// Ratio is from 0 to 1. Default 0.05.
 	Ratio float64
-	// Short and Long are the windows, up to 5 min and 1 h, which are the defaults.
+	// Short and Long are the windows. Short is from 10 s to 5 min, in steps of 10 s, and
+	// not longer than Long; the default is 5 min, or Long where that is shorter. Long is
+	// from 1 min to 1 h, in minutes; the default is 1 h. A window ends now, so that it
+	// is longer by the part of a step that has gone by, and the longest is shorter by the
+	// part that has not.
 	Short, Long time.Duration
 	// PerSecond is the traffic over the short window below which nothing is said.
 	// Default 0.05 calls, three a minute.
@@ -25,35 +33,28 @@ type ErrorRule struct {
 }
 
 func (r ErrorRule) check() error {
+	d := r.withDefaults()
 	switch {
-	case r.Ratio < 0 || r.Ratio >= 1:
-		return errors.New("monitor: ErrorRule.Ratio is a part of all calls, from 0 to 1: 0.05 is one in twenty")
+	case !(r.Ratio >= 0 && r.Ratio < 1): // nor is NaN
+		return fmt.Errorf("monitor: Errors.Ratio is %v: write a part of all calls, such as 0.05 for one in twenty", r.Ratio)
 	case r.Short < 0 || r.Short > shortSlots*shortSlot || r.Short%shortSlot != 0:
-		return errors.New("monitor: ErrorRule.Short is from 10 s to 5 min, in steps of 10 s")
+		return fmt.Errorf("monitor: Errors.Short is %v: write 10 s to 5 min, in steps of 10 s", r.Short)
 	case r.Long < 0 || r.Long > longSlots*longSlot || r.Long%longSlot != 0:
-		return errors.New("monitor: ErrorRule.Long is from 1 min to 1 h, in minutes")
-	case r.PerSecond < 0:
-		return errors.New("monitor: ErrorRule.PerSecond is not negative")
+		return fmt.Errorf("monitor: Errors.Long is %v: write 1 min to 1 h, in minutes", r.Long)
+	case d.Short > d.Long:
+		return fmt.Errorf("monitor: Errors.Short is %v and longer than Errors.Long, %v: write a shorter one", d.Short, d.Long)
+	case !(r.PerSecond >= 0) || math.IsInf(r.PerSecond, 1):
+		return fmt.Errorf("monitor: Errors.PerSecond is %v: write calls in a second, such as 0.05 for three in a minute", r.PerSecond)
 	}
 	return nil
 }
 
 func (r ErrorRule) withDefaults() ErrorRule {
-	if r.Ratio == 0 {
-		r.Ratio = 0.05
-	}
-	if r.Short == 0 {
-		r.Short = shortSlots * shortSlot
-	}
-	if r.Long == 0 {
-		r.Long = longSlots * longSlot
-	}
-	if r.PerSecond == 0 {
-		r.PerSecond = 0.05
-	}
-	if r.For == 0 {
-		r.For = 5 * time.Minute
-	}
+	r.Ratio = cmp.Or(r.Ratio, 0.05)
+	r.Long = cmp.Or(r.Long, longSlots*longSlot)
+	r.Short = cmp.Or(r.Short, min(shortSlots*shortSlot, r.Long))
+	r.PerSecond = cmp.Or(r.PerSecond, 0.05)
+	r.For = cmp.Or(r.For, 5*time.Minute)
 	return r
 }
 
@@ -86,8 +87,13 @@ type alerts struct {
 	since  map[string]time.Time // by client, where the rule holds
 	firing map[string]Alert
 
-	telling sync.Mutex
+	queue   []Alert // not yet told, in the order in which it happened
+	telling bool    // by somebody, who tells the rest of the queue as well
 }
+
+// maxQueue bounds what waits behind an Alert func that does not return; the oldest
+// news are dropped.
+const maxQueue = 1000
 
 // lookEvery is how often.
 const lookEvery = 10 * time.Second
@@ -99,10 +105,10 @@ func (a *alerts) look(m *Monitor, now time.Time) {
 		return
 	}
 	a.mu.Lock()
-	var news []Alert
 	for _, c := range m.all() {
-		news = append(news, a.apply(c, now)...)
+		a.queue = append(a.queue, a.apply(c, now)...)
 	}
+	a.queue = a.queue[max(0, len(a.queue)-maxQueue):]
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
@@ -110,14 +116,35 @@ func (a *alerts) look(m *Monitor, now time.Time) {
 	if len(a.since) > 0 {
 		a.timer = time.AfterFunc(lookEvery, func() { a.look(m, time.Now()) })
 	}
-	a.telling.Lock() // in the order in which it happened
-	defer a.telling.Unlock()
 	a.mu.Unlock()
-	if m.settings.Alert != nil {
-		for _, alert := range news {
-			m.settings.Alert(alert)
+	a.tell(m.settings.Alert)
+}
+
+// tell empties the queue. No lock is held while to runs: it may take its time, ask the
+// monitor, or make a call that comes here again, and what comes meanwhile is told by
+// who tells already.
+func (a *alerts) tell(to func(Alert)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.telling {
+		return
+	}
+	a.telling = true
+	defer func() { a.telling = false }() // also if to panics
+	for len(a.queue) > 0 {
+		next := a.queue[0]
+		a.queue = a.queue[1:]
+		if to != nil {
+			a.unlocked(func() { to(next) })
 		}
 	}
+}
+
+// unlocked runs f without the lock that the caller holds.
+func (a *alerts) unlocked(f func()) {
+	a.mu.Unlock()
+	defer a.mu.Lock()
+	f()
 }
 
 // apply is what the rule says of a client that it did not say before.
@@ -155,9 +182,11 @@ func (a *alerts) apply(c *client, now time.Time) []Alert {
 // of is the rule's numbers of a client, and whether they are above it.
 func (r ErrorRule) of(c *client, now time.Time) (Alert, bool) {
 	c.mu.Lock()
-	short, long := c.overall.short.last(now, int(r.Short/shortSlot)), c.overall.long.last(now, int(r.Long/longSlot))
+	// One slot more, since the newest has only begun.
+	short, covers := c.overall.short.over(now, int(r.Short/shortSlot)+1)
+	long, _ := c.overall.long.over(now, int(r.Long/longSlot)+1)
 	c.mu.Unlock()
-	a := Alert{Client: c.name, At: now, Short: r.Short, Long: r.Long, ShortRatio: ratio(short), LongRatio: ratio(long), PerSecond: float64(short.Calls) / r.Short.Seconds()}
+	a := Alert{Client: c.name, At: now, Short: r.Short, Long: r.Long, ShortRatio: ratio(short), LongRatio: ratio(long), PerSecond: float64(short.Calls) / covers.Seconds()}
 	return a, a.ShortRatio > r.Ratio && a.LongRatio > r.Ratio && a.PerSecond > r.PerSecond
 }
 
@@ -168,12 +197,13 @@ func ratio(t tally) float64 {
 	return float64(t.Failed) / float64(t.Calls)
 }
 
-// now is the alerts that fire.
+// now is the alerts that fire, by client.
 func (a *alerts) now() (all []Alert) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, alert := range a.firing {
 		all = append(all, alert)
 	}
+	slices.SortFunc(all, func(a, b Alert) int { return strings.Compare(a.Client, b.Client) })
 	return all
 }

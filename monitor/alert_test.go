@@ -1,10 +1,16 @@
 package monitor_test
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/internal/assert"
 	"github.com/aplomb-go/aplomb/monitor"
 )
@@ -84,15 +90,149 @@ func TestAlert(t *testing.T) {
 	})
 }
 
+// fire has a client fail for so long that an alert fires, or is over.
+func fire(t *testing.T, a *api, failing int) {
+	t.Helper()
+	a.load(t, 11*time.Minute, 5*time.Second, failing)
+}
+
+func TestAlertFunc(t *testing.T) {
+	t.Parallel()
+	bubble(t, "may ask the monitor, and call what it watches", func(t *testing.T) {
+		var m *monitor.Monitor
+		var a *api
+		var got []bool
+		m = newMonitor(t, monitor.Settings{Alert: func(al monitor.Alert) {
+			got = append(got, al.Firing)
+			assert.Equal(t, m.Health().Status == monitor.Down, al.Firing)
+			assert.Equal(t, len(m.Snapshot().Alerts) == 1, al.Firing)
+			pass(15 * time.Second) // the next look is due
+			_ = a.get(t.Context(), "/")
+		}})
+		a = newAPI(t, m, alone())
+		fire(t, a, 1)
+		fire(t, a, 0)
+		assert.Equal(t, got, []bool{true, false})
+	})
+	bubble(t, "holds up no other call, and is told in order", func(t *testing.T) {
+		hold := make(chan struct{})
+		var running atomic.Int32
+		var got []bool
+		m := newMonitor(t, monitor.Settings{Errors: monitor.ErrorRule{For: -1}, Alert: func(al monitor.Alert) {
+			assert.Equal(t, running.Add(1), 1)
+			if got = append(got, al.Firing); len(got) == 1 {
+				<-hold
+			}
+			running.Add(-1)
+		}})
+		a := newAPI(t, m, alone())
+		a.load(t, time.Minute, 5*time.Second, 0)
+		go a.load(t, time.Minute, 5*time.Second, 1) // its goroutine tells
+		pass(time.Minute)
+		fire(t, a, 0)
+		fire(t, a, 1)
+		assert.Equal(t, got, []bool{true})
+		close(hold)
+		synctest.Wait()
+		assert.Equal(t, got, []bool{true, false, true})
+		pass(2 * time.Minute) // it has the rest of its calls to make
+	})
+	bubble(t, "is called again after a panic", func(t *testing.T) {
+		calls := 0
+		m := newMonitor(t, monitor.Settings{Errors: monitor.ErrorRule{For: -1}, Alert: func(monitor.Alert) {
+			if calls++; calls == 1 {
+				panic("the pager is broken")
+			}
+		}})
+		a := newAPI(t, m, alone())
+		done := func(r aplomb.Result) {
+			for range 30 {
+				hooksOf(m).CallDone(t.Context(), aplomb.CallEvent{Client: "orders", Result: r})
+			}
+		}
+		done(aplomb.ResultOK)
+		done(aplomb.ResultNetwork)
+		pass(10 * time.Second)
+		func() {
+			defer func() { assert.True(t, recover() != nil) }() // no timer has looked yet
+			done(aplomb.ResultNetwork)
+		}()
+		fire(t, a, 0)
+		assert.Equal(t, calls, 2)
+	})
+	bubble(t, "of many clients stand in order", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Errors: monitor.ErrorRule{For: -1}})
+		for n := range 20 {
+			for range 60 {
+				hooksOf(m).CallDone(t.Context(), aplomb.CallEvent{Client: string(rune('a' + n)), Result: aplomb.ResultNetwork})
+			}
+		}
+		pass(10 * time.Second)
+		hooksOf(m).CallDone(t.Context(), aplomb.CallEvent{Client: "a", Result: aplomb.ResultNetwork})
+		all := m.Snapshot().Alerts
+		assert.Equal(t, len(all), 20)
+		assert.True(t, slices.IsSortedFunc(all, func(a, b monitor.Alert) int { return strings.Compare(a.Client, b.Client) }))
+	})
+}
+
+// TestAlertWindowsAreWhole: that a slot has just begun does not empty a window of one.
+func TestAlertWindowsAreWhole(t *testing.T) {
+	t.Parallel()
+	bubble(t, "the shortest ones", func(t *testing.T) {
+		var got []monitor.Alert
+		m := newMonitor(t, monitor.Settings{
+			Errors: monitor.ErrorRule{Ratio: 0.4, Short: 10 * time.Second, Long: time.Minute, For: -1},
+			Alert:  func(a monitor.Alert) { got = append(got, a) },
+		})
+		done := func(r aplomb.Result) {
+			hooksOf(m).CallDone(t.Context(), aplomb.CallEvent{Client: "c", Result: r})
+		}
+		done(aplomb.ResultOK) // looks
+		for range 100 {
+			done(aplomb.ResultOK)
+		}
+		pass(59 * time.Second)
+		done(aplomb.ResultOK)
+		pass(time.Second) // the clock's minute has just begun
+		for range 50 {
+			done(aplomb.ResultNetwork)
+		}
+		pass(10 * time.Second)
+		done(aplomb.ResultNetwork)
+		assert.Equal(t, len(got), 0, "a third of the calls of a minute")
+	})
+}
+
 func TestErrorRuleIsChecked(t *testing.T) {
 	t.Parallel()
+	nan, inf := math.NaN(), math.Inf(1)
+	for _, tt := range []struct {
+		rule  monitor.ErrorRule
+		wants string
+	}{
+		{monitor.ErrorRule{Ratio: -1}, "Errors.Ratio is -1: "},
+		{monitor.ErrorRule{Ratio: 5}, "Errors.Ratio is 5: write a part of all calls, such as 0.05"},
+		{monitor.ErrorRule{Ratio: nan}, "Errors.Ratio is NaN"},
+		{monitor.ErrorRule{Short: 7 * time.Second}, "Errors.Short is 7s"},
+		{monitor.ErrorRule{Short: 10 * time.Minute}, "Errors.Short is 10m0s"},
+		{monitor.ErrorRule{Short: -10 * time.Second}, "Errors.Short is -10s"},
+		{monitor.ErrorRule{Long: 90 * time.Second}, "Errors.Long is 1m30s"},
+		{monitor.ErrorRule{Long: 2 * time.Hour}, "Errors.Long is 2h0m0s"},
+		{monitor.ErrorRule{Long: -time.Minute}, "Errors.Long is -1m0s"},
+		{monitor.ErrorRule{Short: 4 * time.Minute, Long: 2 * time.Minute}, "Errors.Short is 4m0s and longer than Errors.Long, 2m0s"},
+		{monitor.ErrorRule{PerSecond: -1}, "Errors.PerSecond is -1"},
+		{monitor.ErrorRule{PerSecond: nan}, "Errors.PerSecond is NaN"},
+		{monitor.ErrorRule{PerSecond: inf}, "Errors.PerSecond is +Inf"},
+	} {
+		_, err := monitor.New(monitor.Settings{Errors: tt.rule})
+		if assert.True(t, err != nil, tt.rule) {
+			assert.Contains(t, err.Error(), "monitor: "+tt.wants)
+		}
+	}
 	for _, r := range []monitor.ErrorRule{
-		{Ratio: -1}, {Ratio: 5}, {Short: 7 * time.Second}, {Short: 10 * time.Minute}, {Short: -10 * time.Second},
-		{Long: 90 * time.Second}, {Long: 2 * time.Hour}, {Long: -time.Minute}, {PerSecond: -1},
+		{Ratio: 0.2, Short: time.Minute, Long: 10 * time.Minute, PerSecond: 1, For: time.Minute}, {Long: 2 * time.Minute},
 	} {
 		_, err := monitor.New(monitor.Settings{Errors: r})
-		assert.True(t, err != nil, r)
+		assert.NoError(t, err)
 	}
-	_, err := monitor.New(monitor.Settings{Errors: monitor.ErrorRule{Ratio: 0.2, Short: time.Minute, Long: 10 * time.Minute, PerSecond: 1, For: time.Minute}})
-	assert.NoError(t, err)
 }

@@ -57,6 +57,7 @@ type flight struct {
 	Call
 
 	held int
+	sent bool             // its first attempt has begun
 	wait aplomb.WaitEvent // under way, if its Cause is not ""
 }
 
@@ -98,6 +99,16 @@ func (l *list) push(f *flight, most int) (gone *flight) {
 	gone, l.ring[l.next] = l.ring[l.next], f
 	l.next = (l.next + 1) % len(l.ring)
 	return gone
+}
+
+// find is the flight of a call, nil if it is not in the list.
+func (l *list) find(id uint64) *flight {
+	for _, f := range l.ring {
+		if f.ID == id {
+			return f
+		}
+	}
+	return nil
 }
 
 // newest is the calls, the newest first.

@@ -1,8 +1,8 @@
 package monitor
 
 import (
-	"cmp"
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -19,8 +19,11 @@ const (
 	other         = "other"
 )
 
-// lists are this long.
-const keptCalls = 100
+// The lists of calls are this long, and that of calls which are the caller's own fault.
+const (
+	keptCalls    = 100
+	keptRefusals = 20
+)
 
 // client is what is known of one client.
 type client struct {
@@ -31,9 +34,9 @@ type client struct {
 	policy   string // as of aplomb.Explain
 	overall  *series
 	series   map[seriesKey]*series
-	hosts    map[string]bool
-	breakers map[string]aplomb.BreakerEvent // by what they guard
-	quotas   map[string]aplomb.QuotaEvent
+	hosts    map[string]*hostState
+	breakers map[string]turned // by what they guard
+	quotas   map[string]*stated
 	retired  map[string]aplomb.DeprecationEvent
 	flying   map[uint64]*flight
 	unseen   int // in flight beyond maxFlying
@@ -41,6 +44,8 @@ type client struct {
 	store    aplomb.StoreEvent
 	recent   list // of all
 	trouble  list // of those that failed or took long
+	refused  list // of those that the server blamed on us, or that we canceled
+	skew     time.Duration
 	free     []*flight
 	detailed int       // attempts looked at closely
 	second   time.Time // in this one
@@ -56,25 +61,28 @@ type Wait struct {
 
 func newClient(m *Monitor, name string) *client {
 	return &client{
-		monitor: m, name: name, overall: newSeries(), series: map[seriesKey]*series{}, hosts: map[string]bool{},
-		breakers: map[string]aplomb.BreakerEvent{}, quotas: map[string]aplomb.QuotaEvent{}, retired: map[string]aplomb.DeprecationEvent{}, flying: map[uint64]*flight{}, waits: map[aplomb.WaitCause]*Wait{},
+		monitor: m, name: name, overall: newSeries(), series: map[seriesKey]*series{}, hosts: map[string]*hostState{},
+		breakers: map[string]turned{}, quotas: map[string]*stated{}, retired: map[string]aplomb.DeprecationEvent{}, flying: map[uint64]*flight{}, waits: map[aplomb.WaitCause]*Wait{},
 	}
 }
 
 // hostOf is the name that a host is known by. The caller holds the lock.
 func (c *client) hostOf(at string) string {
-	if !c.hosts[at] {
+	if c.hosts[at] == nil {
 		if len(c.hosts) >= maxHosts {
 			at = other
 		}
-		c.hosts[at] = true
+		if c.hosts[at] == nil {
+			c.hosts[at] = &hostState{}
+		}
 	}
 	return at
 }
 
-// seriesOf finds the numbers of an operation. The caller holds the lock.
-func (c *client) seriesOf(at, operation string) *series {
-	key := seriesKey{c.hostOf(at), operation}
+// seriesOf finds the numbers of an operation at a host of [client.hostOf]. The caller
+// holds the lock.
+func (c *client) seriesOf(host, operation string) *series {
+	key := seriesKey{host, operation}
 	s := c.series[key]
 	if s == nil && len(c.series) >= maxOperations {
 		key.operation = other
@@ -91,14 +99,16 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flying[e.Call]; f != nil { // the next hop of a redirect
-		f.Host = e.Host
+		f.Host, f.sent = e.Host, false
 		return
 	}
 	if len(c.flying) >= maxFlying {
 		c.unseen++
 		return
 	}
-	c.hostOf(e.Host)
+	if e.Host != "" {
+		c.hostOf(e.Host)
+	}
 	f := c.take()
 	f.held = 1
 	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start
@@ -132,13 +142,11 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		text = e.Err.Error()
 	}
 	c.mu.Lock()
-	s := c.seriesOf(e.Host, e.Operation)
-	t := tally{Calls: 1, Attempts: uint32(e.Attempts)}
-	if failed(e.Result) {
-		t.Failed = 1
-		s.lastFailed, s.lastError = now, cmp.Or(text, string(e.Result))
-	}
-	troubled := e.Result != aplomb.ResultOK || slow(s, e.Elapsed, now)
+	host := c.hostOf(e.Host)
+	s := c.seriesOf(host, e.Operation)
+	c.hosts[host].done(&e, text, now)
+	t := tallyOf(&e)
+	late := slow(s, e.Elapsed, now)
 	s.record(now, e.Elapsed, t)
 	c.overall.record(now, e.Elapsed, t)
 	f := c.flying[e.Call]
@@ -147,12 +155,59 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		delete(c.flying, e.Call)
 		f.Host, f.Elapsed, f.Result, f.Status, f.Attempts, f.Error = e.Host, e.Elapsed, e.Result, e.Status, e.Attempts, text
 		c.drop(c.recent.push(f, keptCalls))
-		if troubled {
+		switch blameless := e.Result == aplomb.ResultClientError || e.Result == aplomb.ResultCanceled; {
+		case late || e.Result != aplomb.ResultOK && !blameless:
 			c.drop(c.trouble.push(f, keptCalls))
+		case blameless:
+			c.drop(c.refused.push(f, keptRefusals))
 		}
 		c.drop(f)
 	case c.unseen > 0:
 		c.unseen--
+	}
+	c.mu.Unlock()
+	c.monitor.alerts.look(c.monitor, now)
+}
+
+// tallyOf is a call that is done, counted.
+func tallyOf(e *aplomb.CallEvent) tally {
+	t := tally{Calls: 1, Attempts: uint32(e.Attempts)}
+	if failed(e.Result) {
+		t.Failed = 1
+	}
+	switch e.Result {
+	case aplomb.ResultRateLimited:
+		t.Limited = 1
+	case aplomb.ResultClientError:
+		t.Refused = 1
+	case aplomb.ResultDecodeError:
+		t.Unread = 1
+	default:
+	}
+	return t
+}
+
+// bodyFailed counts a call that was done, and whose body broke off, as one that failed.
+func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
+	now, text := time.Now(), "a body broke off"
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	c.mu.Lock()
+	host := c.hostOf(e.Host)
+	c.hosts[host].broke(text, now)
+	if e.Status < 500 && e.Status != http.StatusTooManyRequests { // else it is one already
+		c.seriesOf(host, e.Operation).spoil(now)
+		c.overall.spoil(now)
+	}
+	if f := c.recent.find(e.Call); f != nil {
+		f.Error = text
+		if f.Result == aplomb.ResultOK {
+			f.Result = aplomb.ResultNetwork
+		}
+		if c.trouble.find(e.Call) == nil {
+			c.drop(c.trouble.push(f, keptCalls))
+		}
 	}
 	c.mu.Unlock()
 	c.monitor.alerts.look(c.monitor, now)
@@ -194,8 +249,21 @@ func (c *client) closely(context.Context, aplomb.AttemptEvent) bool {
 	return c.detailed <= closePerSecond
 }
 
+// attemptStart has the call be under way to the attempt's host.
+func (c *client) attemptStart(_ context.Context, e aplomb.AttemptEvent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f := c.flying[e.Call]; f != nil {
+		c.hostOf(e.Host)
+		f.Host, f.sent = e.Host, true
+	}
+}
+
 func (c *client) attemptDone(_ context.Context, e aplomb.AttemptEvent) {
 	c.mu.Lock()
+	if ahead, ok := clockSkew(&e); ok {
+		c.skew = ahead
+	}
 	f := c.flying[e.Call]
 	var began time.Time
 	if f != nil {
@@ -246,4 +314,23 @@ func (c *client) waitDone(_ context.Context, e aplomb.WaitEvent) {
 		f.wait = aplomb.WaitEvent{}
 		f.add(Step{Start: e.Start.Sub(f.Start), Took: e.Duration, Wait: e.Cause})
 	}
+}
+
+// skewFrom is how far a clock has to be wrong to be worth a word.
+const skewFrom = 2 * time.Second
+
+// clockSkew is the least by which the server's clock is ahead: a Date names a second,
+// which had begun when the answer was written, between sending and receiving.
+func clockSkew(e *aplomb.AttemptEvent) (ahead time.Duration, ok bool) {
+	if e.Date.IsZero() {
+		return 0, false
+	}
+	least, most := e.Date.Sub(e.Start.Add(e.Elapsed)), e.Date.Add(time.Second).Sub(e.Start)
+	switch {
+	case least >= skewFrom:
+		return least, true
+	case most <= -skewFrom:
+		return most, true
+	}
+	return 0, true
 }

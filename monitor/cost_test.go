@@ -29,7 +29,8 @@ func instantly(tb testing.TB, opts ...aplomb.Option) func() {
 	}
 }
 
-// TestLaw14_Monitor: a call that is watched allocates at most twice more.
+// TestLaw14_Monitor: a call that is watched allocates no more than one that is not. Those
+// few that are looked at closely are less than one in a call.
 func TestLaw14_Monitor(t *testing.T) { //nolint:paralleltest // it counts allocations
 	plain, watched := instantly(t), instantly(t, newMonitor(t, monitor.Settings{}).Option())
 	for range 500 { // the lists fill up
@@ -37,7 +38,7 @@ func TestLaw14_Monitor(t *testing.T) { //nolint:paralleltest // it counts alloca
 	}
 	without, with := testing.AllocsPerRun(2000, plain), testing.AllocsPerRun(2000, watched)
 	t.Logf("%v allocations, %v with a monitor", without, with)
-	assert.True(t, with-without <= 2, without, with)
+	assert.Equal(t, with-without, 0)
 }
 
 func BenchmarkMonitor(b *testing.B) {

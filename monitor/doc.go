@@ -1,5 +1,5 @@
-// Package monitor says how the APIs are that a service calls: in numbers, in words,
-// as an alert, and on a live page.
+// Package monitor shows the state of the APIs a service calls: as numbers, as health,
+// as alerts and on a live page.
 //
 // At three in the morning the shop sold nothing. Its dashboards showed that calls to
 // the payment API took longer, and not why; the API's status page was green. What
@@ -25,11 +25,11 @@
 // # Numbers
 //
 // [Monitor.Snapshot] is all of it. A [Monitor] is an expvar.Var, a slog.LogValuer, and
-// [Monitor.Health] is healthy, degraded or down, with reasons, for a readiness probe
-// that a human has to understand. Counts are of the last five minutes, percentiles are
-// right to 13 %. Everything is bounded: beyond 300 operations of a client, and the
-// like, what is new is counted as "other". A call costs it no allocation; ten attempts
-// a second are looked at closely, which costs those.
+// [Monitor.Health] is healthy, degraded or down, with reasons that a human understands.
+// Counts are of the last five minutes, percentiles are right to 12.5 %. Everything is
+// bounded: beyond 300 operations, 100 hosts or 100 clients what is new is counted as
+// other; beyond 50 quotas, 100 circuits or 200 tokens it is not shown. A call costs it
+// no allocation; ten attempts a second are looked at closely, which costs those.
 //
 // # Alerts
 //

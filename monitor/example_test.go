@@ -2,6 +2,8 @@ package monitor_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -54,4 +56,52 @@ func ExampleMonitor_Page() {
 	mux.ServeHTTP(w, r)
 	fmt.Println(w.Code)
 	// Output: 403
+}
+
+// A readiness probe that says why. It answers 200 whatever the health is: one API that
+// is down takes no replica out of service.
+func ExampleMonitor_Health() {
+	m, err := monitor.New(monitor.Settings{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ready := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(m.Health())
+	}
+
+	m.Tokens("github")(aplomb.TokenEvent{Err: errors.New("no route to host")})
+	w := httptest.NewRecorder()
+	ready(w, httptest.NewRequest(http.MethodGet, "/readyz", http.NoBody))
+	fmt.Print(w.Code, " ", w.Body)
+	// Output:
+	// 200 {"status":"down","reasons":[{"status":"down","kind":"token","name":"github","text":"there is no token: no route to host"}]}
+}
+
+// Who is woken is told once that errors have lasted, and once that they are over.
+func ExampleSettings() {
+	page := func(text string) { fmt.Println(text) } // your pager
+	m, err := monitor.New(monitor.Settings{
+		Errors: monitor.ErrorRule{Ratio: 0.2, For: -1}, // at once, for the example's sake
+		Alert: func(a monitor.Alert) {
+			if a.Firing {
+				page(fmt.Sprintf("%s: %.0f %% of calls failed", a.Client, 100*a.ShortRatio))
+				return
+			}
+			page(a.Client + ": it is over")
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c, err := aplomb.New("http://api.test", aplomb.Name("stripe"), aplomb.NoRetry(), m.Option(), aplomb.Transport(
+		aplomb.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, errors.New("no route to host") })))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(c.Name(), m.Health().Status)
+	// Output: stripe healthy
 }

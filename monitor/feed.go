@@ -27,6 +27,10 @@ type Feed struct {
 	Last time.Time `json:"last"`
 	// Trouble is what is wrong now, "" if nothing is.
 	Trouble string `json:"trouble,omitempty"`
+
+	until   time.Time // when Trouble is forgotten, zero for never
+	letters *window   // dead ones, by minutes
+	dead    int       // of the last hour
 }
 
 // Token is what is known of a token.
@@ -77,9 +81,16 @@ func (f *feeds) count(kind, name, what string, change func(*Feed)) {
 func (f *feeds) all() []Feed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	now := time.Now()
 	var all []Feed
 	for _, feed := range f.known {
+		if !feed.until.IsZero() && !now.Before(feed.until) {
+			feed.Trouble, feed.until = "", time.Time{}
+		}
 		own := *feed
+		if feed.letters != nil {
+			own.dead, own.letters = int(feed.letters.last(now, longSlots).Calls), nil
+		}
 		own.Counts = maps.Clone(own.Counts)
 		all = append(all, own)
 	}
@@ -98,7 +109,7 @@ func (f *feeds) allTokens() []Token {
 	return all
 }
 
-// Tokens is what an [aplomb.Tokens].Watch is to be, for a token of that name.
+// Tokens returns the Watch function for the token of that name: see [aplomb.Tokens].
 func (m *Monitor) Tokens(name string) func(aplomb.TokenEvent) {
 	return func(e aplomb.TokenEvent) {
 		f := &m.feeds
@@ -157,6 +168,13 @@ func (m *Monitor) Poll() poll.Hooks {
 			}
 			f.count("poll", e.Feed, what, func(feed *Feed) { feed.Trouble = trouble })
 		},
+		Lease: func(_ context.Context, e poll.LeaseEvent) {
+			what, change := "lease taken", func(*Feed) {}
+			if !e.Held { // what goes wrong from now on is told by who has it
+				what, change = "lease given up", func(feed *Feed) { feed.Trouble = "" }
+			}
+			f.count("poll", e.Feed, what, change)
+		},
 		Missed: func(_ context.Context, e poll.MissedEvent) { f.count("poll", e.Feed, "missed by the webhook", nil) },
 	}
 }
@@ -172,10 +190,48 @@ func (m *Monitor) Inbox() inbox.Hooks {
 			}
 			f.count("inbox", e.Source, string(e.Outcome.Status), func(feed *Feed) { feed.Trouble = "" })
 		},
-		Handled: func(_ context.Context, e inbox.HandleEvent) { f.count("inbox", e.Source, string(e.Result), nil) },
-		Trouble: func(_ context.Context, e inbox.TroubleEvent) {
-			f.count("inbox", "store", e.Step+" failed", nil)
+		Handled: func(_ context.Context, e inbox.HandleEvent) {
+			f.count("inbox", e.Source, string(e.Result), func(feed *Feed) {
+				if e.Result == inbox.ResultDead {
+					feed.died(time.Now())
+				}
+			})
+			f.over("inbox", inboxStore)
 		},
+		Trouble: func(_ context.Context, e inbox.TroubleEvent) {
+			what := e.Step + " failed"
+			text := what
+			if e.Err != nil {
+				text += ": " + e.Err.Error()
+			}
+			f.count("inbox", inboxStore, what, func(feed *Feed) { feed.Trouble, feed.until = text, time.Now().Add(stepAge) })
+		},
+	}
+}
+
+// inboxStore is the name of what an inbox is kept in, whose steps are of no source.
+const inboxStore = "store"
+
+// stepAge is how long a step of the inbox that failed is a trouble, unless an event is
+// handled before: that it works again is told by nothing else. It is longer than the
+// longest time between two steps of a kind.
+const stepAge = 20 * time.Minute
+
+// died counts a dead letter.
+func (f *Feed) died(now time.Time) {
+	if f.letters == nil {
+		w := newWindow(longSlot, longSlots)
+		f.letters = &w
+	}
+	f.letters.at(now).Calls++
+}
+
+// over takes back a feed's trouble.
+func (f *feeds) over(kind, name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if feed := f.known[[2]string{kind, name}]; feed != nil {
+		feed.Trouble, feed.until = "", time.Time{}
 	}
 }
 

@@ -3,13 +3,14 @@ package monitor
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
 )
 
-// Status is how something is.
+// Status is how something is: see [Health].
 type Status string
 
 // The states, the worst last.
@@ -20,6 +21,20 @@ const (
 )
 
 // Health is how something is, and why.
+//
+// A host is judged by its calls in the last minute, or in the last two to five where
+// that had fewer than ten. It is [Down] while half of them fail or its circuit is open,
+// and [Degraded] while more than one in twenty fail, its circuit is half open, its last
+// three calls or more all failed, or the server refuses half of at least ten calls (4xx)
+// or half of their answers cannot be decoded. A client is degraded while ten of its
+// calls wait or one has for more than 10 s, a quota is used up or below a tenth, the
+// store of its [aplomb.Fleet] is away, or an operation stops answering within 30 days.
+// A token that cannot be fetched is degraded ten minutes before it ends, and down from
+// then on; what came in is degraded by its own trouble, and for an hour by a dead letter.
+//
+// A readiness probe that fails on Down takes every replica out of service when one
+// API is down, since they all see the same. Let it fail only if nothing that you serve
+// works without that API, or show the health and answer 200.
 type Health struct {
 	Status  Status   `json:"status"`
 	Reasons []Reason `json:"reasons,omitempty"` // the worst first
@@ -50,14 +65,23 @@ func (r Reason) String() string {
 	return where + ": " + r.Text
 }
 
-// What makes a host degraded or down: from so many calls in a minute on, and such a part
-// of failures.
+// What makes a host degraded or down: from so many calls on, and such a part of
+// failures.
 const (
 	leastCalls    = 10
+	leastRun      = 3 // where there are fewer calls
 	degradedRatio = 0.05
 	downRatio     = 0.5
-	lowQuota      = 0.1
-	tokenSoon     = 10 * time.Minute
+	usuallyRatio  = 0.5 // of calls that were refused, or could not be read
+)
+
+// What makes the rest of it degraded.
+const (
+	longQueue  = 10 // calls that wait
+	longWait   = 10 * time.Second
+	lowQuota   = 0.1
+	tokenSoon  = 10 * time.Minute
+	sunsetSoon = 30 * 24 * time.Hour
 )
 
 // Health is how all of it is.
@@ -68,15 +92,7 @@ func (m *Monitor) health(s *Snapshot) Health {
 	var all Health
 	for i := range s.Clients {
 		c := &s.Clients[i]
-		for j := range c.Hosts {
-			c.Health.of(c.Name, &c.Hosts[j], s.Time)
-		}
-		for _, q := range c.Quotas {
-			c.Health.quota(c.Name, q, s.Time)
-		}
-		if c.Store != nil {
-			c.Health.add(Reason{Degraded, "client", c.Name, "", "the fleet's store is away, and each replica goes by its own numbers: " + c.Store.Error})
-		}
+		c.Health.client(c, s.Time)
 		c.Health.sort()
 		all.Reasons = append(all.Reasons, c.Health.Reasons...)
 	}
@@ -86,6 +102,9 @@ func (m *Monitor) health(s *Snapshot) Health {
 	for _, f := range s.Feeds {
 		if f.Trouble != "" {
 			all.add(Reason{Degraded, f.Kind, f.Name, "", f.Trouble})
+		}
+		if f.dead > 0 {
+			all.add(Reason{Degraded, f.Kind, f.Name, "", count(f.dead, "dead letter") + " in the last hour"})
 		}
 	}
 	all.sort()
@@ -104,18 +123,146 @@ func (h *Health) sort() {
 	}
 }
 
-func (h *Health) of(client string, host *Host, now time.Time) {
-	calls, failed := host.minute.Calls, ratio(host.minute)
-	switch circuit := host.Circuit; {
-	case circuit != nil && circuit.State == aplomb.BreakerOpen:
-		h.add(Reason{Down, "client", client, host.Name, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))})
-	case circuit != nil:
-		h.add(Reason{Degraded, "client", client, host.Name, "the circuit is half open: a probe decides whether it closes"})
-	case calls >= leastCalls && failed >= downRatio:
-		h.add(Reason{Down, "client", client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
-	case calls >= leastCalls && failed > degradedRatio:
-		h.add(Reason{Degraded, "client", client, host.Name, fmt.Sprintf("%s of %d calls in a minute failed", percent(failed), calls)})
+// client has the causes before what comes of them: a quota that is used up before
+// the calls that fail or wait for it.
+func (h *Health) client(c *Client, now time.Time) {
+	var hosts []finding
+	for j := range c.Hosts {
+		if f := c.Hosts[j].judge(now); f.Status != Healthy {
+			hosts = append(hosts, f)
+		}
 	}
+	for _, q := range c.Quotas {
+		text, usedUp := q.judge(now)
+		if text == "" {
+			continue
+		}
+		r := Reason{Degraded, "client", c.Name, "", text}
+		if i := worstLimited(hosts); usedUp && i >= 0 {
+			r.Status, r.Host, r.Text = hosts[i].Status, hosts[i].Host, text+"; "+hosts[i].Text
+			hosts = slices.Delete(hosts, i, i+1)
+		}
+		h.add(r)
+	}
+	for _, f := range hosts {
+		f.Kind, f.Name = "client", c.Name
+		h.add(f.Reason)
+	}
+	if c.Store != nil {
+		h.add(Reason{Degraded, "client", c.Name, "", "the fleet's store is away, and each replica goes by its own numbers: " + c.Store.Error})
+	}
+	for _, text := range []string{c.queue.judge(now), sunset(c.Deprecations, now)} {
+		if text != "" {
+			h.add(Reason{Degraded, "client", c.Name, "", text})
+		}
+	}
+}
+
+// finding is how a host is, and whether calls fail there for a quota's sake.
+type finding struct {
+	Reason
+
+	limited bool
+}
+
+// worstLimited is the one of hosts that fails the most for a quota's sake, -1 if none.
+func worstLimited(hosts []finding) int {
+	found := -1
+	for i, f := range hosts {
+		if f.limited && (found < 0 || f.Status == Down && hosts[found].Status != Down) {
+			found = i
+		}
+	}
+	return found
+}
+
+func (host *Host) judge(now time.Time) finding {
+	l := host.lately
+	status, text := l.judge()
+	f := finding{Reason: Reason{Status: status, Host: host.Name, Text: text}}
+	switch circuit := host.Circuit; {
+	case circuit == nil:
+		f.limited = l.Limited > 0 && 2*l.Limited >= l.Failed
+	case circuit.State == aplomb.BreakerOpen:
+		f.Status, f.Text = Down, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))
+	default:
+		f.Text = "the circuit is half open: a probe decides whether it closes"
+		if status == Down {
+			f.Text += "; " + text
+		} else {
+			f.Status = Degraded
+		}
+	}
+	return f
+}
+
+// judge is how the calls of a host go.
+func (l lately) judge() (Status, string) {
+	failed, enough := ratio(l.tally), l.Calls >= leastCalls
+	calls := fmt.Sprintf("of %d calls in %s", l.Calls, l.window())
+	part := func(n uint32) float64 { return float64(n) / float64(max(l.Calls, 1)) }
+	switch {
+	case enough && failed >= downRatio:
+		return Down, percent(failed) + " " + calls + " failed"
+	case enough && failed > degradedRatio:
+		return Degraded, percent(failed) + " " + calls + " failed"
+	case l.run >= leastRun:
+		return Degraded, fmt.Sprintf("the last %d calls failed", l.run)
+	case enough && part(l.Refused) >= usuallyRatio:
+		return Degraded, fmt.Sprintf("%s %s were refused by the server, the last with %d", percent(part(l.Refused)), calls, l.refusedWith)
+	case enough && part(l.Unread) >= usuallyRatio:
+		return Degraded, percent(part(l.Unread)) + " " + calls + " could not be read"
+	}
+	return Healthy, ""
+}
+
+// judge is what calls wait for, "" if that is as it should be.
+func (q queue) judge(now time.Time) string {
+	longest := now.Sub(q.oldest)
+	if q.calls == 0 || q.calls < longQueue && longest <= longWait {
+		return ""
+	}
+	if q.calls == 1 {
+		return "a call has waited for " + cause(q.cause) + " for " + short(longest)
+	}
+	most := ""
+	if q.mixed {
+		most = "most of them "
+	}
+	return fmt.Sprintf("%d calls wait, the longest for %s, %sfor %s", q.calls, short(longest), most, cause(q.cause))
+}
+
+// sunset says which operation stops answering, and "" if none does soon.
+func sunset(all []Deprecation, now time.Time) string {
+	var first *Deprecation
+	more := -1
+	for i := range all {
+		if d := &all[i]; !d.Sunset.IsZero() && d.Sunset.Sub(now) < sunsetSoon {
+			more++
+			if first == nil || d.Sunset.Before(first.Sunset) {
+				first = d
+			}
+		}
+	}
+	if first == nil {
+		return ""
+	}
+	stops, date := " stops answering on ", first.Sunset.UTC().Format(time.DateOnly)
+	if !first.Sunset.After(now) {
+		stops = " was to stop answering on "
+	}
+	if more > 0 {
+		return first.Operation + stops + date + ", and " + count(more, "other operation") + " by and by"
+	}
+	return first.Operation + stops + date
+}
+
+// count is a number of things.
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return strconv.Itoa(n) + " " + of + "s"
 }
 
 // probe says when an open circuit is tried.
@@ -126,7 +273,8 @@ func probe(c *Circuit, now time.Time) string {
 	return "the next call is a probe"
 }
 
-func (h *Health) quota(client string, q Quota, now time.Time) {
+// judge is what is wrong with a quota, "" if nothing is, and whether it is used up.
+func (q Quota) judge(now time.Time) (text string, usedUp bool) {
 	name := "the quota"
 	if q.Name != "" {
 		name = "the quota " + q.Name
@@ -137,12 +285,13 @@ func (h *Health) quota(client string, q Quota, now time.Time) {
 	}
 	switch {
 	case !opens.IsZero() && q.Limit == 0 && q.Remaining < 0:
-		h.add(Reason{Degraded, "client", client, "", "the server has asked for a pause: no request for " + short(opens.Sub(now))})
+		return "the server has asked for a pause: no request for " + short(opens.Sub(now)), true
 	case !opens.IsZero():
-		h.add(Reason{Degraded, "client", client, "", fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now)))})
+		return fmt.Sprintf("%s is used up: no request for %s", name, short(opens.Sub(now))), true
 	case q.Limit > 0 && q.Remaining >= 0 && float64(q.Remaining) < lowQuota*float64(q.Limit):
-		h.add(Reason{Degraded, "client", client, "", fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name)})
+		return fmt.Sprintf("%d of %d are left of %s", q.Remaining, q.Limit, name), q.Remaining == 0
 	}
+	return "", false
 }
 
 func (h *Health) token(t Token, now time.Time) {

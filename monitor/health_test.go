@@ -41,11 +41,15 @@ func TestHealth(t *testing.T) {
 			newAPI(t, m, alone()).load(t, 60*time.Second, time.Second, failing)
 			assert.Equal(t, reasons(m), want)
 			time.Sleep(time.Minute)
+			assert.Equal(t, reasons(m), strings.ReplaceAll(want, "in a minute", "in two minutes"), "nothing has been heard since")
+			time.Sleep(4 * time.Minute)
 			assert.Equal(t, reasons(m), "healthy", "it is over")
 		}
 		m := newMonitor(t, monitor.Settings{})
 		newAPI(t, m, alone()).load(t, 9*time.Second, time.Second, 1)
-		assert.Equal(t, reasons(m), "healthy", "nine calls are few")
+		assert.Equal(t, reasons(m), "degraded; degraded orders (api.test): the last 9 calls failed", "nine calls are few")
+		time.Sleep(5 * time.Minute)
+		assert.Equal(t, reasons(m), "healthy")
 	})
 	bubble(t, "of a circuit", func(t *testing.T) {
 		m := newMonitor(t, monitor.Settings{})
@@ -58,7 +62,8 @@ func TestHealth(t *testing.T) {
 		a.answer.Store(&answer{wait: time.Second})
 		go func() { _ = a.get(t.Context(), "/") }()
 		synctest.Wait()
-		assert.Contains(t, reasons(m), "degraded orders (api.test): the circuit is half open")
+		assert.Contains(t, reasons(m), "down orders (api.test): the circuit is half open: a probe decides whether it closes; 100 % of 100 calls in a minute failed")
+		assert.Equal(t, m.Snapshot().Clients[0].Hosts[0].Circuit.ProbeAt, time.Time{}, "it is under way")
 		time.Sleep(2 * time.Second)
 		assert.NotContains(t, reasons(m), "circuit")
 	})
@@ -119,7 +124,9 @@ func TestHealth(t *testing.T) {
 		assert.Equal(t, reasons(m), "degraded; degraded inbox stripe: events are not stored: no route")
 		in.Inserted(ctx, inbox.InsertEvent{Source: "stripe", Outcome: inbox.Outcome{Status: inbox.Duplicate}})
 		in.Handled(ctx, inbox.HandleEvent{Source: "stripe", Result: inbox.ResultDone})
-		in.Trouble(ctx, inbox.TroubleEvent{Step: "claim"})
+		in.Trouble(ctx, inbox.TroubleEvent{Step: "claim", Err: lost})
+		assert.Equal(t, reasons(m), "degraded; degraded inbox store: claim failed: no route")
+		in.Handled(ctx, inbox.HandleEvent{Source: "stripe", Result: inbox.ResultDone})
 		assert.Equal(t, reasons(m), "healthy")
 		counts := map[string]map[string]uint64{}
 		for _, f := range m.Snapshot().Feeds {
@@ -128,7 +135,7 @@ func TestHealth(t *testing.T) {
 		assert.Equal(t, counts, map[string]map[string]uint64{
 			"webhook stripe": {"accepted": 1, "refused: signature": 1, "refused: store": 1}, "webhook slack": {"handshake": 1},
 			"poll orders":  {"failed": 1, "not modified": 1, "nothing new": 1, "new": 1, "missed by the webhook": 1},
-			"inbox stripe": {"not stored": 1, "duplicate": 1, "done": 1}, "inbox store": {"claim failed": 1},
+			"inbox stripe": {"not stored": 1, "duplicate": 1, "done": 2}, "inbox store": {"claim failed": 1},
 		})
 	})
 }

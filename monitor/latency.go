@@ -6,7 +6,7 @@ import (
 )
 
 // Latencies are counted in buckets of microseconds, eight for each doubling, so that
-// a percentile is off by less than 7 %.
+// a percentile is off by at most 12.5 %.
 const (
 	subBits  = 3
 	maxOctet = 28 // 2^28 µs are over four minutes; what is longer counts as that

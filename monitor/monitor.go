@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,11 +32,13 @@ type Monitor struct {
 
 // Settings are a [Monitor]'s. The zero value is the recommended one.
 type Settings struct {
-	// Alert is told when errors have lasted, and when they are over: see [Alert]. It
-	// runs on a goroutine of a call or of a timer, so it should be quick. Default none.
+	// Alert is told when errors have lasted, and when they are over: see [Alert]. It is
+	// called on the goroutine of a call or of a timer, one at a time and in order; what
+	// comes while it runs waits, and no call does but the one it runs on. It may ask
+	// the monitor and call monitored clients. Default none.
 	Alert func(Alert)
-	// Errors is when that is. The zero value has the limits of the rules file of
-	// package prometheus.
+	// Errors is when errors have lasted. The zero value has the limits of the rules file
+	// of package prometheus.
 	Errors ErrorRule
 	// Allow decides who may see the page. Default: who comes from this very machine,
 	// and asks for it by a name of it, "localhost" or its address.
@@ -53,20 +56,24 @@ func New(s Settings) (*Monitor, error) {
 	return m, nil
 }
 
-// Option has a client told of. One monitor is for any number of clients, which it
-// tells apart by their names ([aplomb.Name]).
-func (m *Monitor) Option() aplomb.Option {
+// Option reports a client's calls to m; given twice, it counts once. One monitor is for
+// any number of clients, which it tells apart by their names ([aplomb.Name]).
+func (m *Monitor) Option() aplomb.Option { return aplomb.Once(m, m.hooks()) }
+
+func (m *Monitor) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
-		CallStart:   func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
-		CallDone:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
-		WantPhases:  func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
-		AttemptDone: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
-		WaitStart:   func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
-		WaitDone:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
-		Breaker:     func(e aplomb.BreakerEvent) { m.client(e.Client).breaker(e) },
-		Quota:       func(ctx context.Context, e aplomb.QuotaEvent) { m.client(e.Client).quota(ctx, e) },
-		Store:       func(e aplomb.StoreEvent) { m.client(e.Client).storeState(e) },
-		Deprecated:  func(ctx context.Context, e aplomb.DeprecationEvent) { m.client(e.Client).deprecated(ctx, e) },
+		CallStart:    func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callStart(ctx, e) },
+		CallDone:     func(ctx context.Context, e aplomb.CallEvent) { m.client(e.Client).callDone(ctx, e) },
+		WantPhases:   func(ctx context.Context, e aplomb.AttemptEvent) bool { return m.client(e.Client).closely(ctx, e) },
+		AttemptStart: func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptStart(ctx, e) },
+		BodyFailed:   func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).bodyFailed(ctx, e) },
+		AttemptDone:  func(ctx context.Context, e aplomb.AttemptEvent) { m.client(e.Client).attemptDone(ctx, e) },
+		WaitStart:    func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitStart(ctx, e) },
+		WaitDone:     func(ctx context.Context, e aplomb.WaitEvent) { m.client(e.Client).waitDone(ctx, e) },
+		Breaker:      func(e aplomb.BreakerEvent) { m.client(e.Client).breaker(e) },
+		Quota:        func(ctx context.Context, e aplomb.QuotaEvent) { m.client(e.Client).quota(ctx, e) },
+		Store:        func(e aplomb.StoreEvent) { m.client(e.Client).storeState(e) },
+		Deprecated:   func(ctx context.Context, e aplomb.DeprecationEvent) { m.client(e.Client).deprecated(ctx, e) },
 	}
 }
 
@@ -111,6 +118,9 @@ func (m *Monitor) all() []*client {
 // String is the snapshot in JSON: a monitor is an expvar.Var.
 //
 //	expvar.Publish("aplomb", m)
+//
+// It is the whole snapshot, which may have 250 KB, and [Settings].Allow does not guard
+// it: who may see /debug/vars sees all of it.
 func (m *Monitor) String() string {
 	raw, err := json.Marshal(m.Snapshot())
 	if err != nil {
@@ -128,7 +138,7 @@ func (m *Monitor) LogValue() slog.Value {
 	for i := range s.Clients {
 		c := &s.Clients[i]
 		attrs = append(attrs, slog.Group(c.Name,
-			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", c.PerSecond), slog.Float64("error_ratio", c.ErrorRatio),
+			slog.String("health", string(c.Health.Status)), slog.Float64("per_second", rounded(c.PerSecond)), slog.Float64("error_ratio", rounded(c.ErrorRatio)),
 			slog.Duration("p50", c.P50), slog.Duration("p99", c.P99), slog.Int("in_flight", c.InFlight), slog.Int("waiting", c.Waiting)))
 	}
 	if len(s.Health.Reasons) > 0 {
@@ -136,6 +146,9 @@ func (m *Monitor) LogValue() slog.Value {
 	}
 	return slog.GroupValue(attrs...)
 }
+
+// rounded has three digits behind the point.
+func rounded(x float64) float64 { return math.Round(1000*x) / 1000 }
 
 // Format prints the health for every verb.
 func (m *Monitor) Format(f fmt.State, _ rune) {

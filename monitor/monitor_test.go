@@ -62,7 +62,7 @@ func TestWaiting(t *testing.T) {
 		w := s.Waiting[0]
 		assert.Equal(t, w, monitor.Waiting{Client: "orders", Operation: "GET /v1/orders/{id}", Cause: aplomb.WaitBackoff, Since: start, Until: w.Until})
 		assert.True(t, w.Until.Sub(start) >= 10*time.Second && w.Until.Sub(start) < 12*time.Second, w.Until)
-		assert.Equal(t, s.Clients[0].InFlight, 1)
+		assert.Equal(t, s.Clients[0].InFlight, 0)
 		assert.Equal(t, s.Clients[0].Waiting, 1)
 		a.answer.Store(&answer{})
 		assert.NoError(t, <-done)
@@ -170,7 +170,7 @@ func TestBounds(t *testing.T) {
 
 // hooksOf is what a client is given.
 func hooksOf(m *monitor.Monitor) aplomb.Hooks {
-	return m.Option().(aplomb.Hooks)
+	return m.Hooks()
 }
 
 func TestSummaries(t *testing.T) {

@@ -8,8 +8,6 @@ type series struct {
 	times       [shortSlots / slotsAHistogram]*histogram // of the last five minutes
 	minute      int64                                    // of the newest of them
 	total       Totals
-	lastError   string
-	lastFailed  time.Time
 }
 
 // slotsAHistogram is how many short slots are a minute, which has a histogram.
@@ -35,6 +33,15 @@ func (s *series) record(now time.Time, took time.Duration, t tally) {
 	s.total.Attempts += uint64(t.Attempts)
 	h := s.histogram(now)
 	h[bucketOf(took)]++
+}
+
+// spoil counts a call that was recorded as one that failed after all.
+func (s *series) spoil(now time.Time) {
+	s.short.spoil(now)
+	s.long.spoil(now)
+	if s.total.Failed < s.total.Calls {
+		s.total.Failed++
+	}
 }
 
 // histogram is that of the minute.

@@ -20,8 +20,10 @@ type Snapshot struct {
 	Clients []Client  `json:"clients"`
 	// Waiting are the calls that wait for something, the longest first.
 	Waiting []Waiting `json:"waiting,omitempty"`
-	// Recent are the last hundred calls of each client, the newest first, and Trouble
-	// those of them and before that failed or took long.
+	// Recent are the last hundred calls of each client, by their end, the newest first.
+	// Trouble are those of them and before that failed or took long, in the same order,
+	// and behind them a few that the server blamed on the request or that were canceled:
+	// a hundred in all, but the first ten of each client in any case.
 	Recent  []Call  `json:"recent,omitempty"`
 	Trouble []Call  `json:"trouble,omitempty"`
 	Tokens  []Token `json:"tokens,omitempty"`
@@ -30,7 +32,11 @@ type Snapshot struct {
 
 // Numbers are those of five minutes, and totals since the start.
 type Numbers struct {
-	// PerSecond is the number of calls, and ErrorRatio the part of them that failed.
+	// PerSecond is the number of calls, and ErrorRatio the part of them that failed: for
+	// a reason of the server's, the network's or the client's own policy
+	// (server_error, rate_limited, timeout, network, breaker_open, bulkhead_full, or a
+	// body that broke off). A 4xx, a cancel and an answer that could not be decoded are
+	// not among them; [Health] has words for many of those.
 	PerSecond  float64 `json:"per_second"`
 	ErrorRatio float64 `json:"error_ratio"`
 	// AttemptsPerCall is 1 where nothing was sent twice.
@@ -54,10 +60,12 @@ type Client struct {
 	Waits        map[aplomb.WaitCause]Wait `json:"waits,omitempty"`
 	Deprecations []Deprecation             `json:"deprecations,omitempty"`
 	// ClockSkew is how far the server's clock is ahead of ours, by the last answer.
-	ClockSkew time.Duration                   `json:"clock_skew_ns,omitempty"`
-	Store     *Store                          `json:"store,omitempty"`
-	Policy    string                          `json:"policy,omitempty"`
-	circuits  map[string]*aplomb.BreakerEvent // not yet told of with a host
+	// It is 0 below two seconds.
+	ClockSkew time.Duration `json:"clock_skew_ns,omitempty"`
+	Store     *Store        `json:"store,omitempty"`
+	Policy    string        `json:"policy,omitempty"`
+
+	queue queue
 }
 
 // Host is one host of a client.
@@ -69,14 +77,16 @@ type Host struct {
 	// Circuit is the breaker's, nil while it is closed.
 	Circuit    *Circuit    `json:"circuit,omitempty"`
 	Operations []Operation `json:"operations"`
-	LastError  string      `json:"last_error,omitempty"`
-	LastFailed time.Time   `json:"last_failed,omitzero"`
-	// InFlight are the calls under way to it that do not wait, and Oldest is when the
-	// first of them began.
+	// LastError is the last failure's, and LastFailed when that was. One of a call that
+	// was not sent does not take the place of one that was, for an hour: it comes of it.
+	LastError  string    `json:"last_error,omitempty"`
+	LastFailed time.Time `json:"last_failed,omitzero"`
+	// InFlight are the calls under way to it that do not wait, from their first attempt
+	// on, and Oldest is when the first of them began.
 	InFlight int       `json:"in_flight"`
 	Oldest   time.Time `json:"oldest,omitzero"`
 
-	minute tally // the last one
+	lately lately
 }
 
 // Deprecation is an operation that is going away.
@@ -102,8 +112,10 @@ type Operation struct {
 // Circuit is a breaker that is not closed.
 type Circuit struct {
 	State aplomb.BreakerState `json:"state"`
-	Since time.Time           `json:"since"`
-	// ProbeAt is from when on the next call is let through.
+	// Since is when it left closed, however many probes have failed since.
+	Since time.Time `json:"since"`
+	// ProbeAt is from when on the next call is let through; zero while a probe is under
+	// way, which is half-open.
 	ProbeAt   time.Time `json:"probe_at,omitzero"`
 	Failed    int       `json:"failed"`
 	Completed int       `json:"completed"`
@@ -143,47 +155,84 @@ type Waiting struct {
 func (m *Monitor) Snapshot() Snapshot {
 	now := time.Now()
 	s := Snapshot{Time: now, Start: m.start, Alerts: m.alerts.now(), Tokens: m.feeds.allTokens(), Feeds: m.feeds.all()}
+	var faults, refused []Call
 	for _, c := range m.all() {
 		c.mu.Lock()
 		s.Clients = append(s.Clients, c.snapshot(now))
 		s.Waiting = append(s.Waiting, c.waitingCalls()...)
 		s.Recent = append(s.Recent, c.recent.newest()...)
-		s.Trouble = append(s.Trouble, c.trouble.newest()...)
+		faults = append(faults, c.trouble.newest()...)
+		refused = append(refused, c.refused.newest()...)
 		c.mu.Unlock()
 	}
-	newestFirst := func(a, b Call) int { return b.Start.Add(b.Elapsed).Compare(a.Start.Add(a.Elapsed)) }
-	slices.SortStableFunc(s.Recent, newestFirst)
-	slices.SortStableFunc(s.Trouble, newestFirst)
+	sortByEnd(s.Recent)
+	s.Trouble = trouble(faults, refused)
 	slices.SortFunc(s.Waiting, func(a, b Waiting) int {
-		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Operation, b.Operation))
+		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Client, b.Client), strings.Compare(a.Operation, b.Operation), a.Until.Compare(b.Until))
 	})
 	s.Health = m.health(&s)
 	return s
 }
 
-func (c *client) snapshot(now time.Time) Client {
-	out := Client{
-		Name: c.name, Numbers: c.overall.numbers(now, c.span(now)), InFlight: len(c.flying) + c.unseen, Policy: c.policy,
-		Waits: map[aplomb.WaitCause]Wait{}, circuits: map[string]*aplomb.BreakerEvent{},
+// sortByEnd has the newest first.
+func sortByEnd(calls []Call) {
+	slices.SortStableFunc(calls, func(a, b Call) int {
+		return cmp.Or(b.Start.Add(b.Elapsed).Compare(a.Start.Add(a.Elapsed)), cmp.Compare(b.ID, a.ID))
+	})
+}
+
+// ofEachClient is how many calls of a client are kept where the list is too long.
+const ofEachClient = 10
+
+// trouble is the list of it: faults first, and what room is left to refusals.
+func trouble(faults, refused []Call) (kept []Call) {
+	sortByEnd(faults)
+	sortByEnd(refused)
+	all := slices.Concat(faults, refused)
+	seen := map[string]int{}
+	for i := range all {
+		seen[all[i].Client]++
 	}
-	for _, f := range c.flying {
-		if f.wait.Cause != "" {
-			out.Waiting++
+	room := keptCalls
+	for _, n := range seen {
+		room -= min(n, ofEachClient)
+	}
+	clear(seen)
+	for i := range all {
+		switch seen[all[i].Client]++; {
+		case seen[all[i].Client] <= ofEachClient:
+		case room > 0:
+			room--
+		default:
+			continue
 		}
+		kept = append(kept, all[i])
 	}
+	return kept
+}
+
+func (c *client) snapshot(now time.Time) Client {
+	c.forget(now, false)
+	out := Client{
+		Name: c.name, Numbers: c.overall.numbers(now, c.span(now)), Policy: c.policy,
+		Waits: map[aplomb.WaitCause]Wait{}, ClockSkew: c.skew, queue: c.queueNow(),
+	}
+	out.Waiting = out.queue.calls
+	out.InFlight = len(c.flying) + c.unseen - out.Waiting
 	for cause, w := range c.waits {
 		out.Waits[cause] = *w
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
 		out.Hosts = append(out.Hosts, c.host(name, now))
 	}
-	for key := range c.breakers { // one that guards something else than a host
+	c.flights(out.Hosts)
+	for _, key := range slices.Sorted(maps.Keys(c.breakers)) { // one that guards something else than a host
 		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(key, h.Name) }) {
-			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(c.breakers[key]), Last5Min: []Slot{}, Operations: []Operation{}})
+			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(c.breakers[key]), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
-		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name], out.PerSecond, now))
+		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name].QuotaEvent, out.PerSecond, now))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.retired)) {
 		e := c.retired[name]
@@ -198,36 +247,58 @@ func (c *client) snapshot(now time.Time) Client {
 	return out
 }
 
+// flights counts the calls under way to each host; hosts are all of them, by name.
+func (c *client) flights(hosts []Host) {
+	for _, f := range c.flying {
+		if !f.sent || f.wait.Cause != "" {
+			continue
+		}
+		name := f.Host
+		if c.hosts[name] == nil {
+			name = other
+		}
+		i, found := slices.BinarySearchFunc(hosts, name, func(h Host, name string) int { return strings.Compare(h.Name, name) })
+		if !found {
+			continue
+		}
+		h := &hosts[i]
+		h.InFlight++
+		if h.Oldest.IsZero() || f.Start.Before(h.Oldest) {
+			h.Oldest = f.Start
+		}
+	}
+}
+
 // host is what is known of one host, all of its operations together.
 func (c *client) host(name string, now time.Time) Host {
-	h := Host{Name: name, Last5Min: make([]Slot, shortSlots)}
+	state := c.hosts[name]
+	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed}
+	var slots [shortSlots]tally
 	var sum tally
 	var all []*histogram
 	for key, s := range c.series {
 		if key.host != name {
 			continue
 		}
-		h.minute.add(s.short.last(now, slotsAHistogram))
 		for i, t := range s.short.each(now) {
 			h.Last5Min[i].Calls += t.Calls
 			h.Last5Min[i].Failed += t.Failed
+			slots[i].add(t)
 			sum.add(t)
 		}
 		all = append(all, s.histograms(now)...)
 		h.Totals.Calls += s.total.Calls
 		h.Totals.Failed += s.total.Failed
 		h.Totals.Attempts += s.total.Attempts
-		if s.lastFailed.After(h.LastFailed) {
-			h.LastFailed, h.LastError = s.lastFailed, s.lastError
-		}
 		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(now, c.span(now))})
 	}
 	h.Numbers.of(sum, all, c.span(now))
 	slices.SortFunc(h.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
-	for key := range c.breakers {
-		if guards(key, name) {
+	h.lately = state.lately(&slots)
+	for _, key := range slices.Sorted(maps.Keys(c.breakers)) {
+		if guards(key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
 			h.Circuit = circuit(c.breakers[key])
 		}
 	}
@@ -240,8 +311,12 @@ func guards(key, host string) bool {
 	return found && after == host
 }
 
-func circuit(e aplomb.BreakerEvent) *Circuit {
-	return &Circuit{State: e.To, Since: e.At, ProbeAt: e.ReadyAt, Failed: e.Failed, Completed: e.Completed}
+func circuit(e turned) *Circuit {
+	c := &Circuit{State: e.To, Since: e.since, ProbeAt: e.ReadyAt, Failed: e.Failed, Completed: e.Completed}
+	if e.To == aplomb.BreakerHalfOpen { // what is told then is when it was ready
+		c.ProbeAt = time.Time{}
+	}
+	return c
 }
 
 // span is how long there has been something to count, up to five minutes.
@@ -290,6 +365,35 @@ func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
 			q.EmptyIn = lasts
 		}
 	}
+	return q
+}
+
+// queue is the calls that wait.
+type queue struct {
+	calls  int
+	oldest time.Time
+	cause  aplomb.WaitCause // of most
+	mixed  bool             // and not of all
+}
+
+func (c *client) queueNow() (q queue) {
+	causes := map[aplomb.WaitCause]int{}
+	for _, f := range c.flying {
+		if f.wait.Cause == "" {
+			continue
+		}
+		q.calls++
+		causes[f.wait.Cause]++
+		if q.oldest.IsZero() || f.wait.Start.Before(q.oldest) {
+			q.oldest = f.wait.Start
+		}
+	}
+	for _, cause := range slices.Sorted(maps.Keys(causes)) {
+		if causes[cause] > causes[q.cause] {
+			q.cause = cause
+		}
+	}
+	q.mixed = len(causes) > 1
 	return q
 }
 

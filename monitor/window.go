@@ -11,15 +11,19 @@ const (
 	longSlots  = 60
 )
 
-// tally counts calls.
+// tally counts calls. Limited are part of Failed; Refused and Unread are not: what the
+// server blamed on the request, and what could not be decoded.
 type tally struct {
-	Calls, Failed, Attempts uint32
+	Calls, Failed, Attempts, Limited, Refused, Unread uint32
 }
 
 func (t *tally) add(o tally) {
 	t.Calls += o.Calls
 	t.Failed += o.Failed
 	t.Attempts += o.Attempts
+	t.Limited += o.Limited
+	t.Refused += o.Refused
+	t.Unread += o.Unread
 }
 
 // window is a ring of tallies, one for each slot of time.
@@ -46,6 +50,19 @@ func (w *window) at(now time.Time) *tally {
 	return &w.ring[w.epoch%n]
 }
 
+// spoil marks the newest call that has not failed as one that has; which one it was is
+// not known, and it may be gone.
+func (w *window) spoil(now time.Time) {
+	w.at(now)
+	size := int64(len(w.ring))
+	for i := range size {
+		if t := &w.ring[((w.epoch-i)%size+size)%size]; t.Failed < t.Calls {
+			t.Failed++
+			return
+		}
+	}
+}
+
 // last is the sum of the newest n slots.
 func (w *window) last(now time.Time, n int) (sum tally) {
 	w.at(now)
@@ -54,6 +71,14 @@ func (w *window) last(now time.Time, n int) (sum tally) {
 		sum.add(w.ring[((w.epoch-i)%size+size)%size])
 	}
 	return sum
+}
+
+// over is the sum of the newest n slots, and the time that they cover: the newest has
+// only begun.
+func (w *window) over(now time.Time, n int) (sum tally, covers time.Duration) {
+	n = min(n, len(w.ring))
+	begun := time.Duration(now.UnixNano() % int64(w.slot))
+	return w.last(now, n), max(time.Duration(n-1)*w.slot+begun, w.slot)
 }
 
 // each is the slots from the oldest to the newest.

@@ -78,3 +78,18 @@ func TestSeriesForgets(t *testing.T) {
 	assert.Equal(t, s.total, Totals{Calls: 2, Failed: 1, Attempts: 2})
 	assert.Equal(t, s.long.last(at.Add(30*time.Minute), longSlots), tally{Calls: 2, Failed: 1, Attempts: 2})
 }
+
+// TestRuleLooksBehindTheSlot: that one has just begun does not empty the shortest window.
+func TestRuleLooksBehindTheSlot(t *testing.T) {
+	t.Parallel()
+	c, at := newClient(nil, "c"), time.Unix(6_000_000, 0)
+	for range 39 {
+		c.overall.record(at.Add(-time.Second), 0, tally{Calls: 1})
+	}
+	c.overall.record(at, 0, tally{Calls: 1, Failed: 1})
+	a, holds := ErrorRule{Short: 10 * time.Second, Long: time.Minute, Ratio: 0.05}.of(c, at.Add(6*time.Second))
+	assert.True(t, !holds, a)
+	assert.Equal(t, a.ShortRatio, 0.025)
+	assert.Equal(t, a.LongRatio, 0.025)
+	assert.Equal(t, a.PerSecond, 2.5)
+}

@@ -134,7 +134,7 @@ func (t *tracer) middleware(next http.RoundTripper) http.RoundTripper {
 		if open, ok := t.calls.Load(e.Call); ok {
 			parent = trace.ContextWithSpan(parent, open.(trace.Span)) //nolint:forcetypeassert // nothing else is kept there
 		}
-		ctx, span := t.Start(parent, spanName(e), //nolint:spancheck // attemptDone ends it
+		ctx, span := t.Start(parent, spanName(e),
 			trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(e.Start), trace.WithAttributes(attributes(e)...))
 		key := attemptKey{e.Call, e.Number}
 		if replaced, ok := t.attempts.Swap(key, span); ok { // a middleware above sends twice
@@ -146,7 +146,7 @@ func (t *tracer) middleware(next http.RoundTripper) http.RoundTripper {
 			own.Header.Del("Tracestate") // of a trace that aplomb.Traceparent goes on with
 			t.propagator().Inject(ctx, propagation.HeaderCarrier(own.Header))
 		}
-		return next.RoundTrip(own) //nolint:spancheck // as above
+		return next.RoundTrip(own)
 	})
 }
 
