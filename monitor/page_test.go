@@ -34,15 +34,16 @@ func TestPage(t *testing.T) {
 		page := w.Body.String()
 		at := 0
 		for _, part := range []string{
-			"<title>down · aplomb</title>", `<div id="top" class="banner down"`, "the circuit is open: ",
-			`<article id="card-orders-api.test" class="card down">`, "Circuit <strong>open</strong>", "50 of 100", "At this pace empty in",
-			"GET /v1/orders/{id}", "Breaker.MinAttempts", "breaker open",
+			"<title>down · aplomb</title>", `<div id="top" class="banner down"`, `<a href="#card-orders-api.test">orders (api.test): the circuit is open: `, `<article id="card-orders" class="client down"`, "50 of 100", "at this pace empty in",
+			`<div id="card-orders-api.test" class="card down"`, "Circuit open for ", "attempts failed: the next call in ", "Last failure ",
+			"GET /v1/orders/{id}", "Breaker.MinAttempts", "circuit open",
 		} {
 			next := strings.Index(page[at:], part)
 			if assert.True(t, next >= 0, part) {
 				at += next
 			}
 		}
+		assert.NotContains(t, page, "breaker open")
 		assert.Contains(t, see(m, "?calls=trouble").Body.String(), `<a href="?calls=trouble" aria-current="page">`)
 	})
 	bubble(t, "as text, JSON and its parts", func(t *testing.T) {
