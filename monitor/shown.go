@@ -148,6 +148,8 @@ func (d Deprecation) text() string {
 // left is what is left of a quota.
 func (q Quota) left() string {
 	switch {
+	case q.Remaining < 0 && !q.ClosedUntil.IsZero():
+		return "paused"
 	case q.Remaining < 0 && q.PerSecond > 0:
 		return "about " + pace(q.PerSecond) + ", learned from refusals"
 	case q.Remaining < 0:

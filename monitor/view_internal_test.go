@@ -117,6 +117,7 @@ func TestQuotaText(t *testing.T) {
 	}{
 		{Quota{Remaining: -1}, "unknown", "", 0},
 		{Quota{Remaining: -1, PerSecond: 7.8}, "about 7.8/s, learned from refusals", "", 0},
+		{Quota{Remaining: -1, PerSecond: 7.8, ClosedUntil: noon.Add(time.Minute)}, "paused", "no request for 1m", 0},
 		{Quota{Remaining: 5}, "5", "", 0},
 		{Quota{Limit: 1 << 62, Remaining: 1 << 61, EmptyIn: time.Hour, PerSecond: 2}, "2305843009213693952 of 4611686018427387904", "at this pace empty in 1h; requests keep to 2.0/s", 50},
 		{Quota{Limit: 10, ResetAt: noon.Add(time.Minute), ClosedUntil: noon.Add(time.Second)}, "0 of 10", "no request for 1s; reset in 1m", 0},

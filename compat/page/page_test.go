@@ -87,6 +87,9 @@ func newOutage(t *testing.T) *outage {
 	wg.Go(func() {
 		_, _ = aplomb.Get[struct{}](ctx, billing, "/v1/invoices/{id}", aplomb.Path("id", "in_1"))
 	})
+	for len(o.monitor.Snapshot().Waiting) == 0 { // so that it is the first in the list
+		time.Sleep(time.Millisecond)
+	}
 	exhausted := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Ratelimit-Limit", "100")
 		w.Header().Set("X-Ratelimit-Remaining", "0")
