@@ -108,7 +108,7 @@ func TestPageIsForThisMachine(t *testing.T) {
 		assert.Equal(t, w.Code, tt.code, name)
 		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
 		if tt.code == 403 {
-			assert.Contains(t, w.Body.String(), "Settings.Allow")
+			assert.Contains(t, w.Body.String(), "shown to this machine only. To open it to others, give the monitor Settings.Allow")
 		}
 	}
 	open := newMonitor(t, monitor.Settings{Allow: func(r *http.Request) bool { return r.Header.Get("X-User") == "ops" }})

@@ -21,12 +21,12 @@ const (
 // text is the page for a terminal.
 func text(v view) []byte {
 	b := &report{}
-	b.line("%s at %s, up for %s", v.Health.Status, clock(v.Time), span(v.Time.Sub(v.Start)))
+	b.linef("%s at %s, up for %s", v.Health.Status, clock(v.Time), span(v.Time.Sub(v.Start)))
 	for _, r := range v.Health.Reasons {
-		b.line("  %-8s  %s", r.Status, r)
+		b.linef("  %-8s  %s", r.Status, r)
 	}
 	for _, a := range v.Alerts {
-		b.line("  ALERT     %s: errors have lasted since %s: %s of calls in the last %s, %s in the last %s",
+		b.linef("  ALERT     %s: errors have lasted since %s: %s of calls in the last %s, %s in the last %s",
 			a.Client, clock(a.Since), percent(a.ShortRatio), span(a.Short), percent(a.LongRatio), span(a.Long))
 	}
 	b.waiting(v)
@@ -41,10 +41,9 @@ func text(v view) []byte {
 // report is a text of tables.
 type report struct{ bytes.Buffer }
 
-// line adds one line, whatever the values hold.
-func (b *report) line(format string, values ...any) {
-	b.WriteString(plain(fmt.Sprintf(format, values...)))
-	b.WriteByte('\n')
+// linef adds one line, whatever the values hold.
+func (b *report) linef(format string, values ...any) {
+	_, _ = b.WriteString(plain(fmt.Sprintf(format, values...)) + "\n")
 }
 
 // table adds a table of so many rows at most, unless it is empty.
@@ -70,7 +69,7 @@ func (b *report) table(title, head string, most int, rows [][]string) {
 // more says that a table is not all.
 func (b *report) more(shown, of int) {
 	if shown < of {
-		b.line("%d of %d shown", shown, of)
+		b.linef("%d of %d shown", shown, of)
 	}
 }
 
@@ -100,7 +99,7 @@ func (b *report) waiting(v view) {
 	}
 	b.more(len(v.Queue.Shown), v.Queue.Total)
 	for _, c := range v.Queue.Causes {
-		b.line("%s, the longest for %s", c, span(max(0, v.Time.Sub(c.First))))
+		b.linef("%s, the longest for %s", c, span(max(0, v.Time.Sub(c.First))))
 	}
 }
 

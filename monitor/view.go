@@ -15,7 +15,7 @@ import (
 type view struct {
 	Snapshot
 	Blocks []block
-	Queue  queue
+	Queue  waitList
 	// Chosen is which calls are listed: "recent" or "trouble".
 	Chosen string
 	Calls  []Call
@@ -33,7 +33,7 @@ const (
 )
 
 func newView(s Snapshot, query url.Values) view {
-	v := view{Snapshot: s, Blocks: blocks(s), Queue: queueOf(s), Chosen: "recent", Calls: s.Recent}
+	v := view{Snapshot: s, Blocks: blocks(s), Queue: waitListOf(s), Chosen: "recent", Calls: s.Recent}
 	if query.Get("calls") == "trouble" {
 		v.Chosen, v.Calls = "trouble", s.Trouble
 	}
@@ -102,12 +102,13 @@ func newBlock(c Client) block {
 	slices.SortStableFunc(c.Hosts, func(x, y Host) int {
 		return cmp.Or(rank(worst(c, x))-rank(worst(c, y)), strings.Compare(x.Name, y.Name))
 	})
-	for _, h := range c.Hosts {
-		one := card{Host: h, ID: ident("card", c.Name, h.Name), State: string(worst(c, h)), Waiting: -1}
+	for i := range c.Hosts {
+		h := &c.Hosts[i]
+		one := card{Host: *h, ID: ident("card", c.Name, h.Name), State: string(worst(c, *h)), Waiting: -1}
 		if len(c.Hosts) == 1 {
 			one.Waiting = c.Waiting
 		}
-		if one.State == string(Healthy) && quiet(h) {
+		if one.State == string(Healthy) && quiet(*h) {
 			one.State = idle
 		}
 		if one.State != idle {
@@ -141,8 +142,8 @@ func worst(c Client, h Host) Status {
 // rank is the order of states, the worst first.
 func rank(s Status) int { return slices.Index([]Status{Down, Degraded, Healthy}, s) }
 
-// queue is the calls that wait: the first of them, and how many there are for what.
-type queue struct {
+// waitList is the calls that wait: the first of them, and how many there are for what.
+type waitList struct {
 	Shown  []Waiting
 	Total  int
 	Causes []waitingFor
@@ -158,8 +159,8 @@ type waitingFor struct {
 // String is as in "204 for the server's quota".
 func (w waitingFor) String() string { return fmt.Sprintf("%d for %s", w.Calls, w.Cause) }
 
-func queueOf(s Snapshot) queue {
-	q := queue{Shown: s.Waiting[:min(shownWaiting, len(s.Waiting))], Total: len(s.Waiting)}
+func waitListOf(s Snapshot) waitList {
+	q := waitList{Shown: s.Waiting[:min(shownWaiting, len(s.Waiting))], Total: len(s.Waiting)}
 	for _, w := range s.Waiting { // the longest first
 		text := cause(w.Cause)
 		i := slices.IndexFunc(q.Causes, func(known waitingFor) bool { return known.Cause == text })

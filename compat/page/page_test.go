@@ -35,6 +35,9 @@ import (
 // axeVersion is the checker of accessibility that the page is held to.
 const axeVersion = "4.14.1"
 
+// at is the moment that the page shows.
+const at = `document.querySelector("#top small").innerText`
+
 // patience bounds each wait for the browser, which is real.
 const patience = 30 * time.Second
 
@@ -225,7 +228,7 @@ func TestPageThatIsNotLive(t *testing.T) {
 	}
 	var others []io.Closer
 	for range 40 { // the browser's own place may be taken still
-		resp, err := http.Get(o.page + "?format=sse") //nolint:noctx // closed below
+		resp, err := o.server.Client().Get(o.page + "?format=sse") //nolint:noctx // closed below
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +239,7 @@ func TestPageThatIsNotLive(t *testing.T) {
 	}
 	until(t, ctx, notice+`.innerText.match(/^Not live, as of [0-9:]+ UTC: 16 pages are live already.*fetched every five seconds/) !== null`)
 	o.call(1)
-	until(t, ctx, fmt.Sprintf(`document.querySelector("#top small").innerText !== %s`, quoteOf(t, ctx, `document.querySelector("#top small").innerText`)))
+	until(t, ctx, at+" !== "+quoteOf(t, ctx, at))
 	shot(t, ctx, "fetched")
 	for _, other := range others {
 		_ = other.Close()
@@ -330,7 +333,7 @@ func TestLivePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, ctx, `!document.getElementById("held").hidden`)
-	until(t, ctx, fmt.Sprintf(`document.querySelector("#top small").innerText !== %s`, quoteOf(t, ctx, `document.querySelector("#top small").innerText`)))
+	until(t, ctx, at+" !== "+quoteOf(t, ctx, at))
 	if err := chromedp.Run(ctx, chromedp.Evaluate(`getSelection().toString()`, &still), chromedp.Evaluate(`getSelection().removeAllRanges()`, nil)); err != nil {
 		t.Fatal(err)
 	}
