@@ -15,17 +15,38 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// pageOf is the page of a snapshot, with its health judged, and its text.
+// pageOf is the page of a snapshot, and its text. Its health is that of its clients, and
+// the reasons it has already.
 func pageOf(t *testing.T, s Snapshot, query string) (html, plain string) {
 	t.Helper()
 	s.Time, s.Start = noon, noon.Add(-time.Hour)
-	s.Health = new(Monitor).health(&s)
+	for i := range s.Clients {
+		h := &s.Clients[i].Health
+		h.Status = worstOf(h.Reasons)
+		s.Health.Reasons = append(s.Health.Reasons, h.Reasons...)
+	}
+	s.Health.Status = worstOf(s.Health.Reasons)
 	values, err := url.ParseQuery(query)
 	assert.NoError(t, err)
 	v := newView(s, values)
 	var b bytes.Buffer
 	assert.NoError(t, pageTemplate.ExecuteTemplate(&b, "page.html", v))
 	return b.String(), string(text(v))
+}
+
+func worstOf(reasons []Reason) Status {
+	worst := Healthy
+	for _, r := range reasons {
+		if rank(r.Status) < rank(worst) {
+			worst = r.Status
+		}
+	}
+	return worst
+}
+
+// because is a client's health that is not as it should be.
+func because(status Status, client, host, text string) Health {
+	return Health{Reasons: []Reason{{Status: status, Kind: "client", Name: client, Host: host, Text: text}}}
 }
 
 // busy is a host that is called.
@@ -50,10 +71,10 @@ func TestViewOfClients(t *testing.T) {
 	t.Parallel()
 	html, plain := pageOf(t, Snapshot{Clients: []Client{
 		{Name: "a-b", Hosts: []Host{busy("c")}},
-		{Name: "a", Hosts: []Host{busy("b-c"), {Name: "open", Circuit: &Circuit{State: aplomb.BreakerOpen, Since: noon.Add(-12 * time.Second), ProbeAt: noon.Add(3 * time.Second), Failed: 20, Completed: 21}}}, Policy: "x  y", InFlight: 5, Waiting: 2},
+		{Name: "a", Health: because(Down, "a", "open", "the circuit is open"), Hosts: []Host{busy("b-c"), {Name: "open", Circuit: &Circuit{State: aplomb.BreakerOpen, Since: noon.Add(-12 * time.Second), ProbeAt: noon.Add(3 * time.Second), Failed: 20, Completed: 21}}}, Policy: "x  y", InFlight: 5, Waiting: 2},
 		{Name: "quiet", Hosts: []Host{{Name: "still", Last5Min: []Slot{{}}}}},
-		{Name: "short", Hosts: []Host{busy("d")}, Waiting: 3, Quotas: []Quota{{Name: "q", Limit: 100, Remaining: 0, ResetAt: noon.Add(3 * time.Hour)}}},
-		{Name: "off", Hosts: []Host{busy("e")}, Store: &Store{Since: noon, Error: "refused"}, ClockSkew: -3 * time.Minute},
+		{Name: "short", Health: because(Degraded, "short", "", "the quota q is used up: no request for 3h"), Hosts: []Host{busy("d")}, Waiting: 3, Quotas: []Quota{{Name: "q", Limit: 100, Remaining: 0, ResetAt: noon.Add(3 * time.Hour)}}},
+		{Name: "off", Health: because(Degraded, "off", "", "the store is away"), Hosts: []Host{busy("e")}, Store: &Store{Since: noon, Error: "refused"}, ClockSkew: -3 * time.Minute},
 	}}, "")
 	// The worst first, and what is the client's colours its cards.
 	inOrder(t, html,
@@ -156,6 +177,7 @@ func TestViewOfTheRest(t *testing.T) {
 		},
 		Feeds: []Feed{{Kind: "poll", Name: "f", Counts: map[string]uint64{"new": 3, "failed": 1}, Last: noon.Add(-time.Minute), Trouble: "503"}},
 	}
+	s.Health.Reasons = []Reason{{Status: Down, Kind: "token", Name: "none", Text: "there is no token"}, {Status: Degraded, Kind: "poll", Name: "f", Text: "503"}}
 	html, plain := pageOf(t, s, "")
 	tokens := []string{
 		"no token yet, failed 3 times, next try in 5s; the last fetch failed: 401", "ends in 1h, fetched once", "ended 1h ago, fetched 2 times, failed once", "without an end, fetched 2 times",
