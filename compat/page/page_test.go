@@ -316,7 +316,7 @@ func TestLivePage(t *testing.T) {
 	until(t, ctx, card+`.querySelector(".circuit").innerText.match(/Circuit open.*probe/s) !== null`)
 	until(t, ctx, `document.querySelector("main").firstElementChild.innerText.match(/down.*the circuit is open/s) !== null && document.title.startsWith("down")`)
 	until(t, ctx, `document.querySelectorAll("#calls details[open]").length === 1`)
-	if err := chromedp.Run(ctx, chromedp.Click(`#clients .card.down details summary`)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.Click(`details[id^="policy"] summary`), chromedp.Click(`#clients .card.down details summary`)); err != nil {
 		t.Fatal(err)
 	}
 	looks(t, ctx, "down", axe)
