@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,8 +24,20 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 //
 // It is one document without anything from elsewhere; it works without JavaScript, and
 // is live with it. ?format=json is the [Snapshot], ?format=text what a terminal
-// shows, and what curl is given. It can be read and no more, and shows no secret.
-// Who does not come from this machine is refused, unless [Settings].Allow says otherwise.
+// shows, and what curl is given. ?calls=trouble lists the calls that failed or took
+// long, ?call=ID has one of them open, and ?refresh=off keeps a page without JavaScript
+// as it is. It can be read and no more, and shows no secret.
+//
+// Who does not come from this machine is refused, unless [Settings].Allow says
+// otherwise. To have one's own authentication decide, open it to all and wrap it:
+//
+//	m, err := monitor.New(monitor.Settings{Allow: func(*http.Request) bool { return true }})
+//	http.Handle("/debug/aplomb/", requireLogin(m.Page()))
+//
+// A reverse proxy on the same machine makes every visitor look local. A request with
+// Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Real-Ip or Via is refused for that
+// reason, as is one by another name than localhost: have the proxy set one of them, or
+// keep it from the page.
 func (m *Monitor) Page() http.Handler {
 	return &page{monitor: m, viewers: make(chan struct{}, maxViewers)}
 }
@@ -45,17 +57,17 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	allow := p.monitor.settings.Allow
+	allow, refused := p.monitor.settings.Allow, "Settings.Allow refused this request."
 	if allow == nil {
-		allow = local
+		allow, refused = local, "This page is shown to this machine only. To open it to others, give the monitor Settings.Allow "+
+			"that decides who may see it, or come through a tunnel: ssh -L 8080:localhost:8080 host."
 	}
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		h.Set("Allow", "GET, HEAD")
 		http.Error(w, "This page can be read and no more.", http.StatusMethodNotAllowed)
 	case !allow(r):
-		http.Error(w, "This page is shown to this machine only. To open it to others, give the monitor Settings.Allow "+
-			"that decides who may see it, or come through a tunnel: ssh -L 8080:localhost:8080 host.", http.StatusForbidden)
+		http.Error(w, refused, http.StatusForbidden)
 	default:
 		p.serve(w, r)
 	}
@@ -79,12 +91,14 @@ func (p *page) serve(w http.ResponseWriter, r *http.Request) {
 		_ = e.Encode(p.monitor.Snapshot()) //nolint:errchkjson // the reader has left, if anything
 	case "text":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = w.Write(text(p.monitor.Snapshot()))
+		_, _ = w.Write(text(p.viewOf(r)))
 	case "sse":
 		p.live(w, r)
-	default:
+	case "html":
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		_, _ = w.Write(p.render("page.html", r)) //nolint:gosec // html/template wrote it
+	default:
+		http.Error(w, "There is no such format: ask for html, json, text, or sse, which is the live stream.", http.StatusBadRequest)
 	}
 }
 
@@ -105,25 +119,10 @@ func format(r *http.Request) string {
 	return "html"
 }
 
-// view is what the template shows.
-type view struct {
-	Snapshot
-	Trouble bool   // the calls that failed or took long, and not the last ones
-	Calls   []Call // of either kind
-}
-
-// Deprecations reports whether anything is going away.
-func (v view) Deprecations() bool {
-	return slices.ContainsFunc(v.Clients, func(c Client) bool { return len(c.Deprecations) > 0 })
-}
-
+// render is the page, or its part of that name.
 func (p *page) render(name string, r *http.Request) []byte {
-	v := view{Snapshot: p.monitor.Snapshot(), Trouble: r.URL.Query().Get("calls") == "trouble"}
-	if v.Calls = v.Snapshot.Recent; v.Trouble {
-		v.Calls = v.Snapshot.Trouble
-	}
 	var b bytes.Buffer
-	if err := pageTemplate.ExecuteTemplate(&b, name, v); err != nil {
+	if err := pageTemplate.ExecuteTemplate(&b, name, p.viewOf(r)); err != nil {
 		return []byte(template.HTMLEscapeString("The page cannot be shown: " + err.Error()))
 	}
 	return b.Bytes()
@@ -135,16 +134,17 @@ const (
 	lag     = 5 * time.Second
 )
 
-// live sends the page's main part whenever it has changed.
+// live sends the page's main part each second.
 func (p *page) live(w http.ResponseWriter, r *http.Request) {
 	select {
 	case p.viewers <- struct{}{}:
 		defer func() { <-p.viewers }()
 	default:
-		http.Error(w, "So many pages are live already: close one.", http.StatusServiceUnavailable)
+		http.Error(w, strconv.Itoa(maxViewers)+" pages are live already, and no more can be: close one.", http.StatusServiceUnavailable)
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
 	out := http.NewResponseController(w)
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()

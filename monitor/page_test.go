@@ -7,6 +7,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,15 +35,16 @@ func TestPage(t *testing.T) {
 		page := w.Body.String()
 		at := 0
 		for _, part := range []string{
-			"<title>down · aplomb</title>", `<div id="top" class="banner down"`, "the circuit is open: ",
-			`<article id="card-orders-api.test" class="card down">`, "Circuit <strong>open</strong>", "50 of 100", "At this pace empty in",
-			"GET /v1/orders/{id}", "Breaker.MinAttempts", "breaker open",
+			"<title>down · aplomb</title>", `<div id="top" class="banner down"`, `<a href="#card-orders-api.test">orders (api.test): the circuit is open: `, `<article id="card-orders" class="client down"`, "50 of 100", "at this pace empty in",
+			`<div id="card-orders-api.test" class="card down"`, "Circuit open for ", "attempts failed: the next call in ", "Last failure ",
+			"GET /v1/orders/{id}", "Breaker.MinAttempts", "circuit open",
 		} {
 			next := strings.Index(page[at:], part)
 			if assert.True(t, next >= 0, part) {
 				at += next
 			}
 		}
+		assert.NotContains(t, page, "breaker open")
 		assert.Contains(t, see(m, "?calls=trouble").Body.String(), `<a href="?calls=trouble" aria-current="page">`)
 	})
 	bubble(t, "as text, JSON and its parts", func(t *testing.T) {
@@ -63,6 +65,13 @@ func TestPage(t *testing.T) {
 		}
 		assert.Contains(t, see(m, "?asset=page.css").Header().Get("Content-Type"), "text/css")
 		assert.Contains(t, see(m, "?asset=page.js").Header().Get("Content-Type"), "javascript")
+		// Another form is refused, by what there is.
+		yaml := see(m, "?format=yaml")
+		assert.Equal(t, yaml.Code, 400)
+		for _, form := range []string{"html", "json", "text", "sse"} {
+			assert.Contains(t, yaml.Body.String(), form)
+		}
+		assert.Equal(t, see(m, "?format=html").Body.String(), see(m, "").Body.String())
 		for _, asset := range []string{"page.html", "../page.go", "x"} {
 			assert.Equal(t, see(m, "?asset="+asset).Code, 404)
 		}
@@ -99,12 +108,14 @@ func TestPageIsForThisMachine(t *testing.T) {
 		assert.Equal(t, w.Code, tt.code, name)
 		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
 		if tt.code == 403 {
-			assert.Contains(t, w.Body.String(), "Settings.Allow")
+			assert.Contains(t, w.Body.String(), "shown to this machine only. To open it to others, give the monitor Settings.Allow")
 		}
 	}
 	open := newMonitor(t, monitor.Settings{Allow: func(r *http.Request) bool { return r.Header.Get("X-User") == "ops" }})
 	away := func(r *http.Request) { r.RemoteAddr = "192.0.2.1:80" }
-	assert.Equal(t, see(open, "", away).Code, 403)
+	refused := see(open, "", away)
+	assert.Equal(t, refused.Code, 403)
+	assert.Equal(t, refused.Body.String(), "Settings.Allow refused this request.\n")
 	assert.Equal(t, see(open, "", away, func(r *http.Request) { r.Header.Set("X-User", "ops") }).Code, 200)
 }
 
@@ -125,6 +136,10 @@ func TestPageShowsWhatItWasTold(t *testing.T) {
 	h.Store(aplomb.StoreEvent{Client: nasty, Down: true, Err: errors.New(nasty)})
 	m.Tokens(nasty)(aplomb.TokenEvent{Err: errors.New(nasty)})
 	m.Cache()(ctx, cache.Event{Host: nasty, Result: cache.Result(nasty)})
+	id := regexp.MustCompile(` id="([^"]*)"`)
+	for _, m := range id.FindAllStringSubmatch(see(m, "").Body.String(), -1) {
+		assert.True(t, regexp.MustCompile(`^[A-Za-z0-9._-]+$`).MatchString(m[1]), m[1])
+	}
 	page := see(m, "").Body.String()
 	assert.NotContains(t, page, "<script>alert")
 	assert.True(t, strings.Count(page, html.EscapeString(nasty)) > 10)
@@ -160,6 +175,7 @@ func TestPageIsLive(t *testing.T) {
 		_, err = aplomb.Open(ctx, c, http.MethodGet, "/", aplomb.Query("format", "sse"), aplomb.NoRetry())
 		api, ok := errors.AsType[*aplomb.APIError](err)
 		assert.True(t, ok && api.StatusCode == 503, err)
+		assert.True(t, ok && strings.HasPrefix(string(api.Body), "16 pages are live already"), err)
 		for _, body := range open {
 			_ = body.Close()
 		}

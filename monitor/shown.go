@@ -12,30 +12,178 @@ import (
 
 // shown is how values are shown to people.
 var shown = template.FuncMap{
-	"ago":       func(now, t time.Time) string { return short(max(0, now.Sub(t))) },
-	"until":     func(now, t time.Time) string { return short(max(0, t.Sub(now))) },
-	"duration":  took,
-	"percent":   percent,
-	"pace":      pace,
-	"clock":     func(t time.Time) string { return t.UTC().Format("15:04:05") },
-	"date":      func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
-	"passed":    func(now, t time.Time) bool { return !t.After(now) },
-	"spark":     spark,
-	"waterfall": waterfall,
-	"cause":     cause,
-	"used":      used,
-	"script":    script,
-	"worst":     worst,
-	"result":    result,
-	"left":      Quota.left,
+	"ago":         func(now, t time.Time) string { return span(max(0, now.Sub(t))) },
+	"until":       func(now, t time.Time) string { return span(max(0, t.Sub(now))) },
+	"long":        func(now, t time.Time) bool { return !t.IsZero() && now.Sub(t) > longFlight },
+	"duration":    took,
+	"percent":     percent,
+	"pace":        pace,
+	"clock":       clock,
+	"date":        func(t time.Time) string { return t.UTC().Format(time.DateOnly) },
+	"passed":      func(now, t time.Time) bool { return !t.After(now) },
+	"spark":       spark,
+	"tallest":     tallest,
+	"waterfall":   waterfall,
+	"phases":      func() []string { return phases },
+	"cause":       cause,
+	"leftPercent": leftPercent,
+	"script":      script,
+	"result":      result,
+	"left":        Quota.left,
+	"reset":       Quota.reset,
+	"circuit":     circuitText,
+	"token":       tokenText,
+	"skew":        skewText,
+	"retired":     Deprecation.text,
+	"ident":       ident,
+	"about":       about,
+	"ended":       Call.end,
 }
 
-// took is a duration, "-" where there is none.
+// longFlight is from when on the page says how old the oldest call under way is.
+const longFlight = 10 * time.Second
+
+func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
+
+func (c Call) end() time.Time { return c.Start.Add(c.Elapsed) }
+
+// took is how long something took, "–" where it is not known: below ten seconds to
+// the tenth, above as [span].
 func took(d time.Duration) string {
-	if d == 0 {
+	switch {
+	case d == 0:
 		return "–"
+	case d >= time.Second && d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
 	}
-	return short(d)
+	return span(d)
+}
+
+// span is a duration without the zeros at its end: "5m", not "5m0s".
+func span(d time.Duration) string {
+	s := short(d)
+	for _, zero := range []string{"0s", "0m"} {
+		if cut := strings.TrimSuffix(s, zero); cut != "" && strings.ContainsAny(cut[len(cut)-1:], "hm") {
+			s = cut
+		}
+	}
+	return s
+}
+
+// times is "once", or as in "3 times".
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return strconv.FormatUint(n, 10) + " times"
+}
+
+// circuitText says what is with a circuit; nil is a closed one.
+func circuitText(c *Circuit, now time.Time) string {
+	if c == nil {
+		return "closed"
+	}
+	s := strings.ReplaceAll(string(c.State), "-", " ") + " for " + span(max(0, now.Sub(c.Since)))
+	if c.Completed > 0 {
+		s += fmt.Sprintf(", after %d of %d attempts failed", c.Failed, c.Completed)
+	}
+	return s + ": " + circuitNext(c, now)
+}
+
+// circuitNext says how a circuit that is not closed is tried.
+func circuitNext(c *Circuit, now time.Time) string {
+	if c.State != aplomb.BreakerOpen {
+		return "a probe is under way"
+	}
+	return probe(c, now)
+}
+
+// tokenText says how a token is.
+func tokenText(t Token, now time.Time) string {
+	s := "no token yet"
+	switch {
+	case t.Fetched == 0:
+	case t.Expiry.IsZero():
+		s = "without an end, fetched " + times(t.Fetched)
+	case !t.Expiry.After(now):
+		s = "ended " + span(now.Sub(t.Expiry)) + " ago, fetched " + times(t.Fetched)
+	default:
+		s = "ends in " + span(t.Expiry.Sub(now)) + ", fetched " + times(t.Fetched)
+	}
+	if t.Failed > 0 {
+		s += ", failed " + times(t.Failed)
+	}
+	if t.RetryAt.After(now) {
+		s += ", next try in " + span(t.RetryAt.Sub(now))
+	}
+	if t.Error != "" {
+		s += "; the last fetch failed: " + t.Error
+	}
+	return s
+}
+
+// skewText says how far the server's clock is off.
+func skewText(d time.Duration) string {
+	if d < 0 {
+		return "The server's clock is " + span(-d) + " behind ours."
+	}
+	return "The server's clock is " + span(d) + " ahead of ours."
+}
+
+// text says what becomes of an operation.
+func (d Deprecation) text() string {
+	s := "is deprecated"
+	if !d.Deprecated.IsZero() {
+		s += " since " + d.Deprecated.UTC().Format(time.DateOnly)
+	}
+	if !d.Sunset.IsZero() {
+		s += ", stops answering on " + d.Sunset.UTC().Format(time.DateOnly)
+	}
+	if d.Link != "" {
+		s += ": " + d.Link
+	}
+	return s
+}
+
+// left is what is left of a quota.
+func (q Quota) left() string {
+	switch {
+	case q.Remaining < 0 && !q.ClosedUntil.IsZero():
+		return "paused"
+	case q.Remaining < 0 && q.PerSecond > 0:
+		return "about " + pace(q.PerSecond) + ", learned from refusals"
+	case q.Remaining < 0:
+		return "unknown"
+	case q.Limit <= 0:
+		return strconv.FormatInt(q.Remaining, 10)
+	}
+	return fmt.Sprintf("%d of %d", q.Remaining, q.Limit)
+}
+
+// reset says what time does to a quota.
+func (q Quota) reset(now time.Time) string {
+	var all []string
+	if q.ClosedUntil.After(now) {
+		all = append(all, "no request for "+span(q.ClosedUntil.Sub(now)))
+	}
+	if q.ResetAt.After(now) {
+		all = append(all, "reset in "+span(q.ResetAt.Sub(now)))
+	}
+	if q.EmptyIn > 0 {
+		all = append(all, "at this pace empty in "+span(q.EmptyIn))
+	}
+	if q.PerSecond > 0 && q.Remaining >= 0 {
+		all = append(all, "requests keep to "+pace(q.PerSecond))
+	}
+	return strings.Join(all, "; ")
+}
+
+// leftPercent is how much of a quota is left, in hundredths.
+func leftPercent(q Quota) int64 {
+	if q.Limit <= 0 || q.Remaining < 0 {
+		return 0
+	}
+	return min(100, int64(100*float64(q.Remaining)/float64(q.Limit)))
 }
 
 func percent(ratio float64) string {
@@ -66,50 +214,41 @@ func cause(c aplomb.WaitCause) string {
 	case aplomb.WaitBulkhead:
 		return "a place among the requests in flight"
 	case aplomb.WaitLimiter:
-		return "the rate that was told"
+		return "the rate set by RateLimit"
 	case aplomb.WaitQuota:
-		return "the server's quota"
+		return "the server's quota or pause"
 	}
 	return string(c)
 }
 
 // result says how a call ended.
 func result(c Call) string {
+	words := strings.ReplaceAll(string(c.Result), "_", " ")
 	switch {
+	case c.Result == aplomb.ResultBreakerOpen:
+		return "circuit open"
 	case c.Result == aplomb.ResultOK && c.Status > 0:
 		return strconv.Itoa(c.Status)
 	case c.Status > 0:
-		return strconv.Itoa(c.Status) + " " + strings.ReplaceAll(string(c.Result), "_", " ")
+		return strconv.Itoa(c.Status) + " " + words
 	}
-	return strings.ReplaceAll(string(c.Result), "_", " ")
+	return words
 }
 
-// used is how much of a quota is left, in hundredths.
-func used(q Quota) int64 {
-	if q.Limit <= 0 || q.Remaining < 0 {
-		return 0
+// tallest is the most calls in a slot.
+func tallest(slots []Slot) (most uint32) {
+	for _, s := range slots {
+		most = max(most, s.Calls)
 	}
-	return min(100, 100*q.Remaining/q.Limit)
-}
-
-// worst is the state of one host of a client.
-func worst(c Client, h Host) Status {
-	s := Healthy
-	for _, r := range c.Health.Reasons {
-		if r.Host == h.Name && (s == Healthy || r.Status == Down) {
-			s = r.Status
-		}
-	}
-	return s
+	return most
 }
 
 // spark draws the calls of five minutes, and of them what failed.
 func spark(slots []Slot) template.HTML {
 	const width, height, bar = 300, 40, 10
-	most := uint32(1)
+	most := max(1, tallest(slots))
 	var calls, failed uint32
 	for _, s := range slots {
-		most = max(most, s.Calls)
 		calls, failed = calls+s.Calls, failed+s.Failed
 	}
 	var b strings.Builder
@@ -126,6 +265,9 @@ func spark(slots []Slot) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // of numbers alone
 }
 
+// phases are the classes of a waterfall's bars, in the words of its legend.
+var phases = []string{"wait", "queued", "dns", "connect", "tls", "sent", "first", "body"}
+
 // waterfall draws the steps of a call beside each other in time.
 func waterfall(c Call) template.HTML {
 	const width, row = 600, 12
@@ -134,7 +276,7 @@ func waterfall(c Call) template.HTML {
 		total = max(total, float64(c.Steps[i].Start+c.Steps[i].Took))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="waterfall" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%d steps in %s">`, width, row*max(len(c.Steps), 1), len(c.Steps), short(c.Elapsed))
+	fmt.Fprintf(&b, `<svg class="waterfall" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%d steps in %s">`, width, row*max(len(c.Steps), 1), len(c.Steps), took(c.Elapsed))
 	for i := range c.Steps {
 		for _, part := range parts(&c.Steps[i]) {
 			x, w := float64(width)*float64(part.from)/total, float64(width)*float64(part.took)/total

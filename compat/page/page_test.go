@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,6 +35,9 @@ import (
 // axeVersion is the checker of accessibility that the page is held to.
 const axeVersion = "4.14.1"
 
+// at is the moment that the page shows.
+const at = `document.querySelector("#top small").innerText`
+
 // patience bounds each wait for the browser, which is real.
 const patience = 30 * time.Second
 
@@ -44,6 +48,7 @@ type outage struct {
 	monitor *monitor.Monitor
 	orders  *aplomb.Client
 	page    string
+	server  *httptest.Server // of the page
 }
 
 func newOutage(t *testing.T) *outage {
@@ -85,8 +90,26 @@ func newOutage(t *testing.T) *outage {
 	wg.Go(func() {
 		_, _ = aplomb.Get[struct{}](ctx, billing, "/v1/invoices/{id}", aplomb.Path("id", "in_1"))
 	})
+	for len(o.monitor.Snapshot().Waiting) == 0 { // so that it is the first in the list
+		time.Sleep(time.Millisecond)
+	}
+	exhausted := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Ratelimit-Limit", "100")
+		w.Header().Set("X-Ratelimit-Remaining", "0")
+		w.Header().Set("X-Ratelimit-Reset", "50")
+		_, _ = io.WriteString(w, `{}`)
+	}))
+	t.Cleanup(exhausted.Close)
+	reports, err := aplomb.New(exhausted.URL, aplomb.Name("reports"), o.monitor.Option())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = aplomb.Get[struct{}](ctx, reports, "/v1/a-rather-long-name-of-an-operation/{id}/reports", aplomb.Path("id", "1"))
+	for range 30 {
+		wg.Go(func() { _, _ = aplomb.Get[struct{}](ctx, reports, "/v1/reports/{id}", aplomb.Path("id", "1")) })
+	}
 	page := httptest.NewServer(o.monitor.Page())
-	o.page = page.URL
+	o.page, o.server = page.URL, page
 	t.Cleanup(func() { cancel(); wg.Wait(); page.CloseClientConnections(); page.Close() })
 	return o
 }
@@ -167,6 +190,85 @@ func until(t *testing.T, ctx context.Context, script string) {
 	}
 }
 
+// quoteOf is what a script says of the page now, quoted.
+func quoteOf(t *testing.T, ctx context.Context, script string) string {
+	t.Helper()
+	var s string
+	if err := chromedp.Run(ctx, chromedp.Evaluate(script, &s)); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Quote(s)
+}
+
+// TestPageThatIsNotLive: it says so, and since when.
+func TestPageThatIsNotLive(t *testing.T) {
+	ctx := browser(t)
+	o := newOutage(t)
+	o.call(3)
+	const notice = `document.getElementById("notice")`
+	live := notice + `.hidden && document.getElementById("said").textContent !== ""`
+	if err := chromedp.Run(ctx, chromedp.EmulateViewport(400, 1000), chromedp.Navigate(o.page)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, live)
+
+	// The button keeps its label, and its state is said.
+	if err := chromedp.Run(ctx, chromedp.Click("#pause")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, notice+`.innerText.startsWith("Paused at ") && pause.innerText === "Pause" && pause.getAttribute("aria-pressed") === "true"`)
+	if err := chromedp.Run(ctx, chromedp.Click("#pause")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, live+` && pause.innerText === "Pause" && pause.getAttribute("aria-pressed") === "false"`)
+
+	// One viewer too many is shown the page all the same, by fetching it.
+	if err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
+	var others []io.Closer
+	for range 40 { // the browser's own place may be taken still
+		resp, err := o.server.Client().Get(o.page + "?format=sse") //nolint:noctx // closed below
+		if err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, resp.Body)
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate(o.page)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, notice+`.innerText.match(/^Not live, as of [0-9:]+ UTC: 16 pages are live already.*fetched every five seconds/) !== null`)
+	o.call(1)
+	until(t, ctx, at+" !== "+quoteOf(t, ctx, at))
+	shot(t, ctx, "fetched")
+	for _, other := range others {
+		_ = other.Close()
+	}
+	until(t, ctx, live)
+
+	// A connection that is lost.
+	o.server.CloseClientConnections()
+	o.server.Listener.Close()
+	until(t, ctx, notice+`.innerText.match(/^Not live since [0-9:]+ UTC: /) !== null && `+notice+`.getAttribute("role") === "status"`)
+	shot(t, ctx, "stale")
+}
+
+// shot takes a picture where PAGE_SHOTS names a folder.
+func shot(t *testing.T, ctx context.Context, state string) {
+	t.Helper()
+	dir := os.Getenv("PAGE_SHOTS")
+	if dir == "" {
+		return
+	}
+	var picture []byte
+	if err := chromedp.Run(ctx, chromedp.FullScreenshot(&picture, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, state+".png"), picture, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestLivePage(t *testing.T) {
 	ctx, axe := browser(t), checker(t)
 	o := newOutage(t)
@@ -196,7 +298,7 @@ func TestLivePage(t *testing.T) {
 	looks(t, ctx, "healthy", axe)
 
 	// The quota counts down.
-	const left = card + `.querySelector(".quota").innerText`
+	const left = `document.getElementById("card-orders").querySelector(".quota").innerText`
 	var before string
 	if err := chromedp.Run(ctx, chromedp.Evaluate(left, &before)); err != nil {
 		t.Fatal(err)
@@ -214,14 +316,39 @@ func TestLivePage(t *testing.T) {
 	until(t, ctx, card+`.querySelector(".circuit").innerText.match(/Circuit open.*probe/s) !== null`)
 	until(t, ctx, `document.querySelector("main").firstElementChild.innerText.match(/down.*the circuit is open/s) !== null && document.title.startsWith("down")`)
 	until(t, ctx, `document.querySelectorAll("#calls details[open]").length === 1`)
+	if err := chromedp.Run(ctx, chromedp.Click(`details[id^="policy"] summary`), chromedp.Click(`#clients .card.down details summary`)); err != nil {
+		t.Fatal(err)
+	}
 	looks(t, ctx, "down", axe)
+	until(t, ctx, `document.activeElement.closest(".card.down") !== null`) // the focus has stayed
+
+	// Each reason leads to what it is about.
+	until(t, ctx, `[...document.querySelectorAll("#top a")].every(a => document.getElementById(decodeURIComponent(a.hash.slice(1))) !== null)`)
+	until(t, ctx, `new Set([...document.querySelectorAll("[id]")].map(e => e.id)).size === document.querySelectorAll("[id]").length`)
+
+	// What is selected is held, and the worst news is not.
+	const pick = `getSelection().selectAllChildren(document.querySelector("#waiting table")), getSelection().toString()`
+	var picked, still string
+	if err := chromedp.Run(ctx, chromedp.Evaluate(pick, &picked)); err != nil {
+		t.Fatal(err)
+	}
+	until(t, ctx, `!document.getElementById("held").hidden`)
+	until(t, ctx, at+" !== "+quoteOf(t, ctx, at))
+	if err := chromedp.Run(ctx, chromedp.Evaluate(`getSelection().toString()`, &still), chromedp.Evaluate(`getSelection().removeAllRanges()`, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if still != picked || picked == "" {
+		t.Errorf("what was selected is %q, was %q", still, picked)
+	}
+	until(t, ctx, `document.getElementById("held").hidden`)
 
 	// And green again.
 	o.down.Store(false)
 	for range 200 {
 		o.call(50)
-		h := o.monitor.Snapshot().Clients[1].Health
-		if h.Status == monitor.Healthy {
+		all := o.monitor.Snapshot().Clients
+		i := slices.IndexFunc(all, func(c monitor.Client) bool { return c.Name == "orders" })
+		if i >= 0 && all[i].Health.Status == monitor.Healthy {
 			break
 		}
 		if errors.Is(ctx.Err(), context.Canceled) {
