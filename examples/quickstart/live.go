@@ -32,7 +32,9 @@ func (t *tour) live(ctx context.Context) error {
 
 	t.step(9, "what goes on")
 	t.sayf("live page: http://%s/ (ctrl-C ends it)", l.Addr())
-	t.sayf("next: go doc github.com/aplomb-go/aplomb | go run ./examples/monitoring | go test work")
+	t.sayf("next: go doc github.com/aplomb-go/aplomb")
+	t.sayf("      go run ./examples/monitoring")
+	t.sayf("      go test work")
 
 	host := aplombtest.NewScript(http.HandlerFunc(inventory))
 	c, err := aplomb.New(t.serve(host), t.options(), aplomb.Name("warehouse"))
