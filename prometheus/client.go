@@ -13,6 +13,7 @@ import (
 // client is the series of one client.
 type client struct {
 	name       string // as the label has it
+	inflight   prometheus.Gauge
 	bodies     prometheus.Counter
 	attempts   attempts
 	operations *bounded[string, *operation]
@@ -20,7 +21,6 @@ type client struct {
 	breakers   *bounded[string, *circuit]
 	skew       func() prometheus.Gauge
 	buckets    buckets
-	underway   underway
 	store      storeState
 
 	mu         sync.Mutex
@@ -40,8 +40,9 @@ func (m *Metrics) client(name string) *client {
 // that are there from the beginning have their first increase seen by a rate.
 func (m *Metrics) newClient(name string) *client {
 	c := &client{
-		name:   name,
-		bodies: m.bodies.WithLabelValues(name),
+		name:     name,
+		inflight: m.inflight.WithLabelValues(name),
+		bodies:   m.bodies.WithLabelValues(name),
 		attempts: attempts{
 			first: m.attempts.WithLabelValues(name, "first"), retry: m.attempts.WithLabelValues(name, "retry"),
 			hedge: m.attempts.WithLabelValues(name, "hedge"), redirect: m.attempts.WithLabelValues(name, "redirect"),

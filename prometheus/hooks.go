@@ -24,13 +24,13 @@ func (m *Metrics) Option() aplomb.Option {
 	}
 }
 
-func (m *Metrics) callStart(ctx context.Context, e aplomb.CallEvent) {
-	m.client(e.Client).underway.begin(ctx, e.Call)
+func (m *Metrics) callStart(_ context.Context, e aplomb.CallEvent) {
+	m.client(e.Client).inflight.Inc()
 }
 
 func (m *Metrics) callDone(_ context.Context, e aplomb.CallEvent) {
 	c := m.client(e.Client)
-	c.underway.end(e.Call)
+	c.inflight.Dec()
 	c.operations.of(e.Operation).done(&e)
 }
 

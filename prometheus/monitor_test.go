@@ -18,7 +18,7 @@ import (
 // results are all that a call can end with.
 var results = []aplomb.Result{
 	aplomb.ResultOK, aplomb.ResultClientError, aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultTimeout, aplomb.ResultNetwork,
-	aplomb.ResultBreakerOpen, aplomb.ResultBulkheadFull, aplomb.ResultCanceled, aplomb.ResultDecodeError, "refused",
+	aplomb.ResultBreakerOpen, aplomb.ResultBulkheadFull, aplomb.ResultCanceled, aplomb.ResultDecodeError, aplomb.ResultRefused, aplomb.ResultPanic,
 }
 
 // Package monitor rings without a Prometheus, and for the same as AplombErrorRateSustained:
