@@ -8,9 +8,12 @@ import (
 	"github.com/aplomb-go/aplomb"
 )
 
-// Option counts what a client does. Give it to aplomb.New once: a client made by
-// With has its parent's hooks already.
-func (m *Metrics) Option() aplomb.Option {
+// Option counts what a client does, once, however often it is given: an SDK and the
+// program around it may both have a client counted, and one made by With has its
+// parent's already.
+func (m *Metrics) Option() aplomb.Option { return aplomb.Once(m, m.hooks()) }
+
+func (m *Metrics) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart:   m.callStart,
 		CallDone:    m.callDone,
