@@ -124,45 +124,6 @@ func (o *operation) done(e *aplomb.CallEvent) {
 	}
 }
 
-// circuit is the series of one breaker.
-type circuit struct {
-	mu     sync.Mutex
-	latest time.Time // when the transition was that is shown
-	states map[aplomb.BreakerState]prometheus.Gauge
-	became map[aplomb.BreakerState]prometheus.Counter
-}
-
-func (m *Metrics) newCircuit(client, host string) *circuit {
-	c := &circuit{states: map[aplomb.BreakerState]prometheus.Gauge{}, became: map[aplomb.BreakerState]prometheus.Counter{}}
-	for _, s := range []aplomb.BreakerState{aplomb.BreakerClosed, aplomb.BreakerOpen, aplomb.BreakerHalfOpen} {
-		c.states[s] = m.breaker.WithLabelValues(client, host, string(s))
-		c.became[s] = m.transitions.WithLabelValues(client, host, string(s))
-	}
-	return c
-}
-
-// turn is under a lock, so that of two transitions at the same time none leaves
-// two states behind. They are told on the goroutines of calls: one that comes late is
-// counted, and does not show again what is over.
-func (c *circuit) turn(to aplomb.BreakerState, at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if became := c.became[to]; became != nil {
-		became.Inc()
-	}
-	if at.Before(c.latest) {
-		return
-	}
-	c.latest = at
-	for s, gauge := range c.states {
-		if s == to {
-			gauge.Set(1)
-		} else {
-			gauge.Set(0)
-		}
-	}
-}
-
 // storeState is whether a client's store is there, by the latest that was said of it.
 type storeState struct {
 	mu     sync.Mutex

@@ -75,7 +75,8 @@
 // better name. Whatever a server or a caller thinks up, a client has 200 operations,
 // 100 breakers and 100 quotas at most, and there are 100 clients, 100 servers, 50
 // statuses and 1000 combinations of those at most. What comes after is counted under
-// "other"; a quota or a feed is not shown then. No label holds a query, a header, a body or an error's text.
+// "other", and of breakers the worst state is shown that one of them is in; a quota or a
+// feed is not shown then. No label holds a query, a header, a body or an error's text.
 //
 // # Rules and the dashboard
 //

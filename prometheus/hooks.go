@@ -60,7 +60,7 @@ func (m *Metrics) waitDone(_ context.Context, e aplomb.WaitEvent) {
 }
 
 func (m *Metrics) breakerTurned(e aplomb.BreakerEvent) {
-	m.client(e.Client).breakers.of(e.Key).turn(e.To, e.At)
+	m.client(e.Client).breakers.of(e.Key).turn(e.Key, e.To, e.At)
 }
 
 func (m *Metrics) storeTurned(e aplomb.StoreEvent) {

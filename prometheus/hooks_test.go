@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
+	aplombprom "github.com/aplomb-go/aplomb/prometheus"
 )
 
 // A call that waits is in flight, whatever for.
@@ -62,6 +64,55 @@ func TestInflightAfterPanic(t *testing.T) {
 				r.want("aplomb_calls_total", map[string]float64{"client=acme,operation=GET /v1/orders/{id},outcome=panic": 1})
 			})
 		})
+	}
+}
+
+// Of the breakers that are counted together the worst is shown: one that closes says
+// nothing of the others.
+func TestBreakersBeyondTheBound(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	h, at := r.hooks(), time.Now()
+	turn := func(key string, to aplomb.BreakerState, after time.Duration) {
+		h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: key, To: to, At: at.Add(after)})
+	}
+	want := func(closed, open, half float64) {
+		t.Helper()
+		got := r.series("aplomb_breaker_state")
+		const rest = "client=acme,host=other,state="
+		if c, o, f := got[rest+"closed"], got[rest+"open"], got[rest+"half-open"]; c != closed || o != open || f != half {
+			t.Errorf("closed is %v, open %v and half-open %v; want %v, %v and %v", c, o, f, closed, open, half)
+		}
+	}
+	for i := range 100 {
+		turn(fmt.Sprint("own", i), aplomb.BreakerClosed, 0)
+	}
+	turn("a", aplomb.BreakerOpen, time.Second)
+	turn("b", aplomb.BreakerOpen, time.Second)
+	want(0, 1, 0)
+	turn("a", aplomb.BreakerHalfOpen, 2*time.Second)
+	want(0, 1, 0)
+	turn("a", aplomb.BreakerClosed, 3*time.Second)
+	want(0, 1, 0)
+	turn("b", aplomb.BreakerHalfOpen, 3*time.Second)
+	want(0, 0, 1)
+	turn("a", aplomb.BreakerOpen, 2*time.Second) // comes late
+	want(0, 0, 1)
+	turn("b", aplomb.BreakerClosed, 4*time.Second)
+	want(1, 0, 0)
+
+	for i := range 3000 { // well ones make room
+		turn(fmt.Sprint("well", i), aplomb.BreakerClosed, 5*time.Second)
+	}
+	turn("c", aplomb.BreakerOpen, 6*time.Second)
+	for i := range 3000 {
+		turn(fmt.Sprint("well again", i), aplomb.BreakerClosed, 7*time.Second)
+	}
+	want(0, 1, 0)
+	turn("c", aplomb.BreakerClosed, 8*time.Second)
+	want(1, 0, 0)
+	if n := len(aplombprom.Folded(r.Metrics, "acme")); n != 1000 {
+		t.Errorf("%d breakers are kept, want 1000", n)
 	}
 }
 
