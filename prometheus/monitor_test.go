@@ -104,6 +104,7 @@ func ending(r *http.Request, result aplomb.Result) (*http.Response, error) {
 		return nil, aplomb.ErrNoCredential
 	case aplomb.ResultPanic:
 		panic("boom")
+	case aplomb.ResultOK, aplomb.ResultClientError, aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultDecodeError: // an answer
 	}
 	w := httptest.NewRecorder()
 	status := map[aplomb.Result]int{aplomb.ResultClientError: 404, aplomb.ResultServerError: 500, aplomb.ResultRateLimited: 429}[result]
