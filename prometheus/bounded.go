@@ -13,9 +13,10 @@ import (
 // What comes when there are as many is counted under "other".
 const (
 	maxClients    = 100
-	maxOperations = 200 // of a client
-	maxBreakers   = 100 // of a client
-	maxBuckets    = 100 // of a client
+	maxOperations = 200  // of a client
+	maxBreakers   = 100  // of a client
+	maxFolded     = 1000 // of those breakers that have none of their own
+	maxBuckets    = 100  // of a client
 	maxHosts      = 100
 	maxStatuses   = 50
 	maxRequests   = 1000 // combinations of method, host, status and error

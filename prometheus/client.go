@@ -13,6 +13,7 @@ import (
 // client is the series of one client.
 type client struct {
 	name       string // as the label has it
+	inflight   prometheus.Gauge
 	bodies     prometheus.Counter
 	attempts   attempts
 	operations *bounded[string, *operation]
@@ -20,7 +21,6 @@ type client struct {
 	breakers   *bounded[string, *circuit]
 	skew       func() prometheus.Gauge
 	buckets    buckets
-	underway   underway
 	store      storeState
 
 	mu         sync.Mutex
@@ -40,8 +40,9 @@ func (m *Metrics) client(name string) *client {
 // that are there from the beginning have their first increase seen by a rate.
 func (m *Metrics) newClient(name string) *client {
 	c := &client{
-		name:   name,
-		bodies: m.bodies.WithLabelValues(name),
+		name:     name,
+		inflight: m.inflight.WithLabelValues(name),
+		bodies:   m.bodies.WithLabelValues(name),
 		attempts: attempts{
 			first: m.attempts.WithLabelValues(name, "first"), retry: m.attempts.WithLabelValues(name, "retry"),
 			hedge: m.attempts.WithLabelValues(name, "hedge"), redirect: m.attempts.WithLabelValues(name, "redirect"),
@@ -120,45 +121,6 @@ func (o *operation) done(e *aplomb.CallEvent) {
 	o.outcomes.of(e.Result).Inc()
 	if deprecated := o.deprecated.Load(); deprecated != nil && e.Attempts > 0 {
 		(*deprecated).Inc()
-	}
-}
-
-// circuit is the series of one breaker.
-type circuit struct {
-	mu     sync.Mutex
-	latest time.Time // when the transition was that is shown
-	states map[aplomb.BreakerState]prometheus.Gauge
-	became map[aplomb.BreakerState]prometheus.Counter
-}
-
-func (m *Metrics) newCircuit(client, host string) *circuit {
-	c := &circuit{states: map[aplomb.BreakerState]prometheus.Gauge{}, became: map[aplomb.BreakerState]prometheus.Counter{}}
-	for _, s := range []aplomb.BreakerState{aplomb.BreakerClosed, aplomb.BreakerOpen, aplomb.BreakerHalfOpen} {
-		c.states[s] = m.breaker.WithLabelValues(client, host, string(s))
-		c.became[s] = m.transitions.WithLabelValues(client, host, string(s))
-	}
-	return c
-}
-
-// turn is under a lock, so that of two transitions at the same time none leaves
-// two states behind. They are told on the goroutines of calls: one that comes late is
-// counted, and does not show again what is over.
-func (c *circuit) turn(to aplomb.BreakerState, at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if became := c.became[to]; became != nil {
-		became.Inc()
-	}
-	if at.Before(c.latest) {
-		return
-	}
-	c.latest = at
-	for s, gauge := range c.states {
-		if s == to {
-			gauge.Set(1)
-		} else {
-			gauge.Set(0)
-		}
 	}
 }
 

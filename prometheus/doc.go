@@ -30,7 +30,7 @@
 //
 //	aplomb_calls_total                         client, operation, outcome (aplomb.Result): ok, client_error,
 //	                                           server_error, rate_limited, timeout, network, breaker_open,
-//	                                           bulkhead_full, canceled, decode_error, refused
+//	                                           bulkhead_full, canceled, decode_error, refused, panic
 //	aplomb_call_duration_seconds               client, operation; with its waits and retries
 //	http_client_request_duration_seconds       an attempt, with OpenTelemetry's name, buckets and labels:
 //	                                           http_request_method, server_address, server_port,
@@ -63,8 +63,7 @@
 // aplomb_inflight counts calls, not connections: one that waits for a backoff, a
 // place, a rate or a quota is in flight as long, and a hedge adds nothing. On
 // net/http's door and with Open a call ends with the answer's header, not with its
-// body. A call whose context is over is counted no more: one that panicked is never
-// said to have ended. An attempt that was not sent for want of a credential
+// body. An attempt that was not sent for want of a credential
 // (aplomb.ErrNoCredential) is no request: only its call is counted. Breakers and
 // stores have a state once they have changed it.
 //
@@ -76,7 +75,8 @@
 // better name. Whatever a server or a caller thinks up, a client has 200 operations,
 // 100 breakers and 100 quotas at most, and there are 100 clients, 100 servers, 50
 // statuses and 1000 combinations of those at most. What comes after is counted under
-// "other"; a quota or a feed is not shown then. No label holds a query, a header, a body or an error's text.
+// "other", and of breakers the worst state is shown that one of them is in; a quota or a
+// feed is not shown then. No label holds a query, a header, a body or an error's text.
 //
 // # Rules and the dashboard
 //

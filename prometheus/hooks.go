@@ -8,9 +8,12 @@ import (
 	"github.com/aplomb-go/aplomb"
 )
 
-// Option counts what a client does. Give it to aplomb.New once: a client made by
-// With has its parent's hooks already.
-func (m *Metrics) Option() aplomb.Option {
+// Option counts what a client does, once, however often it is given: an SDK and the
+// program around it may both have a client counted, and one made by With has its
+// parent's already.
+func (m *Metrics) Option() aplomb.Option { return aplomb.Once(m, m.hooks()) }
+
+func (m *Metrics) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart:   m.callStart,
 		CallDone:    m.callDone,
@@ -24,13 +27,13 @@ func (m *Metrics) Option() aplomb.Option {
 	}
 }
 
-func (m *Metrics) callStart(ctx context.Context, e aplomb.CallEvent) {
-	m.client(e.Client).underway.begin(ctx, e.Call)
+func (m *Metrics) callStart(_ context.Context, e aplomb.CallEvent) {
+	m.client(e.Client).inflight.Inc()
 }
 
 func (m *Metrics) callDone(_ context.Context, e aplomb.CallEvent) {
 	c := m.client(e.Client)
-	c.underway.end(e.Call)
+	c.inflight.Dec()
 	c.operations.of(e.Operation).done(&e)
 }
 
@@ -57,7 +60,7 @@ func (m *Metrics) waitDone(_ context.Context, e aplomb.WaitEvent) {
 }
 
 func (m *Metrics) breakerTurned(e aplomb.BreakerEvent) {
-	m.client(e.Client).breakers.of(e.Key).turn(e.To, e.At)
+	m.client(e.Client).breakers.of(e.Key).turn(e.Key, e.To, e.At)
 }
 
 func (m *Metrics) storeTurned(e aplomb.StoreEvent) {

@@ -28,9 +28,8 @@ type families struct {
 	calls, attempts, transitions, refreshes, deprecated  *prometheus.CounterVec
 	cache, webhooks, duplicates, bodies                  *prometheus.CounterVec
 	callDuration, requestDuration, waits                 *prometheus.HistogramVec
-	breaker, skew, expiry, sunset, info, store           *prometheus.GaugeVec
+	breaker, skew, expiry, sunset, info, store, inflight *prometheus.GaugeVec
 	quotaLimit, quotaRemaining, quotaReset, feedsLagging *prometheus.Desc
-	inflight                                             *prometheus.Desc
 }
 
 // New registers the metrics with reg, such as prometheus.DefaultRegisterer of
@@ -91,7 +90,7 @@ func newFamilies() families {
 		quotaReset:  desc("aplomb_rate_limit_reset_timestamp_seconds", "When a quota's window ends, as the server says.", "client", "bucket"),
 		breaker:     gauge("aplomb_breaker_state", "1 for the state that a circuit breaker is in, 0 for the others. It has a state once it has changed it.", "client", "host", "state"),
 		transitions: counter("aplomb_breaker_transitions_total", "How often a circuit breaker came into a state.", "client", "host", "state"),
-		inflight:    desc("aplomb_inflight", "Calls that began and have not ended, those that wait among them.", "client"),
+		inflight:    gauge("aplomb_inflight", "Calls that began and have not ended, those that wait among them.", "client"),
 		store:       gauge("aplomb_store_up", "Whether the store that replicas share their limits by is there. It has a value once it went away.", "client"),
 		skew:        gauge("aplomb_clock_skew_seconds", "How far the server's clock is ahead of ours, at least, by the Date of its last answer.", "client"),
 		expiry:      gauge("aplomb_token_expiry_timestamp_seconds", "When the token in use ends.", "client"),
@@ -129,7 +128,7 @@ type collector struct{ metrics *Metrics }
 func (f *families) vecs() []prometheus.Collector {
 	return []prometheus.Collector{
 		f.calls, f.callDuration, f.requestDuration, f.attempts, f.bodies, f.waits, f.breaker, f.transitions, f.skew, f.store,
-		f.expiry, f.refreshes, f.sunset, f.deprecated, f.cache, f.webhooks, f.duplicates, f.info,
+		f.inflight, f.expiry, f.refreshes, f.sunset, f.deprecated, f.cache, f.webhooks, f.duplicates, f.info,
 	}
 }
 
@@ -138,7 +137,7 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, v := range f.vecs() {
 		v.Describe(out)
 	}
-	for _, d := range []*prometheus.Desc{f.quotaLimit, f.quotaRemaining, f.quotaReset, f.feedsLagging, f.inflight} {
+	for _, d := range []*prometheus.Desc{f.quotaLimit, f.quotaRemaining, f.quotaReset, f.feedsLagging} {
 		out <- d
 	}
 }
@@ -151,7 +150,6 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, client := range *m.clients.known.Load() {
 		client.buckets.collect(out, &m.families, client.name, now)
-		out <- prometheus.MustNewConstMetric(m.inflight, prometheus.GaugeValue, float64(client.underway.count()), client.name)
 	}
 	if lag, ok := m.feeds.lag(now); ok {
 		out <- prometheus.MustNewConstMetric(m.feedsLagging, prometheus.GaugeValue, lag.Seconds())

@@ -245,14 +245,7 @@ func TestQuotasTurnover(t *testing.T) {
 }
 
 // hooks are what Option attaches.
-func (r *rig) hooks() aplomb.Hooks {
-	r.t.Helper()
-	hooks, ok := r.Option().(aplomb.Hooks)
-	if !ok {
-		r.t.Fatalf("Option is no aplomb.Hooks but %T", r.Option())
-	}
-	return hooks
-}
+func (r *rig) hooks() aplomb.Hooks { return aplombprom.HooksOf(r.Metrics) }
 
 func TestWaits(t *testing.T) {
 	t.Parallel()
@@ -390,6 +383,40 @@ func TestSeveral(t *testing.T) {
 			"client=a,operation=GET /v1/orders/{id},outcome=ok": 1, "client=b,operation=GET /v1/orders/{id},outcome=ok": 1,
 			"client=unnamed,operation=GET /v1/orders,outcome=ok": 1,
 		})
+	})
+}
+
+// An SDK and the program around it may both give the option of one Metrics, and make
+// a client of a client: all is counted once. Another Metrics counts for itself.
+func TestOptionTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		srv := aplombtest.NewServer(t, aplombtest.NewScript(answer(200, "{}"), aplombtest.Status(503, "Retry-After", "1")))
+		r, beside := newRig(t), newRig(t)
+		again, err := aplombprom.New(r.reg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parent := r.client(srv.URL, aplomb.Transport(srv.Transport()), aplomb.Options(again.Option()), beside.Option())
+		child, err := parent.With(aplomb.Name("child"), r.Option())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*aplomb.Client{parent, child} {
+			if err := get(c, "o_1"); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, r := range []*rig{r, beside} {
+			r.want("aplomb_calls_total", map[string]float64{
+				"client=acme,operation=GET /v1/orders/{id},outcome=ok": 1, "client=child,operation=GET /v1/orders/{id},outcome=ok": 1,
+			})
+			attempts := r.series("aplomb_attempts_total")
+			if first, retry := attempts["client=acme,reason=first"], attempts["client=acme,reason=retry"]; first != 1 || retry != 1 {
+				t.Errorf("%v first attempts and %v retries of a call that was repeated once", first, retry)
+			}
+			r.want("aplomb_inflight", map[string]float64{"client=acme": 0, "client=child": 0})
+		}
 	})
 }
 

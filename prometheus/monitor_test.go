@@ -1,7 +1,11 @@
 package prometheus_test
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,7 +22,7 @@ import (
 // results are all that a call can end with.
 var results = []aplomb.Result{
 	aplomb.ResultOK, aplomb.ResultClientError, aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultTimeout, aplomb.ResultNetwork,
-	aplomb.ResultBreakerOpen, aplomb.ResultBulkheadFull, aplomb.ResultCanceled, aplomb.ResultDecodeError, "refused",
+	aplomb.ResultBreakerOpen, aplomb.ResultBulkheadFull, aplomb.ResultCanceled, aplomb.ResultDecodeError, aplomb.ResultRefused, aplomb.ResultPanic,
 }
 
 // Package monitor rings without a Prometheus, and for the same as AplombErrorRateSustained:
@@ -50,7 +54,7 @@ func monitorCallsItFailed(t *testing.T, result aplomb.Result) (failed bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	callOnce(t, m, 1, result)
+	caller(t, m)(result)
 	clients := m.Snapshot().Clients
 	if len(clients) != 1 {
 		t.Fatalf("%d clients after a call of one", len(clients))
@@ -58,17 +62,56 @@ func monitorCallsItFailed(t *testing.T, result aplomb.Result) (failed bool) {
 	return clients[0].ErrorRatio > 0
 }
 
-// callOnce tells the monitor of a call, as a client would.
-func callOnce(t *testing.T, m *monitor.Monitor, id uint64, result aplomb.Result) {
+// caller makes calls that a monitor is told of, each of which ends as is asked.
+func caller(t *testing.T, m *monitor.Monitor) (call func(aplomb.Result)) {
 	t.Helper()
-	h, ok := m.Option().(aplomb.Hooks)
-	if !ok {
-		t.Fatalf("Option is no aplomb.Hooks but %T", m.Option())
+	var want, got aplomb.Result
+	ends := aplomb.PerCall(func(http.RoundTripper) http.RoundTripper {
+		return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) { return ending(r, want) })
+	})
+	c, err := aplomb.New("https://api.acme.example", ends, m.Option(), aplomb.Hooks{
+		CallDone: func(_ context.Context, e aplomb.CallEvent) { got = e.Result },
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	e := aplomb.CallEvent{Call: id, Client: "acme", Operation: "GET /a", Method: "GET", Host: "api.acme.example", Start: time.Now()}
-	h.CallStart(context.Background(), e)
-	e.Result = result
-	h.CallDone(context.Background(), e)
+	return func(result aplomb.Result) {
+		want = result
+		func() {
+			defer func() { _ = recover() }()
+			_ = get(c, "o_1")
+		}()
+		if got != want {
+			t.Fatalf("the call ended %q, and was to end %q", got, want)
+		}
+	}
+}
+
+// ending is what has a call end so.
+func ending(r *http.Request, result aplomb.Result) (*http.Response, error) {
+	switch result {
+	case aplomb.ResultTimeout:
+		return nil, context.DeadlineExceeded
+	case aplomb.ResultNetwork:
+		return nil, errors.New("the connection broke")
+	case aplomb.ResultBreakerOpen:
+		return nil, aplomb.ErrCircuitOpen
+	case aplomb.ResultBulkheadFull:
+		return nil, aplomb.ErrBulkheadFull
+	case aplomb.ResultCanceled:
+		return nil, context.Canceled
+	case aplomb.ResultRefused:
+		return nil, aplomb.ErrNoCredential
+	case aplomb.ResultPanic:
+		panic("boom")
+	case aplomb.ResultOK, aplomb.ResultClientError, aplomb.ResultServerError, aplomb.ResultRateLimited, aplomb.ResultDecodeError: // an answer
+	}
+	w := httptest.NewRecorder()
+	status := map[aplomb.Result]int{aplomb.ResultClientError: 404, aplomb.ResultServerError: 500, aplomb.ResultRateLimited: 429}[result]
+	answer(cmp.Or(status, 200), map[bool]string{true: "<h1>", false: "{}"}[result == aplomb.ResultDecodeError]).ServeHTTP(w, r)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
 }
 
 // rule is the numbers of AplombErrorRateSustained, as rules.yml has them.
@@ -147,12 +190,13 @@ func alertOf(t *testing.T, every time.Duration, bad int, long time.Duration) (al
 		if err != nil {
 			t.Fatal(err)
 		}
+		call := caller(t, m)
 		for i, began := 0, time.Now(); time.Since(began) < long; i++ {
 			result := aplomb.ResultOK
 			if i*bad%100 < bad { // spread evenly
 				result = aplomb.ResultServerError
 			}
-			callOnce(t, m, uint64(i+1), result)
+			call(result)
 			time.Sleep(every)
 		}
 		mu.Lock()

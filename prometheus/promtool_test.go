@@ -322,6 +322,12 @@ var mutations = []mutation{
 	{"AplombBreakerOpen", "any state", `{state=~"open|half-open"}`, "", "open, and half-open"},
 	{"AplombBreakerOpen", "without the threshold", " == 1\n", "\n", "open, and half-open"},
 	{"AplombBreakerOpen", "without the traffic guard", "\n          and on (job, client) job_client:aplomb_calls:rate5m > 0", "", "the traffic guard, for a breaker"},
+	{"AplombBreakerOpen", "without the host's guard", "\n          and ignoring (state) increase(aplomb_breaker_transitions_total[15m]) > 0", "", "a host that nobody calls"},
+	{"AplombBreakerOpen", "without the host's threshold", "[15m]) > 0", "[15m]) >= 0", "a host that nobody calls"},
+	{"AplombBreakerOpen", "called within the hour", "[15m]", "[1h]", "a host that nobody calls"},
+	{"AplombBreakerOpen", "called within five minutes", "[15m]", "[5m]", "a host that nobody calls"},
+	{"AplombBreakerOpen", "of any host", "ignoring (state)", "ignoring (state, host)", "a host that nobody calls"},
+	{"AplombBreakerOpen", "in any process", "ignoring (state)", "on (job, client, host)", "a process that calls"},
 	{"AplombBreakerOpen", "without the guard's threshold", "rate5m > 0", "rate5m", "the traffic guard, for a breaker"},
 	{"AplombBreakerOpen", "traffic of any client", "and on (job, client)", "and on ()", "the traffic guard, for a breaker"},
 
@@ -334,7 +340,12 @@ var mutations = []mutation{
 	{"AplombRetryAmplification", "more traffic only", "rate5m > 0.05", "rate5m > 0.07", "the traffic guard, for a retry"},
 	{"AplombRetryAmplification", "without for", "        for: 10m\n", "", "two requests a call"},
 	{"AplombRetryAmplification", "for twice as long", "for: 10m", "for: 25m", "two requests a call"},
-	{"job_client:aplomb_attempts_per_call:ratio5m", "first attempts only", "aplomb_attempts_total", `aplomb_attempts_total{reason="first"}`, "two requests a call"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "first attempts only", "retry|hedge", "first", "two requests a call"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "without the call itself", "1 + ", "", "two requests a call"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "retries do not count", "retry|hedge", "hedge", "two requests a call"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "hedges do not count", "retry|hedge", "retry", "two requests a call"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "redirects count", "retry|hedge", "retry|hedge|redirect", "redirects, and probes"},
+	{"job_client:aplomb_attempts_per_call:ratio5m", "probes count", "retry|hedge", "retry|hedge|probe", "redirects, and probes"},
 
 	{"AplombEndpointSunset", "without the threshold", " < 30 * 86400", "", "in ten days"},
 	{"AplombEndpointSunset", "a week later", "30 *", "37 *", "in ten days"},
@@ -342,6 +353,17 @@ var mutations = []mutation{
 	{"AplombEndpointSunset", "not in relation to now", " - time()", "", "in ten days"},
 	{"AplombEndpointSunset", "the process that heard the latest date", "min by", "max by", "in ten days"},
 	{"AplombEndpointSunset", "all operations as one", "(job, client, operation)", "(job, client)", "in ten days"},
+	{"AplombEndpointSunset", "for ever after", " > -86400", "", "two days ago"},
+	{"AplombEndpointSunset", "half a day after", "> -86400", "> -43200", "two days ago"},
+	{"AplombEndpointSunset", "three days after", "> -86400", "> -259200", "two days ago"},
+	{"AplombEndpointSunset", "what is over hides what is not", "- time() > -86400) < 30", "- time()) > -86400 < 30", "two days ago"},
+	{"AplombEndpointSunset", "without calls", "\n          and on (job, client, operation) sum by (job, client, operation) (increase(aplomb_calls_total[1d])) > 0", "", "who calls it"},
+	{"AplombEndpointSunset", "without the calls' threshold", "[1d])) > 0", "[1d])) >= 0", "who calls it"},
+	{"AplombEndpointSunset", "called within the hour", "[1d]", "[1h]", "who calls it"},
+	{"AplombEndpointSunset", "called within two days", "[1d]", "[2d]", "who calls it"},
+	{"AplombEndpointSunset", "calls of any operation", "and on (job, client, operation)", "and on (job, client)", "who calls it"},
+	{"AplombEndpointSunset", "calls of any client", "and on (job, client, operation)", "and on (job, operation)", "who calls it"},
+	{"AplombEndpointSunset", "calls in any service", "and on (job, client, operation)", "and on (client, operation)", "who calls it"},
 
 	{"AplombTokenRefreshFailing", "without the failures", "increase(aplomb_token_refresh_total{result=\"error\"}[15m]) >= 3\n          and ignoring (result) ", "", "failures long before"},
 	{"AplombTokenRefreshFailing", "without the end", "and ignoring (result) aplomb_token_expiry_timestamp_seconds - time() < 600\n", "\n", "failures long before"},
@@ -397,7 +419,7 @@ func TestRuleMutations(t *testing.T) {
 // without the job.
 func TestRuleMutationsAreComplete(t *testing.T) {
 	t.Parallel()
-	const least = 78
+	const least = 113
 	if len(mutations) < least {
 		t.Errorf("%d mutations; there were %d", len(mutations), least)
 	}
@@ -463,13 +485,16 @@ func casesOf(t testing.TB) map[string]string {
 	return found
 }
 
-// pick is a file of the one case whose name begins so.
+// pick is a file of the one case whose name begins so. Its rules are evaluated as often
+// as its series have values: each half minute, one that lasts for a day takes seconds.
 func pick(t testing.TB, cases map[string]string, prefix string) string {
 	t.Helper()
 	var text []string
 	for name, body := range cases {
 		if strings.HasPrefix(name, prefix) && name != "" {
-			text = append(text, cases[""]+body)
+			_, interval, _ := strings.Cut(body, "    interval: ")
+			interval, _, _ = strings.Cut(interval, "\n")
+			text = append(text, strings.Replace(cases[""], "evaluation_interval: 30s", "evaluation_interval: "+interval, 1)+body)
 		}
 	}
 	if len(text) != 1 {

@@ -47,13 +47,14 @@ func (r *requests) of(e *aplomb.AttemptEvent) prometheus.Observer {
 	return r.series.of(q)
 }
 
-// serverOf is the address and port of a URL's scheme and host.
+// serverOf is the address and port of an event's scheme and host, which is in lower
+// case and names no port that is the scheme's own.
 func serverOf(u authority) authority {
 	host, port, err := net.SplitHostPort(u.second)
 	if err != nil {
 		host, port = strings.Trim(u.second, "[]"), map[string]string{"http": "80", "https": "443"}[u.first]
 	}
-	return authority{label(strings.ToLower(host)), label(port)}
+	return authority{label(host), label(port)}
 }
 
 func statusLabel(status int) string {

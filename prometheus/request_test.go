@@ -80,11 +80,25 @@ func TestJudgedAttempt(t *testing.T) {
 	})
 }
 
+// However its address is written, a server has one name.
+func TestServerHasOneName(t *testing.T) {
+	t.Parallel()
+	for _, base := range []string{"https://API.Test", "https://api.test:443", "https://api.test"} {
+		r := newRig(t)
+		if err := get(r.client(base, aplomb.Transport(roundTripper{})), "o_1"); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := r.only("http_client_request_duration_seconds"), "http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=443"; got != want {
+			t.Errorf("%s is\n%s, want\n%s", base, got, want)
+		}
+	}
+}
+
 func TestServerLabels(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ method, scheme, host, want string }{
 		{"GET", "https", "api.test", "http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=443"},
-		{"", "http", "API.test", "http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=80"},
+		{"", "http", "api.test", "http_request_method=GET,http_response_status_code=200,server_address=api.test,server_port=80"},
 		{"PATCH", "https", "api.test:8443", "http_request_method=PATCH,http_response_status_code=200,server_address=api.test,server_port=8443"},
 		{"PURGE", "https", "[2001:db8::1]:8443", "http_request_method=_OTHER,http_response_status_code=200,server_address=2001:db8::1,server_port=8443"},
 		{"get", "https", "[2001:db8::1]", "http_request_method=_OTHER,http_response_status_code=200,server_address=2001:db8::1,server_port=443"},

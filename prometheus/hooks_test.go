@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
+	aplombprom "github.com/aplomb-go/aplomb/prometheus"
 )
 
 // A call that waits is in flight, whatever for.
@@ -35,17 +37,21 @@ func TestInflightCountsWaits(t *testing.T) {
 func TestInflightAfterPanic(t *testing.T) {
 	t.Parallel()
 	boom := func() { panic("boom") }
-	for name, hooks := range map[string]aplomb.Hooks{
-		"as it starts":     {CallStart: func(context.Context, aplomb.CallEvent) { boom() }},
-		"at an attempt":    {AttemptStart: func(context.Context, aplomb.AttemptEvent) { boom() }},
-		"behind an answer": {AttemptDone: func(context.Context, aplomb.AttemptEvent) { boom() }},
+	panics := aplomb.RoundTripFunc(func(*http.Request) (*http.Response, error) { panic("boom") })
+	for name, opt := range map[string]aplomb.Option{
+		"a later CallStart":    aplomb.Hooks{CallStart: func(context.Context, aplomb.CallEvent) { boom() }},
+		"a later AttemptStart": aplomb.Hooks{AttemptStart: func(context.Context, aplomb.AttemptEvent) { boom() }},
+		"a later AttemptDone":  aplomb.Hooks{AttemptDone: func(context.Context, aplomb.AttemptEvent) { boom() }},
+		"per call":             aplomb.PerCall(func(http.RoundTripper) http.RoundTripper { return panics }),
+		"per attempt":          aplomb.PerAttempt(func(http.RoundTripper) http.RoundTripper { return panics }),
+		"transport":            aplomb.Transport(panics),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				srv := aplombtest.NewServer(t, answer(200, "{}"))
 				r := newRig(t)
-				c := r.client(srv.URL, aplomb.Transport(srv.Transport()), hooks)
+				c := r.client(srv.URL, aplomb.Transport(srv.Transport()), opt)
 				func() {
 					defer func() {
 						if recover() == nil {
@@ -55,31 +61,59 @@ func TestInflightAfterPanic(t *testing.T) {
 					_ = get(c, "o_1")
 				}()
 				r.want("aplomb_inflight", map[string]float64{"client=acme": 0})
+				r.want("aplomb_calls_total", map[string]float64{"client=acme,operation=GET /v1/orders/{id},outcome=panic": 1})
 			})
 		})
 	}
 }
 
-// What is under way is kept, however many were lost before, and nobody need collect.
-func TestInflightOfMany(t *testing.T) {
+// Of the breakers that are counted together the worst is shown: one that closes says
+// nothing of the others.
+func TestBreakersBeyondTheBound(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	h := r.hooks()
-	lost, end := context.WithCancel(t.Context())
-	for i := range 500 {
-		ctx := t.Context()
-		if i%5 > 0 {
-			ctx = lost
+	h, at := r.hooks(), time.Now()
+	turn := func(key string, to aplomb.BreakerState, after time.Duration) {
+		h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: key, To: to, At: at.Add(after)})
+	}
+	want := func(closed, open, half float64) {
+		t.Helper()
+		got := r.series("aplomb_breaker_state")
+		const rest = "client=acme,host=other,state="
+		if c, o, f := got[rest+"closed"], got[rest+"open"], got[rest+"half-open"]; c != closed || o != open || f != half {
+			t.Errorf("closed is %v, open %v and half-open %v; want %v, %v and %v", c, o, f, closed, open, half)
 		}
-		h.CallStart(ctx, aplomb.CallEvent{Client: "acme", Call: uint64(i)})
 	}
-	r.want("aplomb_inflight", map[string]float64{"client=acme": 500})
-	end()
-	for i := range 500 {
-		h.CallStart(t.Context(), aplomb.CallEvent{Client: "acme", Call: uint64(1000 + i)})
-		h.CallDone(t.Context(), aplomb.CallEvent{Client: "acme", Call: uint64(1000 + i)})
+	for i := range 100 {
+		turn(fmt.Sprint("own", i), aplomb.BreakerClosed, 0)
 	}
-	r.want("aplomb_inflight", map[string]float64{"client=acme": 100})
+	turn("a", aplomb.BreakerOpen, time.Second)
+	turn("b", aplomb.BreakerOpen, time.Second)
+	want(0, 1, 0)
+	turn("a", aplomb.BreakerHalfOpen, 2*time.Second)
+	want(0, 1, 0)
+	turn("a", aplomb.BreakerClosed, 3*time.Second)
+	want(0, 1, 0)
+	turn("b", aplomb.BreakerHalfOpen, 3*time.Second)
+	want(0, 0, 1)
+	turn("a", aplomb.BreakerOpen, 2*time.Second) // comes late
+	want(0, 0, 1)
+	turn("b", aplomb.BreakerClosed, 4*time.Second)
+	want(1, 0, 0)
+
+	for i := range 3000 { // well ones make room
+		turn(fmt.Sprint("well", i), aplomb.BreakerClosed, 5*time.Second)
+	}
+	turn("c", aplomb.BreakerOpen, 6*time.Second)
+	for i := range 3000 {
+		turn(fmt.Sprint("well again", i), aplomb.BreakerClosed, 7*time.Second)
+	}
+	want(0, 1, 0)
+	turn("c", aplomb.BreakerClosed, 8*time.Second)
+	want(1, 0, 0)
+	if n := len(aplombprom.Folded(r.Metrics, "acme")); n != 1000 {
+		t.Errorf("%d breakers are kept, want 1000", n)
+	}
 }
 
 // An attempt without a credential was not sent: its call is counted, and no request.
@@ -101,9 +135,7 @@ func TestNoCredential(t *testing.T) {
 			"client=acme,reason=first": 0, "client=acme,reason=retry": 0, "client=acme,reason=hedge": 0, "client=acme,reason=redirect": 0,
 			"client=acme,reason=probe": 0,
 		})
-		if n := len(r.series("aplomb_calls_total")); n != 1 {
-			t.Errorf("%d outcomes of one call", n)
-		}
+		r.want("aplomb_calls_total", map[string]float64{"client=acme,operation=GET /v1/orders/{id},outcome=" + string(aplomb.ResultRefused): 1})
 	})
 }
 
@@ -171,12 +203,4 @@ func TestLateEvents(t *testing.T) {
 	r.want("aplomb_breaker_transitions_total", map[string]float64{key + "closed": 1, key + "open": 1, key + "half-open": 0})
 	h.Breaker(aplomb.BreakerEvent{Client: "acme", Key: "k", To: aplomb.BreakerOpen, At: at.Add(time.Second)}) // at the same time, and behind
 	r.want("aplomb_breaker_state", map[string]float64{key + "closed": 0, key + "open": 1, key + "half-open": 0})
-}
-
-// A call that aplomb itself refused has a result of its own.
-func TestRefused(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	r.hooks().CallDone(t.Context(), aplomb.CallEvent{Client: "acme", Operation: "GET /a", Result: "refused"})
-	r.want("aplomb_calls_total", map[string]float64{fmt.Sprintf("client=acme,operation=%s,outcome=refused", "GET /a"): 1})
 }
