@@ -136,6 +136,11 @@ const (
 
 // live sends the page's main part each second.
 func (p *page) live(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
+	if r.Method == http.MethodHead { // which has no body to wait for, and would never end
+		return
+	}
 	select {
 	case p.viewers <- struct{}{}:
 		defer func() { <-p.viewers }()
@@ -143,8 +148,6 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, strconv.Itoa(maxViewers)+" pages are live already, and no more can be: close one.", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
 	out := http.NewResponseController(w)
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()

@@ -187,6 +187,28 @@ func TestPageIsLive(t *testing.T) {
 	})
 }
 
+// TestPageIsAskedForItsHead: of the live stream as well, which has an end then.
+func TestPageIsAskedForItsHead(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of the stream", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+		srv := aplombtest.NewServer(t, m.Page())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c := srv.Client()
+		for range 2 * 16 { // more than pages may be live
+			req, err := http.NewRequestWithContext(ctx, http.MethodHead, srv.URL+"/?format=sse", http.NoBody)
+			assert.NoError(t, err)
+			resp, err := c.Do(req)
+			assert.NoError(t, err)
+			assert.Equal(t, resp.StatusCode, 200)
+			assert.Equal(t, resp.Header.Get("Content-Type"), "text/event-stream")
+			_ = resp.Body.Close()
+		}
+		assert.Equal(t, srv.Conns(), 1) // which is free for the next request each time
+	})
+}
+
 // TestLaw05_Monitor: no secret is on the page or in any other form of it.
 func TestLaw05_Monitor(t *testing.T) {
 	t.Parallel()
