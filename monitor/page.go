@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,10 +35,11 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 //	m, err := monitor.New(monitor.Settings{Allow: func(*http.Request) bool { return true }})
 //	http.Handle("/debug/aplomb/", requireLogin(m.Page()))
 //
-// A reverse proxy on the same machine makes every visitor look local. A request with
-// Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Real-Ip or Via is refused for that
-// reason, as is one by another name than localhost: have the proxy set one of them, or
-// keep it from the page.
+// A reverse proxy on the same machine makes every visitor look local. A request is
+// refused for that reason that has a header which proxies add, such as Forwarded,
+// X-Forwarded-For, X-Real-Ip or Via, with whatever value, one by HTTP/1.0, and one by
+// another name than localhost: have the proxy set one of them, or keep it from the page.
+// What a page of another site asks for is refused as well, unless a reader follows a link.
 func (m *Monitor) Page() http.Handler {
 	return &page{monitor: m, viewers: make(chan struct{}, maxViewers)}
 }
@@ -55,6 +57,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	allow, refused := p.monitor.settings.Allow, "Settings.Allow refused this request."
@@ -138,7 +141,7 @@ const (
 func (p *page) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
-	if r.Method == http.MethodHead { // which has no body to wait for, and would never end
+	if r.Method == http.MethodHead {          // which has no body to wait for, and would never end
 		return
 	}
 	select {
@@ -171,17 +174,12 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// local reports a request that comes from this machine, and not by way of a proxy
-// or of a name that somebody else has pointed here.
+// local reports a request that comes from this machine, and not by way of a proxy, of a
+// page of another site or of a name that somebody else has pointed here.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
+	if err != nil || !from.Addr().Unmap().IsLoopback() || forwarded(r) || foreign(r) {
 		return false
-	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -189,4 +187,34 @@ func local(r *http.Request) bool {
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// forwarders are the headers that proxies add, in lower case, and what those begin with
+// that come in many kinds.
+var (
+	forwarders = []string{
+		"cf-connecting-ip", "fastly-client-ip", "forwarded", "true-client-ip", "via", "x-client-ip", "x-cluster-client-ip", "x-real-ip",
+	}
+	forwarderKinds = []string{"x-envoy-", "x-forwarded-", "x-original-"}
+)
+
+// forwarded reports a request by way of a proxy: one with a header of theirs, whatever
+// its value, for the first of several may be empty; or by HTTP/1.0, which is what nginx
+// speaks to us unless it is told otherwise.
+func forwarded(r *http.Request) bool {
+	for name := range r.Header {
+		name = strings.ToLower(name)
+		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(forwarders, name) || slices.ContainsFunc(forwarderKinds, begins) {
+			return true
+		}
+	}
+	return !r.ProtoAtLeast(1, 1)
+}
+
+// foreign reports a request that a page of another site has made, as for an image; a
+// reader who follows a link from there is welcome, for that page cannot read what is shown.
+func foreign(r *http.Request) bool {
+	link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && !link
 }
