@@ -27,7 +27,8 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 // is live with it. ?format=json is the [Snapshot], ?format=text what a terminal
 // shows, and what curl is given. ?calls=trouble lists the calls that failed or took
 // long, ?call=ID has one of them open, and ?refresh=off keeps a page without JavaScript
-// as it is. It can be read and no more, and shows no secret.
+// as it is. It can be read and no more, and shows no secret. Pages that are live do not
+// hold up [http.Server.Shutdown].
 //
 // Who does not come from this machine is refused, unless [Settings].Allow says
 // otherwise. To have one's own authentication decide, open it to all and wrap it:
@@ -137,12 +138,13 @@ const (
 	lag     = 5 * time.Second
 )
 
-// live sends the page's main part each second.
+// live sends the page's main part each second, until the reader leaves or the server
+// shuts down.
 func (p *page) live(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
-	if r.Method == http.MethodHead {          // which has no body to wait for, and would never end
-		return
+	if r.Method == http.MethodHead {
+		return // it has no body to wait for, and would never end
 	}
 	select {
 	case p.viewers <- struct{}{}:
@@ -151,7 +153,7 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, strconv.Itoa(maxViewers)+" pages are live already, and no more can be: close one.", http.StatusServiceUnavailable)
 		return
 	}
-	out := http.NewResponseController(w)
+	out, closing := http.NewResponseController(w), shutdowns.begun(r.Context())
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	for {
@@ -169,6 +171,8 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-tick.C:
 		case <-r.Context().Done():
+			return
+		case <-closing:
 			return
 		}
 	}

@@ -233,6 +233,42 @@ func TestPageIsAskedForItsHead(t *testing.T) {
 	})
 }
 
+// TestPageLetsItsServerShutDown: live pages end then, and do not take its time.
+func TestPageLetsItsServerShutDown(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB, http.Handler) *aplombtest.Server{"HTTP/1.1": aplombtest.NewServer, "HTTP/2": aplombtest.NewTLSServer} {
+		bubble(t, name, func(t *testing.T) {
+			m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+			page := m.Page()
+			var server *http.Server
+			srv := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				server = r.Context().Value(http.ServerContextKey).(*http.Server)
+				page.ServeHTTP(w, r)
+			}))
+			ended := make(chan error, 3)
+			for range cap(ended) {
+				resp, err := srv.Client().Get(srv.URL + "/?format=sse") //nolint:noctx // ended below
+				assert.NoError(t, err)
+				assert.Equal(t, resp.ProtoMajor == 2, name == "HTTP/2")
+				go func() {
+					_, err := io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					ended <- err
+				}()
+			}
+			pass(3500 * time.Millisecond)
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			assert.NoError(t, server.Shutdown(ctx))
+			assert.True(t, time.Since(begun) < 2*time.Second, time.Since(begun))
+			for range cap(ended) {
+				assert.NoError(t, <-ended) // it does not break off
+			}
+		})
+	}
+}
+
 // TestLaw05_Monitor: no secret is on the page or in any other form of it.
 func TestLaw05_Monitor(t *testing.T) {
 	t.Parallel()
