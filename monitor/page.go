@@ -5,12 +5,14 @@ import (
 	"embed"
 	"encoding/json"
 	"html/template"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -42,15 +44,19 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 // another name than localhost: have the proxy set one of them, or keep it from the page.
 // What a page of another site asks for is refused as well, unless a reader follows a link.
 func (m *Monitor) Page() http.Handler {
-	return &page{monitor: m, viewers: make(chan struct{}, maxViewers)}
+	return &page{monitor: m, viewers: make(chan struct{}, maxViewers), news: map[wish]event{}}
 }
 
-// maxViewers bounds how many pages are live at a time: each costs a snapshot a second.
+// maxViewers bounds how many pages are live at a time: each holds a connection, and may
+// ask for other calls than the rest.
 const maxViewers = 16
 
 type page struct {
 	monitor *Monitor
 	viewers chan struct{}
+
+	mu   sync.Mutex
+	news map[wish]event // the last of each, for those who want the same
 }
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -154,28 +160,55 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out, closing := http.NewResponseController(w), shutdowns.begun(r.Context())
-	tick := time.NewTicker(refresh)
-	defer tick.Stop()
+	since := time.Now()
 	for {
-		var b bytes.Buffer
-		for line := range bytes.Lines(bytes.TrimSpace(p.render("main", r))) {
-			b.WriteString("data: ")
-			b.Write(bytes.TrimRight(line, "\r\n"))
-			b.WriteByte('\n')
-		}
-		b.WriteByte('\n')
-		_ = out.SetWriteDeadline(time.Now().Add(lag)) // as far as the server can
-		if _, err := w.Write(b.Bytes()); err != nil || out.Flush() != nil {
+		_ = out.SetWriteDeadline(time.Now().Add(lag))                               // as far as the server can
+		if _, err := w.Write(p.event(r, since)); err != nil || out.Flush() != nil { //nolint:gosec // html/template wrote it
 			return
 		}
+		since = time.Now().Truncate(refresh).Add(refresh) // the same moment for all
 		select {
-		case <-tick.C:
+		case <-time.After(time.Until(since)):
 		case <-r.Context().Done():
 			return
 		case <-closing:
 			return
 		}
 	}
+}
+
+// event is the page's main part as a message of the live stream.
+type event struct {
+	made time.Time
+	text []byte
+}
+
+// event is what one viewer is sent: one made since then for another who wants the same,
+// or else a new one, so that many viewers cost what one does.
+func (p *page) event(r *http.Request, since time.Time) []byte {
+	want := wishOf(r.URL.Query())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now().Round(0) // by the clock on the wall, which may be set back
+	if e, ok := p.news[want]; ok && !e.made.Before(since) && !e.made.After(now) {
+		return e.text
+	}
+	maps.DeleteFunc(p.news, func(_ wish, e event) bool { return now.Sub(e.made).Abs() >= refresh })
+	e := event{made: now, text: message(p.render("main", r))}
+	p.news[want] = e
+	return e.text
+}
+
+// message has each line of a text be a line of a server-sent event.
+func message(text []byte) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines(bytes.TrimSpace(text)) {
+		b.WriteString("data: ")
+		b.Write(bytes.TrimRight(line, "\r\n"))
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
 }
 
 // local reports a request that comes from this machine, and not by way of a proxy, of a

@@ -3,8 +3,11 @@ package monitor
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"testing"
+	"testing/synctest"
+	"time"
 	"weak"
 
 	"github.com/aplomb-go/aplomb/internal/assert"
@@ -38,4 +41,34 @@ func TestShutdownsAreBounded(t *testing.T) {
 		}
 	}
 	t.Error("the server is not forgotten")
+}
+
+// TestViewersShareARender: those of a second who want the same, and no others.
+func TestViewersShareARender(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, err := New(Settings{})
+		assert.NoError(t, err)
+		p := m.Page().(*page)
+		event := func(query string, since time.Time) *byte {
+			return &p.event(httptest.NewRequest(http.MethodGet, "/?"+query, http.NoBody), since)[0]
+		}
+		now := time.Now()
+		first := event("format=sse", now)
+		assert.True(t, event("refresh=off&calls=recent", now) == first)
+		assert.True(t, event("calls=trouble", now) != first)
+		assert.True(t, event("call=7", now) != first)
+		assert.Equal(t, len(p.news), 3)
+		time.Sleep(10 * time.Millisecond)
+		assert.True(t, event("", now) == first) // one who wakes late
+		assert.True(t, event("", time.Now()) != first)
+		// What nobody wants any more is not kept, and a clock that was set back stops nothing.
+		time.Sleep(refresh)
+		latest := event("", time.Now())
+		assert.Equal(t, len(p.news), 1)
+		e := p.news[wishOf(nil)]
+		e.made = e.made.Add(time.Hour)
+		p.news[wishOf(nil)] = e
+		assert.True(t, event("", time.Now()) != latest)
+	})
 }

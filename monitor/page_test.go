@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,6 +210,34 @@ func TestPageIsLive(t *testing.T) {
 		assert.NoError(t, err)
 		_ = resp.Body.Close()
 		synctest.Wait()
+	})
+}
+
+// TestPageIsTheSameForAll: who comes in the middle of a second is sent what the others
+// are from the next one on.
+func TestPageIsTheSameForAll(t *testing.T) {
+	t.Parallel()
+	bubble(t, "for two", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+		srv := aplombtest.NewServer(t, m.Page())
+		c, err := aplomb.New(srv.URL, aplomb.Transport(srv.Transport()))
+		assert.NoError(t, err)
+		t.Cleanup(c.CloseIdleConnections)
+		start := time.Now()
+		var at [2][]time.Duration
+		var viewers sync.WaitGroup
+		for i := range at {
+			viewers.Go(func() {
+				for _, err := range aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodGet, "/", aplomb.ServerEvents{}, aplomb.Query("format", "sse")) {
+					if at[i] = append(at[i], time.Since(start)); err != nil || len(at[i]) == 3 {
+						break
+					}
+				}
+			})
+			pass(400 * time.Millisecond)
+		}
+		viewers.Wait()
+		assert.Equal(t, fmt.Sprint(at), "[[0s 1s 2s] [400ms 1s 2s]]")
 	})
 }
 
