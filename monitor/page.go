@@ -5,11 +5,14 @@ import (
 	"embed"
 	"encoding/json"
 	"html/template"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,7 +29,8 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 // is live with it. ?format=json is the [Snapshot], ?format=text what a terminal
 // shows, and what curl is given. ?calls=trouble lists the calls that failed or took
 // long, ?call=ID has one of them open, and ?refresh=off keeps a page without JavaScript
-// as it is. It can be read and no more, and shows no secret.
+// as it is. It can be read and no more, and shows no secret. Pages that are live do not
+// hold up [http.Server.Shutdown].
 //
 // Who does not come from this machine is refused, unless [Settings].Allow says
 // otherwise. To have one's own authentication decide, open it to all and wrap it:
@@ -34,20 +38,25 @@ var pageTemplate = template.Must(template.New("page.html").Funcs(shown).ParseFS(
 //	m, err := monitor.New(monitor.Settings{Allow: func(*http.Request) bool { return true }})
 //	http.Handle("/debug/aplomb/", requireLogin(m.Page()))
 //
-// A reverse proxy on the same machine makes every visitor look local. A request with
-// Forwarded, X-Forwarded-For, X-Forwarded-Host, X-Real-Ip or Via is refused for that
-// reason, as is one by another name than localhost: have the proxy set one of them, or
-// keep it from the page.
+// A reverse proxy on the same machine makes every visitor look local. A request is
+// refused for that reason that has a header which proxies add, such as Forwarded,
+// X-Forwarded-For, X-Real-Ip or Via, with whatever value, one by HTTP/1.0, and one by
+// another name than localhost: have the proxy set one of them, or keep it from the page.
+// What a page of another site asks for is refused as well, unless a reader follows a link.
 func (m *Monitor) Page() http.Handler {
-	return &page{monitor: m, viewers: make(chan struct{}, maxViewers)}
+	return &page{monitor: m, viewers: make(chan struct{}, maxViewers), news: map[wish]event{}}
 }
 
-// maxViewers bounds how many pages are live at a time: each costs a snapshot a second.
+// maxViewers bounds how many pages are live at a time: each holds a connection, and may
+// ask for other calls than the rest.
 const maxViewers = 16
 
 type page struct {
 	monitor *Monitor
 	viewers chan struct{}
+
+	mu   sync.Mutex
+	news map[wish]event // the last of each, for those who want the same
 }
 
 func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -55,6 +64,7 @@ func (p *page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Security-Policy",
 		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	allow, refused := p.monitor.settings.Allow, "Settings.Allow refused this request."
@@ -134,8 +144,14 @@ const (
 	lag     = 5 * time.Second
 )
 
-// live sends the page's main part each second.
+// live sends the page's main part each second, until the reader leaves or the server
+// shuts down.
 func (p *page) live(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
+	if r.Method == http.MethodHead {
+		return // it has no body to wait for, and would never end
+	}
 	select {
 	case p.viewers <- struct{}{}:
 		defer func() { <-p.viewers }()
@@ -143,42 +159,64 @@ func (p *page) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, strconv.Itoa(maxViewers)+" pages are live already, and no more can be: close one.", http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // of nginx, in which it would arrive late
-	out := http.NewResponseController(w)
-	tick := time.NewTicker(refresh)
-	defer tick.Stop()
+	out, closing := http.NewResponseController(w), shutdowns.begun(r.Context())
+	since := time.Now()
 	for {
-		var b bytes.Buffer
-		for line := range bytes.Lines(bytes.TrimSpace(p.render("main", r))) {
-			b.WriteString("data: ")
-			b.Write(bytes.TrimRight(line, "\r\n"))
-			b.WriteByte('\n')
-		}
-		b.WriteByte('\n')
-		_ = out.SetWriteDeadline(time.Now().Add(lag)) // as far as the server can
-		if _, err := w.Write(b.Bytes()); err != nil || out.Flush() != nil {
+		_ = out.SetWriteDeadline(time.Now().Add(lag))                               // as far as the server can
+		if _, err := w.Write(p.event(r, since)); err != nil || out.Flush() != nil { //nolint:gosec // html/template wrote it
 			return
 		}
+		since = time.Now().Truncate(refresh).Add(refresh) // the same moment for all
 		select {
-		case <-tick.C:
+		case <-time.After(time.Until(since)):
 		case <-r.Context().Done():
+			return
+		case <-closing:
 			return
 		}
 	}
 }
 
-// local reports a request that comes from this machine, and not by way of a proxy
-// or of a name that somebody else has pointed here.
+// event is the page's main part as a message of the live stream.
+type event struct {
+	made time.Time
+	text []byte
+}
+
+// event is what one viewer is sent: one made since then for another who wants the same,
+// or else a new one, so that many viewers cost what one does.
+func (p *page) event(r *http.Request, since time.Time) []byte {
+	want := wishOf(r.URL.Query())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now().Round(0) // by the clock on the wall, which may be set back
+	if e, ok := p.news[want]; ok && !e.made.Before(since) && !e.made.After(now) {
+		return e.text
+	}
+	maps.DeleteFunc(p.news, func(_ wish, e event) bool { return now.Sub(e.made).Abs() >= refresh })
+	e := event{made: now, text: message(p.render("main", r))}
+	p.news[want] = e
+	return e.text
+}
+
+// message has each line of a text be a line of a server-sent event.
+func message(text []byte) []byte {
+	var b bytes.Buffer
+	for line := range bytes.Lines(bytes.TrimSpace(text)) {
+		b.WriteString("data: ")
+		b.Write(bytes.TrimRight(line, "\r\n"))
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// local reports a request that comes from this machine, and not by way of a proxy, of a
+// page of another site or of a name that somebody else has pointed here.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
+	if err != nil || !from.Addr().Unmap().IsLoopback() || forwarded(r) || foreign(r) {
 		return false
-	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
 	}
 	host := r.Host
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -186,4 +224,34 @@ func local(r *http.Request) bool {
 	}
 	addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+// forwarders are the headers that proxies add, in lower case, and what those begin with
+// that come in many kinds.
+var (
+	forwarders = []string{
+		"cf-connecting-ip", "fastly-client-ip", "forwarded", "true-client-ip", "via", "x-client-ip", "x-cluster-client-ip", "x-real-ip",
+	}
+	forwarderKinds = []string{"x-envoy-", "x-forwarded-", "x-original-"}
+)
+
+// forwarded reports a request by way of a proxy: one with a header of theirs, whatever
+// its value, for the first of several may be empty; or by HTTP/1.0, which is what nginx
+// speaks to us unless it is told otherwise.
+func forwarded(r *http.Request) bool {
+	for name := range r.Header {
+		name = strings.ToLower(name)
+		begins := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if slices.Contains(forwarders, name) || slices.ContainsFunc(forwarderKinds, begins) {
+			return true
+		}
+	}
+	return !r.ProtoAtLeast(1, 1)
+}
+
+// foreign reports a request that a page of another site has made, as for an image; a
+// reader who follows a link from there is welcome, for that page cannot read what is shown.
+func foreign(r *http.Request) bool {
+	link := r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && !link
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,24 +94,41 @@ func TestPageIsForThisMachine(t *testing.T) {
 		change func(*http.Request)
 		code   int
 	}{
-		"localhost":                       {func(*http.Request) {}, 200},
-		"HEAD":                            {func(r *http.Request) { r.Method = http.MethodHead }, 200},
-		"IPv6":                            {func(r *http.Request) { r.RemoteAddr, r.Host = "[::1]:80", "[::1]:8080" }, 200},
-		"mapped":                          {func(r *http.Request) { r.RemoteAddr, r.Host = "[::ffff:127.0.0.1]:80", "127.0.0.1" }, 200},
-		"from outside":                    {func(r *http.Request) { r.RemoteAddr = "192.0.2.1:80" }, 403},
-		"by a name that was pointed here": {func(r *http.Request) { r.Host = "evil.example:8080" }, 403},
-		"by an address of the net":        {func(r *http.Request) { r.Host = "192.0.2.7" }, 403},
-		"through a proxy":                 {func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.1") }, 403},
-		"through another":                 {func(r *http.Request) { r.Header.Set("Forwarded", "for=192.0.2.1") }, 403},
-		"without an address":              {func(r *http.Request) { r.RemoteAddr = "@" }, 403},
-		"POST":                            {func(r *http.Request) { r.Method = http.MethodPost }, 405},
+		"localhost":                           {func(*http.Request) {}, 200},
+		"HEAD":                                {func(r *http.Request) { r.Method = http.MethodHead }, 200},
+		"IPv6":                                {func(r *http.Request) { r.RemoteAddr, r.Host = "[::1]:80", "[::1]:8080" }, 200},
+		"mapped":                              {func(r *http.Request) { r.RemoteAddr, r.Host = "[::ffff:127.0.0.1]:80", "127.0.0.1" }, 200},
+		"from outside":                        {func(r *http.Request) { r.RemoteAddr = "192.0.2.1:80" }, 403},
+		"by a name that was pointed here":     {func(r *http.Request) { r.Host = "evil.example:8080" }, 403},
+		"by an address of the net":            {func(r *http.Request) { r.Host = "192.0.2.7" }, 403},
+		"through a proxy":                     {func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.1") }, 403},
+		"through another":                     {func(r *http.Request) { r.Header.Set("Forwarded", "for=192.0.2.1") }, 403},
+		"whose first address is empty":        {func(r *http.Request) { r.Header["X-Forwarded-For"] = []string{"", "203.0.113.7"} }, 403},
+		"through one without a value":         {func(r *http.Request) { r.Header["Via"] = nil }, 403},
+		"through one that spells as it likes": {func(r *http.Request) { r.Header["x-forwarded-for"] = []string{"192.0.2.1"} }, 403},
+		"by HTTP/1.0":                         {func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 }, 403},
+		"by HTTP/2":                           {func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0 }, 200},
+		"from a page of another site":         {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }, 403},
+		"in a frame of another site":          {func(r *http.Request) { fetched(r, "cross-site", "navigate", "iframe") }, 403},
+		"as an image of another site":         {func(r *http.Request) { fetched(r, "cross-site", "no-cors", "image") }, 403},
+		"by a link on another site":           {func(r *http.Request) { fetched(r, "cross-site", "navigate", "document") }, 200},
+		"by the page itself":                  {func(r *http.Request) { fetched(r, "same-origin", "cors", "empty") }, 200},
+		"without an address":                  {func(r *http.Request) { r.RemoteAddr = "@" }, 403},
+		"POST":                                {func(r *http.Request) { r.Method = http.MethodPost }, 405},
 	} {
 		w := see(m, "", tt.change)
 		assert.Equal(t, w.Code, tt.code, name)
 		assert.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
+		assert.Equal(t, w.Header().Get("Cross-Origin-Resource-Policy"), "same-origin", name)
 		if tt.code == 403 {
 			assert.Contains(t, w.Body.String(), "shown to this machine only. To open it to others, give the monitor Settings.Allow")
 		}
+	}
+	for _, name := range []string{
+		"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Real-Ip", "X-Original-Forwarded-For",
+		"Cf-Connecting-Ip", "True-Client-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "Fastly-Client-Ip", "X-Envoy-External-Address", "Via",
+	} {
+		assert.Equal(t, see(m, "", func(r *http.Request) { r.Header.Set(name, "") }).Code, 403, name)
 	}
 	open := newMonitor(t, monitor.Settings{Allow: func(r *http.Request) bool { return r.Header.Get("X-User") == "ops" }})
 	away := func(r *http.Request) { r.RemoteAddr = "192.0.2.1:80" }
@@ -117,6 +136,13 @@ func TestPageIsForThisMachine(t *testing.T) {
 	assert.Equal(t, refused.Code, 403)
 	assert.Equal(t, refused.Body.String(), "Settings.Allow refused this request.\n")
 	assert.Equal(t, see(open, "", away, func(r *http.Request) { r.Header.Set("X-User", "ops") }).Code, 200)
+}
+
+// fetched has a request be as a browser makes it.
+func fetched(r *http.Request, site, mode, dest string) {
+	r.Header.Set("Sec-Fetch-Site", site)
+	r.Header.Set("Sec-Fetch-Mode", mode)
+	r.Header.Set("Sec-Fetch-Dest", dest)
 }
 
 // TestPageShowsWhatItWasTold: as text and not as markup.
@@ -185,6 +211,92 @@ func TestPageIsLive(t *testing.T) {
 		_ = resp.Body.Close()
 		synctest.Wait()
 	})
+}
+
+// TestPageIsTheSameForAll: who comes in the middle of a second is sent what the others
+// are from the next one on.
+func TestPageIsTheSameForAll(t *testing.T) {
+	t.Parallel()
+	bubble(t, "for two", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+		srv := aplombtest.NewServer(t, m.Page())
+		c, err := aplomb.New(srv.URL, aplomb.Transport(srv.Transport()))
+		assert.NoError(t, err)
+		t.Cleanup(c.CloseIdleConnections)
+		start := time.Now()
+		var at [2][]time.Duration
+		var viewers sync.WaitGroup
+		for i := range at {
+			viewers.Go(func() {
+				for _, err := range aplomb.Stream[aplomb.ServerEvent](t.Context(), c, http.MethodGet, "/", aplomb.ServerEvents{}, aplomb.Query("format", "sse")) {
+					if at[i] = append(at[i], time.Since(start)); err != nil || len(at[i]) == 3 {
+						break
+					}
+				}
+			})
+			pass(400 * time.Millisecond)
+		}
+		viewers.Wait()
+		assert.Equal(t, fmt.Sprint(at), "[[0s 1s 2s] [400ms 1s 2s]]")
+	})
+}
+
+// TestPageIsAskedForItsHead: of the live stream as well, which has an end then.
+func TestPageIsAskedForItsHead(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of the stream", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+		srv := aplombtest.NewServer(t, m.Page())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		c := srv.Client()
+		for range 2 * 16 { // more than pages may be live
+			req, err := http.NewRequestWithContext(ctx, http.MethodHead, srv.URL+"/?format=sse", http.NoBody)
+			assert.NoError(t, err)
+			resp, err := c.Do(req)
+			assert.NoError(t, err)
+			assert.Equal(t, resp.StatusCode, 200)
+			assert.Equal(t, resp.Header.Get("Content-Type"), "text/event-stream")
+			_ = resp.Body.Close()
+		}
+		assert.Equal(t, srv.Conns(), 1) // which is free for the next request each time
+	})
+}
+
+// TestPageLetsItsServerShutDown: live pages end then, and do not take its time.
+func TestPageLetsItsServerShutDown(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB, http.Handler) *aplombtest.Server{"HTTP/1.1": aplombtest.NewServer, "HTTP/2": aplombtest.NewTLSServer} {
+		bubble(t, name, func(t *testing.T) {
+			m := newMonitor(t, monitor.Settings{Allow: func(*http.Request) bool { return true }})
+			page := m.Page()
+			var server *http.Server
+			srv := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				server = r.Context().Value(http.ServerContextKey).(*http.Server)
+				page.ServeHTTP(w, r)
+			}))
+			ended := make(chan error, 3)
+			for range cap(ended) {
+				resp, err := srv.Client().Get(srv.URL + "/?format=sse") //nolint:noctx // ended below
+				assert.NoError(t, err)
+				assert.Equal(t, resp.ProtoMajor == 2, name == "HTTP/2")
+				go func() {
+					_, err := io.Copy(io.Discard, resp.Body)
+					_ = resp.Body.Close()
+					ended <- err
+				}()
+			}
+			pass(3500 * time.Millisecond)
+			begun := time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			assert.NoError(t, server.Shutdown(ctx))
+			assert.True(t, time.Since(begun) < 2*time.Second, time.Since(begun))
+			for range cap(ended) {
+				assert.NoError(t, <-ended) // it does not break off
+			}
+		})
+	}
 }
 
 // TestLaw05_Monitor: no secret is on the page or in any other form of it.

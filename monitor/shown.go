@@ -183,7 +183,7 @@ func leftPercent(q Quota) int64 {
 	if q.Limit <= 0 || q.Remaining < 0 {
 		return 0
 	}
-	return min(100, int64(100*float64(q.Remaining)/float64(q.Limit)))
+	return int64(min(100, 100*(float64(q.Remaining)/float64(q.Limit)))) // as floats, which no server makes overflow
 }
 
 func percent(ratio float64) string {

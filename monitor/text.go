@@ -74,14 +74,19 @@ func (b *report) more(shown, of int) {
 }
 
 // plain has nothing in it that a terminal would obey, or a table: servers and callers
-// have a say in what is shown.
+// have a say in what is shown. What is not printable is as in a quoted string of Go, so
+// that it is seen that there is something.
 func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
 		}
-		return r
-	}, s)
+		escaped := strconv.QuoteRune(r)
+		b.WriteString(escaped[1 : len(escaped)-1])
+	}
+	return b.String()
 }
 
 func (b *report) waiting(v view) {

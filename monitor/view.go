@@ -14,13 +14,11 @@ import (
 // view is what the page and its text show: a [Snapshot], the worst first.
 type view struct {
 	Snapshot
+	wish
+
 	Blocks []block
 	Queue  waitList
-	// Chosen is which calls are listed: "recent" or "trouble".
-	Chosen string
 	Calls  []Call
-	// Opened is the call that the address asks for, 0 if none.
-	Opened uint64
 	// Reload says that a reader without JavaScript gets the page anew by itself: not
 	// where that would close what was asked for.
 	Reload bool
@@ -32,13 +30,29 @@ const (
 	shownWaiting = 20
 )
 
-func newView(s Snapshot, query url.Values) view {
-	v := view{Snapshot: s, Blocks: blocks(s), Queue: waitListOf(s), Chosen: "recent", Calls: s.Recent}
+// wish is what a reader has a say in, of the part that is live.
+type wish struct {
+	// Chosen is which calls are listed: "recent" or "trouble".
+	Chosen string
+	// Opened is the call that the address asks for, 0 if none.
+	Opened uint64
+}
+
+func wishOf(query url.Values) wish {
+	w := wish{Chosen: "recent"}
 	if query.Get("calls") == "trouble" {
-		v.Chosen, v.Calls = "trouble", s.Trouble
+		w.Chosen = "trouble"
+	}
+	w.Opened, _ = strconv.ParseUint(query.Get("call"), 10, 64) // any other is none
+	return w
+}
+
+func newView(s Snapshot, query url.Values) view {
+	v := view{Snapshot: s, Blocks: blocks(s), Queue: waitListOf(s), wish: wishOf(query), Calls: s.Recent}
+	if v.Chosen == "trouble" {
+		v.Calls = s.Trouble
 	}
 	v.Calls = v.Calls[:min(shownCalls, len(v.Calls))]
-	v.Opened, _ = strconv.ParseUint(query.Get("call"), 10, 64) // any other is none
 	v.Reload = !query.Has("calls") && !query.Has("call") && query.Get("refresh") != "off"
 	return v
 }

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"strings"
@@ -141,6 +142,8 @@ func TestQuotaText(t *testing.T) {
 		{Quota{Remaining: -1, PerSecond: 7.8, ClosedUntil: noon.Add(time.Minute)}, "paused", "no request for 1m", 0},
 		{Quota{Remaining: 5}, "5", "", 0},
 		{Quota{Limit: 1 << 62, Remaining: 1 << 61, EmptyIn: time.Hour, PerSecond: 2}, "2305843009213693952 of 4611686018427387904", "at this pace empty in 1h; requests keep to 2.0/s", 50},
+		{Quota{Limit: math.MaxInt64, Remaining: math.MaxInt64 / 10 * 9}, "8301034833169298220 of 9223372036854775807", "", 90},
+		{Quota{Limit: 1, Remaining: math.MaxInt64}, "9223372036854775807 of 1", "", 100},
 		{Quota{Limit: 10, ResetAt: noon.Add(time.Minute), ClosedUntil: noon.Add(time.Second)}, "0 of 10", "no request for 1s; reset in 1m", 0},
 	} {
 		assert.Equal(t, tt.quota.left(), tt.left)
@@ -231,7 +234,7 @@ func TestTextIsPlain(t *testing.T) {
 		Tokens:  []Token{{Name: nasty, Error: nasty}},
 		Feeds:   []Feed{{Kind: nasty, Name: nasty}},
 	}, "")
-	assert.True(t, strings.Count(plain, "x [2J   y z") > 10, plain)
+	assert.True(t, strings.Count(plain, `x\x1b[2J\r\n\ty\u202ez\x00`) > 10, plain)
 	for _, bad := range []string{"\x1b", "\r", "\t", "\u202e", "\x00"} {
 		assert.NotContains(t, plain, bad)
 	}
