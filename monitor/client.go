@@ -35,6 +35,7 @@ type client struct {
 	overall  *series
 	series   map[seriesKey]*series
 	hosts    map[string]*hostState
+	called   time.Time         // when the last call was done
 	breakers map[string]turned // by what they guard
 	quotas   map[string]*stated
 	retired  map[string]aplomb.DeprecationEvent
@@ -145,6 +146,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 	host := c.hostOf(e.Host)
 	s := c.seriesOf(host, e.Operation)
 	c.hosts[host].done(&e, text, now)
+	c.called = now
 	t := tallyOf(&e)
 	late := slow(s, e.Elapsed, now)
 	s.record(now, e.Elapsed, t)

@@ -13,6 +13,7 @@ import (
 type hostState struct {
 	lastError   string
 	lastFailed  time.Time
+	called      time.Time // when the last call was done
 	unsent      bool // the last error is of a call that was not sent
 	refusedWith int  // the status of the last client error
 	// run counts the failures since the last success, and before what it was then: the
@@ -26,6 +27,7 @@ const refusalWaits = time.Hour
 
 // done takes in a call that is done.
 func (h *hostState) done(e *aplomb.CallEvent, text string, now time.Time) {
+	h.called = now
 	switch {
 	case failed(e.Result):
 		h.run++

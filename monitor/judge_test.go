@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +209,43 @@ func TestCircuits(t *testing.T) {
 		turn(aplomb.BreakerOpen)
 		assert.Equal(t, f.host().Circuit.Since, start)
 	})
+	bubble(t, "that closed are not opened by a word that was overtaken", func(t *testing.T) {
+		f := newFed(t)
+		f.done(1, aplomb.ResultOK)
+		start := time.Now()
+		turn := func(to aplomb.BreakerState, second int) {
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: "https://a.test", To: to, At: start.Add(time.Duration(second) * time.Second)})
+		}
+		turn(aplomb.BreakerOpen, 1)
+		turn(aplomb.BreakerClosed, 3)
+		turn(aplomb.BreakerHalfOpen, 2)
+		assert.True(t, f.host().Circuit == nil)
+		turn(aplomb.BreakerOpen, 4)
+		assert.Equal(t, f.host().Circuit.Since, start.Add(4*time.Second))
+		for n := range 99 { // as many as there is room for
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: strconv.Itoa(n), To: aplomb.BreakerClosed})
+		}
+		f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: "new", To: aplomb.BreakerOpen})
+		assert.Equal(t, len(f.snapshot().Hosts), 2, "those that are closed make room")
+		assert.True(t, f.host().Circuit != nil)
+	})
+	for _, key := range []string{"https://a.test", "payments"} {
+		bubble(t, "that nobody calls any more are not down for ever: "+key, func(t *testing.T) {
+			f := newFed(t)
+			for range 3 {
+				f.done(1, aplomb.ResultOK)
+				time.Sleep(time.Second)
+			}
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: key, To: aplomb.BreakerOpen, At: time.Now(), ReadyAt: time.Now().Add(6 * time.Minute)})
+			time.Sleep(6*time.Minute - time.Second)
+			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call in 1s is a probe", "a call would fail")
+			f.done(1, aplomb.ResultBreakerOpen, unsent)
+			time.Sleep(5*time.Minute - time.Second)
+			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call is a probe")
+			time.Sleep(time.Second)
+			assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders ("+strings.TrimPrefix(key, "https://")+"): the circuit was open when the last call came, 5m ago; the next call is a probe")
+		})
+	}
 	bubble(t, "of no host stand in order, and an open one before a half-open one", func(t *testing.T) {
 		f := newFed(t)
 		f.done(1, aplomb.ResultOK)

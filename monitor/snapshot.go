@@ -87,6 +87,7 @@ type Host struct {
 	Oldest   time.Time `json:"oldest,omitzero"`
 
 	lately lately
+	called time.Time // when the last call was done, or the circuit turned
 }
 
 // Deprecation is an operation that is going away.
@@ -222,13 +223,15 @@ func (c *client) snapshot(now time.Time) Client {
 	for cause, w := range c.waits {
 		out.Waits[cause] = *w
 	}
+	broken := c.broken()
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
-		out.Hosts = append(out.Hosts, c.host(name, now))
+		out.Hosts = append(out.Hosts, c.host(name, broken, now))
 	}
 	c.flights(out.Hosts)
-	for _, key := range slices.Sorted(maps.Keys(c.breakers)) { // one that guards something else than a host
-		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(key, h.Name) }) {
-			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(c.breakers[key]), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}})
+	for _, e := range broken { // one that guards something else than a host
+		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(e.Key, h.Name) }) {
+			called := latest(c.called, e.At) // which of the calls it guards is not known
+			out.Hosts = append(out.Hosts, Host{Name: e.Key, Circuit: circuit(e), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}, called: called})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
@@ -270,9 +273,9 @@ func (c *client) flights(hosts []Host) {
 }
 
 // host is what is known of one host, all of its operations together.
-func (c *client) host(name string, now time.Time) Host {
+func (c *client) host(name string, broken []turned, now time.Time) Host {
 	state := c.hosts[name]
-	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed}
+	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed, called: state.called}
 	var slots [shortSlots]tally
 	var sum tally
 	var all []*histogram
@@ -297,9 +300,10 @@ func (c *client) host(name string, now time.Time) Host {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
 	h.lately = state.lately(&slots)
-	for _, key := range slices.Sorted(maps.Keys(c.breakers)) {
-		if guards(key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
-			h.Circuit = circuit(c.breakers[key])
+	for _, e := range broken {
+		if guards(e.Key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
+			h.Circuit = circuit(e)
+			h.called = latest(state.called, e.At)
 		}
 	}
 	return h
