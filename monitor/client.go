@@ -31,7 +31,8 @@ type client struct {
 	name    string
 
 	mu       sync.Mutex
-	policy   string // as of aplomb.Explain
+	policy   string    // as of aplomb.Explain
+	began    time.Time // with the first call
 	overall  *series
 	series   map[seriesKey]*series
 	hosts    map[string]*hostState
@@ -107,6 +108,7 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 		c.unseen++
 		return
 	}
+	c.begin()
 	if e.Host != "" {
 		c.hostOf(e.Host)
 	}
@@ -114,6 +116,13 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 	f.held = 1
 	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start
 	c.flying[e.Call] = f
+}
+
+// begin takes in that there is a call. The caller holds the lock.
+func (c *client) begin() {
+	if c.began.IsZero() {
+		c.began = time.Now()
+	}
 }
 
 func (c *client) take() *flight {
@@ -143,6 +152,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		text = e.Err.Error()
 	}
 	c.mu.Lock()
+	c.begin()
 	host := c.hostOf(e.Host)
 	s := c.seriesOf(host, e.Operation)
 	c.hosts[host].done(&e, text, now)

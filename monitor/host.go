@@ -36,7 +36,7 @@ func (h *hostState) done(e *aplomb.CallEvent, text string, now time.Time) {
 			return
 		}
 		h.lastFailed, h.lastError, h.unsent = now, cmp.Or(text, untold(e)), unsent
-	case e.Result == aplomb.ResultCanceled: // says nothing of the host
+	case e.Result == aplomb.ResultCanceled, e.Result == aplomb.ResultPanic: // says nothing of the host
 	default:
 		if e.Result == aplomb.ResultClientError {
 			h.refusedWith = e.Status

@@ -3,6 +3,7 @@ package monitor_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,6 +168,14 @@ func TestHealthOfQuotas(t *testing.T) {
 		f.done(5, aplomb.ResultRateLimited, unsent)
 		assert.Equal(t, reasons(f.Monitor), "down; down orders (a.test): 100 % of 25 calls in a minute failed; degraded orders: the quota is used up: no request for 2h58m")
 	})
+	bubble(t, "that are huge last", func(t *testing.T) {
+		f := newFed(t)
+		f.done(1, aplomb.ResultOK)
+		for left, want := range map[int64]time.Duration{8e15: 0, math.MaxInt64: 0, 1e6: 1e7 * time.Second} {
+			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: left, Remaining: left})
+			assert.Equal(t, f.snapshot().Quotas[0].EmptyIn, want, left)
+		}
+	})
 	bubble(t, "are forgotten where no end was told", func(t *testing.T) {
 		f := newFed(t)
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: 100, Remaining: 3})
@@ -287,6 +296,36 @@ func TestInFlight(t *testing.T) {
 		assert.Equal(t, f.host().InFlight, 2, "nothing is sent yet")
 		f.done(1, aplomb.ResultOK)
 		assert.Equal(t, f.host().InFlight, 2)
+	})
+}
+
+// TestSteps: the first and the last ones of a call are kept.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of a call that was tried often", func(t *testing.T) {
+		f := newFed(t)
+		id := f.begin("a.test")
+		for n := 1; n <= 100; n++ {
+			f.hooks.AttemptDone(t.Context(), aplomb.AttemptEvent{Call: id, Client: "orders", Number: n})
+		}
+		f.hooks.CallDone(t.Context(), aplomb.CallEvent{Call: id, Client: "orders", Attempts: 100})
+		steps := f.Snapshot().Recent[0].Steps
+		assert.Equal(t, len(steps), 40)
+		assert.Equal(t, []int{steps[0].Number, steps[19].Number, steps[20].Number, steps[39].Number}, []int{1, 20, 81, 100})
+	})
+}
+
+// TestPanic: it is shown, and the host is not to blame.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of a middleware", func(t *testing.T) {
+		f := newFed(t)
+		f.done(3, aplomb.ResultTimeout)
+		f.done(1, aplomb.ResultPanic, failing("a nil map"))
+		assert.Equal(t, f.host().Totals, monitor.Totals{Calls: 4, Failed: 3, Attempts: 4})
+		assert.Equal(t, f.Snapshot().Trouble[0].Error, "a nil map")
+		assert.Equal(t, f.host().LastError, "GET /x: timeout")
+		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders (a.test): the last 3 calls failed")
 	})
 }
 

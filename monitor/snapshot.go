@@ -32,11 +32,12 @@ type Snapshot struct {
 
 // Numbers are those of five minutes, and totals since the start.
 type Numbers struct {
-	// PerSecond is the number of calls, and ErrorRatio the part of them that failed: for
+	// PerSecond is the number of calls, since the client's first one where that is less
+	// than five minutes ago, and ErrorRatio the part of them that failed: for
 	// a reason of the server's, the network's or the client's own policy
 	// (server_error, rate_limited, timeout, network, breaker_open, bulkhead_full, or a
-	// body that broke off). A 4xx, a cancel and an answer that could not be decoded are
-	// not among them; [Health] has words for many of those.
+	// body that broke off). A 4xx, a cancel, a panic and an answer that could not be
+	// decoded are not among them; [Health] has words for many of those.
 	PerSecond  float64 `json:"per_second"`
 	ErrorRatio float64 `json:"error_ratio"`
 	// AttemptsPerCall is 1 where nothing was sent twice.
@@ -132,7 +133,7 @@ type Quota struct {
 	ResetAt     time.Time `json:"reset_at,omitzero"`
 	ClosedUntil time.Time `json:"closed_until,omitzero"`
 	// EmptyIn is how long it lasts at the pace of the last five minutes; 0 where that
-	// is not known or it lasts until it is reset.
+	// is not known, it lasts until it is reset, or for a year.
 	EmptyIn time.Duration `json:"empty_in_ns,omitempty"`
 }
 
@@ -323,9 +324,10 @@ func circuit(e turned) *Circuit {
 	return c
 }
 
-// span is how long there has been something to count, up to five minutes.
+// span is how long there has been something to count, up to five minutes. It is the same
+// for all of a client's numbers, so that they add up.
 func (c *client) span(now time.Time) time.Duration {
-	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.monitor.start)))
+	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.began)))
 }
 
 // numbers are those of one operation.
@@ -346,6 +348,9 @@ func (n *Numbers) of(t tally, hs []*histogram, span time.Duration) {
 	n.P50, n.P95, n.P99 = p[0], p[1], p[2]
 }
 
+// longLasting is from when on how long a quota lasts is no news.
+const longLasting = 365 * 24 * time.Hour
+
 // quotaOf is the quota as it is now: one whose reset has passed is full again, as far
 // as is known.
 func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
@@ -363,8 +368,8 @@ func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
 	default:
 		q.ResetAt = e.ResetAt
 	}
-	if q.Remaining > 0 && pace > 0 {
-		lasts := time.Duration(float64(q.Remaining) / pace * float64(time.Second))
+	if seconds := float64(q.Remaining) / pace; q.Remaining > 0 && pace > 0 && seconds < longLasting.Seconds() { // more may overflow
+		lasts := time.Duration(seconds * float64(time.Second))
 		if q.ResetAt.IsZero() && e.ResetAt.IsZero() || now.Add(lasts).Before(q.ResetAt) {
 			q.EmptyIn = lasts
 		}
