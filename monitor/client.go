@@ -43,10 +43,10 @@ type client struct {
 	flying   map[uint64]*flight
 	unseen   int // in flight beyond maxFlying
 	waits    map[aplomb.WaitCause]*Wait
-	store    aplomb.StoreEvent
-	recent   list // of all
-	trouble  list // of those that failed or took long
-	refused  list // of those that the server blamed on us, or that we canceled
+	store    *Store // nil where it is not away
+	recent   list   // of all
+	trouble  list   // of those that failed or took long
+	refused  list   // of those that the server blamed on us, or that we canceled
 	skew     time.Duration
 	free     []*flight
 	detailed int       // attempts looked at closely
@@ -98,6 +98,7 @@ func (c *client) seriesOf(host, operation string) *series {
 }
 
 func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flying[e.Call]; f != nil { // the next hop of a redirect
@@ -114,7 +115,7 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 	}
 	f := c.take()
 	f.held = 1
-	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start
+	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, named(e.Client), e.Operation, named(e.Method), e.Host, e.Start
 	c.flying[e.Call] = f
 }
 
@@ -147,10 +148,8 @@ func (c *client) drop(f *flight) {
 }
 
 func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
-	now, text := time.Now(), ""
-	if e.Err != nil {
-		text = e.Err.Error()
-	}
+	now, text := time.Now(), textOf(e.Err)
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	c.mu.Lock()
 	c.begin()
 	host := c.hostOf(e.Host)
@@ -201,9 +200,10 @@ func tallyOf(e *aplomb.CallEvent) tally {
 
 // bodyFailed counts a call that was done, and whose body broke off, as one that failed.
 func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	now, text := time.Now(), "a body broke off"
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + textOf(e.Err)
 	}
 	c.mu.Lock()
 	host := c.hostOf(e.Host)
@@ -266,8 +266,8 @@ func (c *client) attemptStart(_ context.Context, e aplomb.AttemptEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flying[e.Call]; f != nil {
-		c.hostOf(e.Host)
-		f.Host, f.sent = e.Host, true
+		f.Host, f.sent = named(e.Host), true
+		c.hostOf(f.Host)
 	}
 }
 
@@ -290,16 +290,13 @@ func (c *client) attemptDone(_ context.Context, e aplomb.AttemptEvent) {
 		Probe: e.Probe, Hedge: e.Hedge, Phases: e.Phases,
 	}
 	if e.Phases != nil {
-		step.RequestID, step.Curl = e.RequestID(), e.Curl()
-		if e.Err != nil {
-			step.Error = e.Err.Error()
-		}
+		step.RequestID, step.Curl, step.Error = named(e.RequestID()), whole(e.Curl(), maxCommand), textOf(e.Err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flying[e.Call] == f {
 		f.add(step)
-		f.Host = e.Host
+		f.Host = named(e.Host)
 		f.Attempts = max(f.Attempts, e.Number)
 	}
 }

@@ -59,6 +59,7 @@ func (f *feeds) init() { f.known, f.tokens = map[[2]string]*Feed{}, map[string]*
 
 // count adds one to what became of something, and has change look at the feed.
 func (f *feeds) count(kind, name, what string, change func(*Feed)) {
+	name, what = named(name), named(what)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := [2]string{kind, name}
@@ -75,6 +76,7 @@ func (f *feeds) count(kind, name, what string, change func(*Feed)) {
 	feed.Last = time.Now()
 	if change != nil {
 		change(feed)
+		feed.Trouble = shortened(feed.Trouble)
 	}
 }
 
@@ -111,6 +113,7 @@ func (f *feeds) allTokens() []Token {
 
 // Tokens returns the Watch function for the token of that name: see [aplomb.Tokens].
 func (m *Monitor) Tokens(name string) func(aplomb.TokenEvent) {
+	name = named(name)
 	return func(e aplomb.TokenEvent) {
 		f := &m.feeds
 		f.mu.Lock()
@@ -126,7 +129,7 @@ func (m *Monitor) Tokens(name string) func(aplomb.TokenEvent) {
 		t.RetryAt = e.RetryAt
 		if e.Err != nil {
 			t.Failed++
-			t.Error = e.Err.Error()
+			t.Error = textOf(e.Err)
 			return
 		}
 		t.Fetched++

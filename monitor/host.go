@@ -14,8 +14,8 @@ type hostState struct {
 	lastError   string
 	lastFailed  time.Time
 	called      time.Time // when the last call was done
-	unsent      bool // the last error is of a call that was not sent
-	refusedWith int  // the status of the last client error
+	unsent      bool      // the last error is of a call that was not sent
+	refusedWith int       // the status of the last client error
 	// run counts the failures since the last success, and before what it was then: the
 	// body of that success may still break off.
 	run, before int

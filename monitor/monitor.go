@@ -91,6 +91,7 @@ func (m *Monitor) Explain(c *aplomb.Client) error {
 
 // client finds what is known of a client.
 func (m *Monitor) client(name string) *client {
+	name = named(name)
 	m.mu.RLock()
 	known := m.clients[name]
 	m.mu.RUnlock()

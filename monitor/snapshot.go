@@ -242,11 +242,9 @@ func (c *client) snapshot(now time.Time) Client {
 		e := c.retired[name]
 		out.Deprecations = append(out.Deprecations, Deprecation{e.Operation, e.Deprecated, e.Sunset, e.Link})
 	}
-	if c.store.Down {
-		out.Store = &Store{Since: c.store.At}
-		if c.store.Err != nil {
-			out.Store.Error = c.store.Err.Error()
-		}
+	if c.store != nil {
+		away := *c.store
+		out.Store = &away
 	}
 	return out
 }
@@ -274,7 +272,7 @@ func (c *client) flights(hosts []Host) {
 }
 
 // host is what is known of one host, all of its operations together.
-func (c *client) host(name string, broken []turned, now time.Time) Host {
+func (c *client) host(name string, broken []*turned, now time.Time) Host {
 	state := c.hosts[name]
 	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed, called: state.called}
 	var slots [shortSlots]tally
@@ -316,7 +314,7 @@ func guards(key, host string) bool {
 	return found && after == host
 }
 
-func circuit(e turned) *Circuit {
+func circuit(e *turned) *Circuit {
 	c := &Circuit{State: e.To, Since: e.since, ProbeAt: e.ReadyAt, Failed: e.Failed, Completed: e.Completed}
 	if e.To == aplomb.BreakerHalfOpen { // what is told then is when it was ready
 		c.ProbeAt = time.Time{}

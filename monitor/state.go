@@ -24,6 +24,7 @@ type turned struct {
 }
 
 func (c *client) breaker(e aplomb.BreakerEvent) {
+	e.Client, e.Key = c.name, guarded(e.Key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	known, there := c.breakers[e.Key]
@@ -47,10 +48,10 @@ func (c *client) forgetClosed() {
 
 // broken is the breakers that are not closed, by what they guard. The caller holds the
 // lock.
-func (c *client) broken() (all []turned) {
+func (c *client) broken() (all []*turned) {
 	for _, key := range slices.Sorted(maps.Keys(c.breakers)) {
 		if t := c.breakers[key]; t.To != aplomb.BreakerClosed {
-			all = append(all, t)
+			all = append(all, &t)
 		}
 	}
 	return all
@@ -77,6 +78,7 @@ type stated struct {
 
 func (c *client) quota(_ context.Context, e aplomb.QuotaEvent) {
 	now := time.Now()
+	e.Client, e.Operation, e.Name = c.name, "", named(e.Name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, there := c.quotas[e.Name]; !there && len(c.quotas) >= maxQuotas {
@@ -104,6 +106,7 @@ func (c *client) forget(now time.Time, full bool) {
 }
 
 func (c *client) deprecated(_ context.Context, e aplomb.DeprecationEvent) {
+	e.Client, e.Operation, e.Link = c.name, named(e.Operation), whole(e.Link, maxText)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	put(c.retired, e.Operation, e, maxOperations)
@@ -112,5 +115,8 @@ func (c *client) deprecated(_ context.Context, e aplomb.DeprecationEvent) {
 func (c *client) storeState(e aplomb.StoreEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.store = e
+	c.store = nil
+	if e.Down {
+		c.store = &Store{Since: e.At, Error: textOf(e.Err)}
+	}
 }
