@@ -32,7 +32,7 @@ type client struct {
 
 	mu       sync.Mutex
 	policy   string    // as of aplomb.Explain
-	began    time.Time // with the first call
+	began    time.Time // with the first call, by the steady clock
 	overall  *series
 	series   map[seriesKey]*series
 	hosts    map[string]*hostState
@@ -122,7 +122,7 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 // begin takes in that there is a call. The caller holds the lock.
 func (c *client) begin() {
 	if c.began.IsZero() {
-		c.began = time.Now()
+		c.began = steady(c.monitor.start, time.Now())
 	}
 }
 
@@ -156,10 +156,10 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 	s := c.seriesOf(host, e.Operation)
 	c.hosts[host].done(&e, text, now)
 	c.called = now
-	t := tallyOf(&e)
-	late := slow(s, e.Elapsed, now)
-	s.record(now, e.Elapsed, t)
-	c.overall.record(now, e.Elapsed, t)
+	t, at := tallyOf(&e), steady(c.monitor.start, now)
+	late := slow(s, e.Elapsed, at)
+	s.record(at, e.Elapsed, t)
+	c.overall.record(at, e.Elapsed, t)
 	f := c.flying[e.Call]
 	switch {
 	case f != nil:
@@ -177,7 +177,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		c.unseen--
 	}
 	c.mu.Unlock()
-	c.monitor.alerts.look(c.monitor, now)
+	_ = c.monitor.alerts.look(c.monitor, now)
 }
 
 // tallyOf is a call that is done, counted.
@@ -209,8 +209,9 @@ func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
 	host := c.hostOf(e.Host)
 	c.hosts[host].broke(text, now)
 	if e.Status < 500 && e.Status != http.StatusTooManyRequests { // else it is one already
-		c.seriesOf(host, e.Operation).spoil(now)
-		c.overall.spoil(now)
+		at := steady(c.monitor.start, now)
+		c.seriesOf(host, e.Operation).spoil(at)
+		c.overall.spoil(at)
 	}
 	if f := c.recent.find(e.Call); f != nil {
 		f.Error = text
@@ -222,7 +223,7 @@ func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
 		}
 	}
 	c.mu.Unlock()
-	c.monitor.alerts.look(c.monitor, now)
+	_ = c.monitor.alerts.look(c.monitor, now)
 }
 
 // failed reports a result that the API or the way to it is to blame for: those that

@@ -215,8 +215,9 @@ func trouble(faults, refused []Call) (kept []Call) {
 
 func (c *client) snapshot(now time.Time) Client {
 	c.forget(now, false)
+	at := steady(c.monitor.start, now)
 	out := Client{
-		Name: c.name, Numbers: c.overall.numbers(now, c.span(now)), Policy: c.policy,
+		Name: c.name, Numbers: c.overall.numbers(at, c.span(at)), Policy: c.policy,
 		Waits: map[aplomb.WaitCause]Wait{}, ClockSkew: c.skew, queue: c.queueNow(),
 	}
 	out.Waiting = out.queue.calls
@@ -226,7 +227,7 @@ func (c *client) snapshot(now time.Time) Client {
 	}
 	broken := c.broken()
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
-		out.Hosts = append(out.Hosts, c.host(name, broken, now))
+		out.Hosts = append(out.Hosts, c.host(name, broken, at))
 	}
 	c.flights(out.Hosts)
 	for _, e := range broken { // one that guards something else than a host
@@ -271,8 +272,9 @@ func (c *client) flights(hosts []Host) {
 	}
 }
 
-// host is what is known of one host, all of its operations together.
-func (c *client) host(name string, broken []*turned, now time.Time) Host {
+// host is what is known of one host, all of its operations together, at a moment of the
+// steady clock.
+func (c *client) host(name string, broken []*turned, at time.Time) Host {
 	state := c.hosts[name]
 	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed, called: state.called}
 	var slots [shortSlots]tally
@@ -282,19 +284,19 @@ func (c *client) host(name string, broken []*turned, now time.Time) Host {
 		if key.host != name {
 			continue
 		}
-		for i, t := range s.short.each(now) {
+		for i, t := range s.short.each(at) {
 			h.Last5Min[i].Calls += t.Calls
 			h.Last5Min[i].Failed += t.Failed
 			slots[i].add(t)
 			sum.add(t)
 		}
-		all = append(all, s.histograms(now)...)
+		all = append(all, s.histograms(at)...)
 		h.Totals.Calls += s.total.Calls
 		h.Totals.Failed += s.total.Failed
 		h.Totals.Attempts += s.total.Attempts
-		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(now, c.span(now))})
+		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(at, c.span(at))})
 	}
-	h.Numbers.of(sum, all, c.span(now))
+	h.Numbers.of(sum, all, c.span(at))
 	slices.SortFunc(h.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
