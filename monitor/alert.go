@@ -80,7 +80,7 @@ type Alert struct {
 type alerts struct {
 	rule ErrorRule
 
-	looked atomic.Int64 // when, in nanoseconds
+	looked atomic.Int64 // when, in nanoseconds of the steady clock
 
 	mu     sync.Mutex
 	timer  *time.Timer
@@ -98,26 +98,43 @@ const maxQueue = 1000
 // lookEvery is how often.
 const lookEvery = 10 * time.Second
 
-// look applies the rule to each client, unless that was done just now.
-func (a *alerts) look(m *Monitor, now time.Time) {
-	last := a.looked.Load()
-	if now.UnixNano()-last < int64(lookEvery) || !a.looked.CompareAndSwap(last, now.UnixNano()) {
-		return
+// look applies the rule to each client, unless that was done just now, which it reports.
+func (a *alerts) look(m *Monitor, now time.Time) (done bool) {
+	last, at := a.looked.Load(), steady(m.start, now).UnixNano()
+	if at-last < int64(lookEvery) || !a.looked.CompareAndSwap(last, at) {
+		return false
 	}
 	a.mu.Lock()
 	for _, c := range m.all() {
 		a.queue = append(a.queue, a.apply(c, now)...)
 	}
 	a.queue = a.queue[max(0, len(a.queue)-maxQueue):]
+	a.arm(m)
+	a.mu.Unlock()
+	a.tell(m.settings.Alert)
+	return true
+}
+
+// arm has the rule looked at by a timer if time alone decides anything. The caller holds
+// the lock.
+func (a *alerts) arm(m *Monitor) {
 	if a.timer != nil {
 		a.timer.Stop()
 		a.timer = nil
 	}
 	if len(a.since) > 0 {
-		a.timer = time.AfterFunc(lookEvery, func() { a.look(m, time.Now()) })
+		a.timer = time.AfterFunc(lookEvery, func() { a.wake(m) })
 	}
-	a.mu.Unlock()
-	a.tell(m.settings.Alert)
+}
+
+// wake looks when the timer says so. Where that is too early it is not the last time.
+func (a *alerts) wake(m *Monitor) {
+	if a.look(m, time.Now()) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.arm(m)
 }
 
 // tell empties the queue. No lock is held while to runs: it may take its time, ask the
@@ -181,10 +198,11 @@ func (a *alerts) apply(c *client, now time.Time) []Alert {
 
 // of is the rule's numbers of a client, and whether they are above it.
 func (r ErrorRule) of(c *client, now time.Time) (Alert, bool) {
+	at := steady(c.monitor.start, now)
 	c.mu.Lock()
 	// One slot more, since the newest has only begun.
-	short, covers := c.overall.short.over(now, int(r.Short/shortSlot)+1)
-	long, _ := c.overall.long.over(now, int(r.Long/longSlot)+1)
+	short, covers := c.overall.short.over(at, int(r.Short/shortSlot)+1)
+	long, _ := c.overall.long.over(at, int(r.Long/longSlot)+1)
 	c.mu.Unlock()
 	a := Alert{Client: c.name, At: now, Short: r.Short, Long: r.Long, ShortRatio: ratio(short), LongRatio: ratio(long), PerSecond: float64(short.Calls) / covers.Seconds()}
 	return a, a.ShortRatio > r.Ratio && a.LongRatio > r.Ratio && a.PerSecond > r.PerSecond

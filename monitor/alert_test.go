@@ -160,6 +160,19 @@ func TestAlertFunc(t *testing.T) {
 		fire(t, a, 0)
 		assert.Equal(t, calls, 2)
 	})
+	bubble(t, "is of something that is wrong", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{Errors: monitor.ErrorRule{For: -1, Short: 5 * time.Minute}})
+		a := newAPI(t, m, alone())
+		a.load(t, 2*time.Minute, time.Second, 1)
+		a.load(t, 90*time.Second, time.Second, 0)
+		got := reasons(m) // the last look was before or after the call of the same moment
+		assert.Contains(t, got, "degraded; degraded orders: errors have lasted for 3m10s: ")
+		assert.Contains(t, got, " % of the calls in 5m and ")
+		assert.Contains(t, got, " % in 1h failed")
+		assert.Equal(t, m.Snapshot().Clients[0].Health, m.Health())
+		hooksOf(m).CallDone(t.Context(), aplomb.CallEvent{Client: "other"})
+		assert.Equal(t, m.Snapshot().Clients[1].Health.Status, monitor.Healthy, "and of no other client")
+	})
 	bubble(t, "of many clients stand in order", func(t *testing.T) {
 		m := newMonitor(t, monitor.Settings{Errors: monitor.ErrorRule{For: -1}})
 		for n := range 20 {

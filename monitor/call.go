@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -23,7 +24,8 @@ type Call struct {
 	Attempts int `json:"attempts"`
 	// Error is the call's, without secrets.
 	Error string `json:"error,omitempty"`
-	// Steps are what it was made of, in order.
+	// Steps are what it was made of, in order: of more than forty the first and the last
+	// twenty.
 	Steps []Step `json:"steps,omitempty"`
 }
 
@@ -70,10 +72,13 @@ func (f *flight) reset() {
 // maxSteps bounds what is kept of one call: forty steps are twenty attempts.
 const maxSteps = 40
 
+// add takes in a step. The first ones say how the trouble began and the last ones how it
+// ended, so that those between go first.
 func (f *flight) add(s Step) {
-	if len(f.Steps) < maxSteps {
-		f.Steps = append(f.Steps, s)
+	if len(f.Steps) >= maxSteps {
+		f.Steps = slices.Delete(f.Steps, maxSteps/2, maxSteps/2+1)
 	}
+	f.Steps = append(f.Steps, s)
 }
 
 // copy is the call for whoever reads it while the flight goes on.

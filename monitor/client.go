@@ -31,20 +31,22 @@ type client struct {
 	name    string
 
 	mu       sync.Mutex
-	policy   string // as of aplomb.Explain
+	policy   string    // as of aplomb.Explain
+	began    time.Time // with the first call, by the steady clock
 	overall  *series
 	series   map[seriesKey]*series
 	hosts    map[string]*hostState
+	called   time.Time         // when the last call was done
 	breakers map[string]turned // by what they guard
 	quotas   map[string]*stated
 	retired  map[string]aplomb.DeprecationEvent
 	flying   map[uint64]*flight
 	unseen   int // in flight beyond maxFlying
 	waits    map[aplomb.WaitCause]*Wait
-	store    aplomb.StoreEvent
-	recent   list // of all
-	trouble  list // of those that failed or took long
-	refused  list // of those that the server blamed on us, or that we canceled
+	store    *Store // nil where it is not away
+	recent   list   // of all
+	trouble  list   // of those that failed or took long
+	refused  list   // of those that the server blamed on us, or that we canceled
 	skew     time.Duration
 	free     []*flight
 	detailed int       // attempts looked at closely
@@ -96,6 +98,7 @@ func (c *client) seriesOf(host, operation string) *series {
 }
 
 func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flying[e.Call]; f != nil { // the next hop of a redirect
@@ -106,13 +109,21 @@ func (c *client) callStart(_ context.Context, e aplomb.CallEvent) {
 		c.unseen++
 		return
 	}
+	c.begin()
 	if e.Host != "" {
 		c.hostOf(e.Host)
 	}
 	f := c.take()
 	f.held = 1
-	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, e.Client, e.Operation, e.Method, e.Host, e.Start
+	f.ID, f.Client, f.Operation, f.Method, f.Host, f.Start = e.Call, named(e.Client), e.Operation, named(e.Method), e.Host, e.Start
 	c.flying[e.Call] = f
+}
+
+// begin takes in that there is a call. The caller holds the lock.
+func (c *client) begin() {
+	if c.began.IsZero() {
+		c.began = steady(c.monitor.start, time.Now())
+	}
 }
 
 func (c *client) take() *flight {
@@ -137,18 +148,18 @@ func (c *client) drop(f *flight) {
 }
 
 func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
-	now, text := time.Now(), ""
-	if e.Err != nil {
-		text = e.Err.Error()
-	}
+	now, text := time.Now(), textOf(e.Err)
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	c.mu.Lock()
+	c.begin()
 	host := c.hostOf(e.Host)
 	s := c.seriesOf(host, e.Operation)
 	c.hosts[host].done(&e, text, now)
-	t := tallyOf(&e)
-	late := slow(s, e.Elapsed, now)
-	s.record(now, e.Elapsed, t)
-	c.overall.record(now, e.Elapsed, t)
+	c.called = now
+	t, at := tallyOf(&e), steady(c.monitor.start, now)
+	late := slow(s, e.Elapsed, at)
+	s.record(at, e.Elapsed, t)
+	c.overall.record(at, e.Elapsed, t)
 	f := c.flying[e.Call]
 	switch {
 	case f != nil:
@@ -166,7 +177,7 @@ func (c *client) callDone(_ context.Context, e aplomb.CallEvent) {
 		c.unseen--
 	}
 	c.mu.Unlock()
-	c.monitor.alerts.look(c.monitor, now)
+	_ = c.monitor.alerts.look(c.monitor, now)
 }
 
 // tallyOf is a call that is done, counted.
@@ -189,16 +200,18 @@ func tallyOf(e *aplomb.CallEvent) tally {
 
 // bodyFailed counts a call that was done, and whose body broke off, as one that failed.
 func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
+	e.Operation, e.Host = named(e.Operation), named(e.Host)
 	now, text := time.Now(), "a body broke off"
 	if e.Err != nil {
-		text += ": " + e.Err.Error()
+		text += ": " + textOf(e.Err)
 	}
 	c.mu.Lock()
 	host := c.hostOf(e.Host)
 	c.hosts[host].broke(text, now)
 	if e.Status < 500 && e.Status != http.StatusTooManyRequests { // else it is one already
-		c.seriesOf(host, e.Operation).spoil(now)
-		c.overall.spoil(now)
+		at := steady(c.monitor.start, now)
+		c.seriesOf(host, e.Operation).spoil(at)
+		c.overall.spoil(at)
 	}
 	if f := c.recent.find(e.Call); f != nil {
 		f.Error = text
@@ -210,7 +223,7 @@ func (c *client) bodyFailed(_ context.Context, e aplomb.AttemptEvent) {
 		}
 	}
 	c.mu.Unlock()
-	c.monitor.alerts.look(c.monitor, now)
+	_ = c.monitor.alerts.look(c.monitor, now)
 }
 
 // failed reports a result that the API or the way to it is to blame for: those that
@@ -254,8 +267,8 @@ func (c *client) attemptStart(_ context.Context, e aplomb.AttemptEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f := c.flying[e.Call]; f != nil {
-		c.hostOf(e.Host)
-		f.Host, f.sent = e.Host, true
+		f.Host, f.sent = named(e.Host), true
+		c.hostOf(f.Host)
 	}
 }
 
@@ -278,16 +291,13 @@ func (c *client) attemptDone(_ context.Context, e aplomb.AttemptEvent) {
 		Probe: e.Probe, Hedge: e.Hedge, Phases: e.Phases,
 	}
 	if e.Phases != nil {
-		step.RequestID, step.Curl = e.RequestID(), e.Curl()
-		if e.Err != nil {
-			step.Error = e.Err.Error()
-		}
+		step.RequestID, step.Curl, step.Error = named(e.RequestID()), whole(e.Curl(), maxCommand), textOf(e.Err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.flying[e.Call] == f {
 		f.add(step)
-		f.Host = e.Host
+		f.Host = named(e.Host)
 		f.Attempts = max(f.Attempts, e.Number)
 	}
 }

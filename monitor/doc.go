@@ -28,7 +28,8 @@
 // [Monitor.Health] is healthy, degraded or down, with reasons that a human understands.
 // Counts are of the last five minutes, percentiles are right to 12.5 %. Everything is
 // bounded: beyond 300 operations, 100 hosts or 100 clients what is new is counted as
-// other; beyond 50 quotas, 100 circuits or 200 tokens it is not shown. A call costs it
+// other; beyond 50 quotas, 100 circuits or 200 tokens it is not shown; names are cut to
+// 200 bytes, and errors to 500. A call costs it
 // no allocation; ten attempts a second are looked at closely, which costs those.
 //
 // # Alerts

@@ -47,6 +47,8 @@ type Token struct {
 
 // feeds are what the packages beside the clients tell.
 type feeds struct {
+	start time.Time // the monitor's
+
 	mu     sync.Mutex
 	known  map[[2]string]*Feed
 	tokens map[string]*Token
@@ -55,10 +57,13 @@ type feeds struct {
 // maxFeeds bounds how many are told apart.
 const maxFeeds = 200
 
-func (f *feeds) init() { f.known, f.tokens = map[[2]string]*Feed{}, map[string]*Token{} }
+func (f *feeds) init(start time.Time) {
+	f.start, f.known, f.tokens = start, map[[2]string]*Feed{}, map[string]*Token{}
+}
 
 // count adds one to what became of something, and has change look at the feed.
 func (f *feeds) count(kind, name, what string, change func(*Feed)) {
+	name, what = named(name), named(what)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	key := [2]string{kind, name}
@@ -75,6 +80,7 @@ func (f *feeds) count(kind, name, what string, change func(*Feed)) {
 	feed.Last = time.Now()
 	if change != nil {
 		change(feed)
+		feed.Trouble = shortened(feed.Trouble)
 	}
 }
 
@@ -89,7 +95,7 @@ func (f *feeds) all() []Feed {
 		}
 		own := *feed
 		if feed.letters != nil {
-			own.dead, own.letters = int(feed.letters.last(now, longSlots).Calls), nil
+			own.dead, own.letters = int(feed.letters.last(steady(f.start, now), longSlots).Calls), nil
 		}
 		own.Counts = maps.Clone(own.Counts)
 		all = append(all, own)
@@ -111,6 +117,7 @@ func (f *feeds) allTokens() []Token {
 
 // Tokens returns the Watch function for the token of that name: see [aplomb.Tokens].
 func (m *Monitor) Tokens(name string) func(aplomb.TokenEvent) {
+	name = named(name)
 	return func(e aplomb.TokenEvent) {
 		f := &m.feeds
 		f.mu.Lock()
@@ -126,7 +133,7 @@ func (m *Monitor) Tokens(name string) func(aplomb.TokenEvent) {
 		t.RetryAt = e.RetryAt
 		if e.Err != nil {
 			t.Failed++
-			t.Error = e.Err.Error()
+			t.Error = textOf(e.Err)
 			return
 		}
 		t.Fetched++
@@ -193,7 +200,7 @@ func (m *Monitor) Inbox() inbox.Hooks {
 		Handled: func(_ context.Context, e inbox.HandleEvent) {
 			f.count("inbox", e.Source, string(e.Result), func(feed *Feed) {
 				if e.Result == inbox.ResultDead {
-					feed.died(time.Now())
+					feed.died(steady(f.start, time.Now()))
 				}
 			})
 			f.over("inbox", inboxStore)

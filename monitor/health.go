@@ -26,9 +26,11 @@ const (
 // that had fewer than ten. It is [Down] while half of them fail or its circuit is open,
 // and [Degraded] while more than one in twenty fail, its circuit is half open, its last
 // three calls or more all failed, or the server refuses half of at least ten calls (4xx)
-// or half of their answers cannot be decoded. A client is degraded while ten of its
-// calls wait or one has for more than 10 s, a quota is used up or below a tenth, the
-// store of its [aplomb.Fleet] is away, or an operation stops answering within 30 days.
+// or half of their answers cannot be decoded. An open circuit that the next call may
+// probe is degraded, too, once no call has come for five minutes: nothing but a call
+// closes it. A client is degraded while an [Alert] fires, ten of its calls wait or one
+// has for more than 10 s, a quota is used up or below a tenth, the store of its
+// [aplomb.Fleet] is away, or an operation stops answering within 30 days.
 // A token that cannot be fetched is degraded ten minutes before it ends, and down from
 // then on; what came in is degraded by its own trouble, and for an hour by a dead letter.
 //
@@ -93,6 +95,11 @@ func (m *Monitor) health(s *Snapshot) Health {
 	for i := range s.Clients {
 		c := &s.Clients[i]
 		c.Health.client(c, s.Time)
+		for _, a := range s.Alerts {
+			if a.Client == c.Name {
+				c.Health.add(Reason{Degraded, "client", c.Name, "", a.judge(s.Time)})
+			}
+		}
 		c.Health.sort()
 		all.Reasons = append(all.Reasons, c.Health.Reasons...)
 	}
@@ -183,6 +190,8 @@ func (host *Host) judge(now time.Time) finding {
 	switch circuit := host.Circuit; {
 	case circuit == nil:
 		f.limited = l.Limited > 0 && 2*l.Limited >= l.Failed
+	case circuit.State == aplomb.BreakerOpen && host.forgotten(now):
+		f.Status, f.Text = Degraded, "the circuit was open when the last call came, "+span(now.Sub(host.called))+" ago; the next call is a probe"
 	case circuit.State == aplomb.BreakerOpen:
 		f.Status, f.Text = Down, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))
 	default:
@@ -194,6 +203,13 @@ func (host *Host) judge(now time.Time) finding {
 		}
 	}
 	return f
+}
+
+// forgotten reports that a circuit is open only because nobody calls: it would be a trap
+// for a readiness probe to be down for it, since what is not ready gets no traffic, and
+// a circuit closes by a call alone.
+func (host *Host) forgotten(now time.Time) bool {
+	return host.InFlight == 0 && !now.Before(host.Circuit.ProbeAt) && now.Sub(host.called) >= shortSlots*shortSlot
 }
 
 // judge is how the calls of a host go.
@@ -214,6 +230,12 @@ func (l lately) judge() (Status, string) {
 		return Degraded, percent(part(l.Unread)) + " " + calls + " could not be read"
 	}
 	return Healthy, ""
+}
+
+// judge is what an alert that fires says.
+func (a *Alert) judge(now time.Time) string {
+	return fmt.Sprintf("errors have lasted for %s: %s of the calls in %s and %s in %s failed",
+		span(now.Sub(a.Since)), percent(a.ShortRatio), span(a.Short), percent(a.LongRatio), span(a.Long))
 }
 
 // judge is what calls wait for, "" if that is as it should be.

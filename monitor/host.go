@@ -13,8 +13,9 @@ import (
 type hostState struct {
 	lastError   string
 	lastFailed  time.Time
-	unsent      bool // the last error is of a call that was not sent
-	refusedWith int  // the status of the last client error
+	called      time.Time // when the last call was done
+	unsent      bool      // the last error is of a call that was not sent
+	refusedWith int       // the status of the last client error
 	// run counts the failures since the last success, and before what it was then: the
 	// body of that success may still break off.
 	run, before int
@@ -26,6 +27,7 @@ const refusalWaits = time.Hour
 
 // done takes in a call that is done.
 func (h *hostState) done(e *aplomb.CallEvent, text string, now time.Time) {
+	h.called = now
 	switch {
 	case failed(e.Result):
 		h.run++
@@ -34,7 +36,7 @@ func (h *hostState) done(e *aplomb.CallEvent, text string, now time.Time) {
 			return
 		}
 		h.lastFailed, h.lastError, h.unsent = now, cmp.Or(text, untold(e)), unsent
-	case e.Result == aplomb.ResultCanceled: // says nothing of the host
+	case e.Result == aplomb.ResultCanceled, e.Result == aplomb.ResultPanic: // says nothing of the host
 	default:
 		if e.Result == aplomb.ResultClientError {
 			h.refusedWith = e.Status

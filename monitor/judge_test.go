@@ -3,7 +3,9 @@ package monitor_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +168,14 @@ func TestHealthOfQuotas(t *testing.T) {
 		f.done(5, aplomb.ResultRateLimited, unsent)
 		assert.Equal(t, reasons(f.Monitor), "down; down orders (a.test): 100 % of 25 calls in a minute failed; degraded orders: the quota is used up: no request for 2h58m")
 	})
+	bubble(t, "that are huge last", func(t *testing.T) {
+		f := newFed(t)
+		f.done(1, aplomb.ResultOK)
+		for left, want := range map[int64]time.Duration{8e15: 0, math.MaxInt64: 0, 1e6: 1e7 * time.Second} {
+			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: left, Remaining: left})
+			assert.Equal(t, f.snapshot().Quotas[0].EmptyIn, want, left)
+		}
+	})
 	bubble(t, "are forgotten where no end was told", func(t *testing.T) {
 		f := newFed(t)
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: 100, Remaining: 3})
@@ -208,6 +218,43 @@ func TestCircuits(t *testing.T) {
 		turn(aplomb.BreakerOpen)
 		assert.Equal(t, f.host().Circuit.Since, start)
 	})
+	bubble(t, "that closed are not opened by a word that was overtaken", func(t *testing.T) {
+		f := newFed(t)
+		f.done(1, aplomb.ResultOK)
+		start := time.Now()
+		turn := func(to aplomb.BreakerState, second int) {
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: "https://a.test", To: to, At: start.Add(time.Duration(second) * time.Second)})
+		}
+		turn(aplomb.BreakerOpen, 1)
+		turn(aplomb.BreakerClosed, 3)
+		turn(aplomb.BreakerHalfOpen, 2)
+		assert.True(t, f.host().Circuit == nil)
+		turn(aplomb.BreakerOpen, 4)
+		assert.Equal(t, f.host().Circuit.Since, start.Add(4*time.Second))
+		for n := range 99 { // as many as there is room for
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: strconv.Itoa(n), To: aplomb.BreakerClosed})
+		}
+		f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: "new", To: aplomb.BreakerOpen})
+		assert.Equal(t, len(f.snapshot().Hosts), 2, "those that are closed make room")
+		assert.True(t, f.host().Circuit != nil)
+	})
+	for _, key := range []string{"https://a.test", "payments"} {
+		bubble(t, "that nobody calls any more are not down for ever: "+key, func(t *testing.T) {
+			f := newFed(t)
+			for range 3 {
+				f.done(1, aplomb.ResultOK)
+				time.Sleep(time.Second)
+			}
+			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: key, To: aplomb.BreakerOpen, At: time.Now(), ReadyAt: time.Now().Add(6 * time.Minute)})
+			time.Sleep(6*time.Minute - time.Second)
+			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call in 1s is a probe", "a call would fail")
+			f.done(1, aplomb.ResultBreakerOpen, unsent)
+			time.Sleep(5*time.Minute - time.Second)
+			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call is a probe")
+			time.Sleep(time.Second)
+			assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders ("+strings.TrimPrefix(key, "https://")+"): the circuit was open when the last call came, 5m ago; the next call is a probe")
+		})
+	}
 	bubble(t, "of no host stand in order, and an open one before a half-open one", func(t *testing.T) {
 		f := newFed(t)
 		f.done(1, aplomb.ResultOK)
@@ -249,6 +296,36 @@ func TestInFlight(t *testing.T) {
 		assert.Equal(t, f.host().InFlight, 2, "nothing is sent yet")
 		f.done(1, aplomb.ResultOK)
 		assert.Equal(t, f.host().InFlight, 2)
+	})
+}
+
+// TestSteps: the first and the last ones of a call are kept.
+func TestSteps(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of a call that was tried often", func(t *testing.T) {
+		f := newFed(t)
+		id := f.begin("a.test")
+		for n := 1; n <= 100; n++ {
+			f.hooks.AttemptDone(t.Context(), aplomb.AttemptEvent{Call: id, Client: "orders", Number: n})
+		}
+		f.hooks.CallDone(t.Context(), aplomb.CallEvent{Call: id, Client: "orders", Attempts: 100})
+		steps := f.Snapshot().Recent[0].Steps
+		assert.Equal(t, len(steps), 40)
+		assert.Equal(t, []int{steps[0].Number, steps[19].Number, steps[20].Number, steps[39].Number}, []int{1, 20, 81, 100})
+	})
+}
+
+// TestPanic: it is shown, and the host is not to blame.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	bubble(t, "of a middleware", func(t *testing.T) {
+		f := newFed(t)
+		f.done(3, aplomb.ResultTimeout)
+		f.done(1, aplomb.ResultPanic, failing("a nil map"))
+		assert.Equal(t, f.host().Totals, monitor.Totals{Calls: 4, Failed: 3, Attempts: 4})
+		assert.Equal(t, f.Snapshot().Trouble[0].Error, "a nil map")
+		assert.Equal(t, f.host().LastError, "GET /x: timeout")
+		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders (a.test): the last 3 calls failed")
 	})
 }
 

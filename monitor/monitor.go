@@ -52,7 +52,7 @@ func New(s Settings) (*Monitor, error) {
 	}
 	m := &Monitor{settings: s, start: time.Now(), clients: map[string]*client{}}
 	m.alerts.rule = s.Errors.withDefaults()
-	m.feeds.init()
+	m.feeds.init(m.start)
 	return m, nil
 }
 
@@ -89,8 +89,14 @@ func (m *Monitor) Explain(c *aplomb.Client) error {
 	return nil
 }
 
+// steady is a moment by a clock that nobody sets: it counts what has gone by since start.
+// Windows and looks go by it. By one that is set back old numbers would be kept, and no
+// alert be looked at, until it has caught up.
+func steady(start, now time.Time) time.Time { return time.Unix(1e9, 0).Add(now.Sub(start)) }
+
 // client finds what is known of a client.
 func (m *Monitor) client(name string) *client {
+	name = named(name)
 	m.mu.RLock()
 	known := m.clients[name]
 	m.mu.RUnlock()

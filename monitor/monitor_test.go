@@ -44,6 +44,16 @@ func TestNumbers(t *testing.T) {
 		assert.Equal(t, c.P50, 0)
 		assert.Equal(t, c.Totals.Calls, 60)
 	})
+	bubble(t, "are since the first call of a client that is young", func(t *testing.T) {
+		m := newMonitor(t, monitor.Settings{})
+		time.Sleep(time.Hour)
+		a := newAPI(t, m, alone())
+		a.answer.Store(&answer{header: http.Header{"X-Ratelimit-Limit": {"1000"}, "X-Ratelimit-Remaining": {"400"}}})
+		a.load(t, 20*time.Second, 50*time.Millisecond, 0)
+		c := m.Snapshot().Clients[0]
+		assert.Equal(t, []float64{c.PerSecond, c.Hosts[0].PerSecond, c.Hosts[0].Operations[0].PerSecond}, []float64{20, 20, 20})
+		assert.Equal(t, c.Quotas[0].EmptyIn, 20*time.Second)
+	})
 }
 
 func TestWaiting(t *testing.T) {

@@ -32,11 +32,12 @@ type Snapshot struct {
 
 // Numbers are those of five minutes, and totals since the start.
 type Numbers struct {
-	// PerSecond is the number of calls, and ErrorRatio the part of them that failed: for
+	// PerSecond is the number of calls, since the client's first one where that is less
+	// than five minutes ago, and ErrorRatio the part of them that failed: for
 	// a reason of the server's, the network's or the client's own policy
 	// (server_error, rate_limited, timeout, network, breaker_open, bulkhead_full, or a
-	// body that broke off). A 4xx, a cancel and an answer that could not be decoded are
-	// not among them; [Health] has words for many of those.
+	// body that broke off). A 4xx, a cancel, a panic and an answer that could not be
+	// decoded are not among them; [Health] has words for many of those.
 	PerSecond  float64 `json:"per_second"`
 	ErrorRatio float64 `json:"error_ratio"`
 	// AttemptsPerCall is 1 where nothing was sent twice.
@@ -87,6 +88,7 @@ type Host struct {
 	Oldest   time.Time `json:"oldest,omitzero"`
 
 	lately lately
+	called time.Time // when the last call was done, or the circuit turned
 }
 
 // Deprecation is an operation that is going away.
@@ -131,7 +133,7 @@ type Quota struct {
 	ResetAt     time.Time `json:"reset_at,omitzero"`
 	ClosedUntil time.Time `json:"closed_until,omitzero"`
 	// EmptyIn is how long it lasts at the pace of the last five minutes; 0 where that
-	// is not known or it lasts until it is reset.
+	// is not known, it lasts until it is reset, or for a year.
 	EmptyIn time.Duration `json:"empty_in_ns,omitempty"`
 }
 
@@ -213,8 +215,9 @@ func trouble(faults, refused []Call) (kept []Call) {
 
 func (c *client) snapshot(now time.Time) Client {
 	c.forget(now, false)
+	at := steady(c.monitor.start, now)
 	out := Client{
-		Name: c.name, Numbers: c.overall.numbers(now, c.span(now)), Policy: c.policy,
+		Name: c.name, Numbers: c.overall.numbers(at, c.span(at)), Policy: c.policy,
 		Waits: map[aplomb.WaitCause]Wait{}, ClockSkew: c.skew, queue: c.queueNow(),
 	}
 	out.Waiting = out.queue.calls
@@ -222,13 +225,15 @@ func (c *client) snapshot(now time.Time) Client {
 	for cause, w := range c.waits {
 		out.Waits[cause] = *w
 	}
+	broken := c.broken()
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
-		out.Hosts = append(out.Hosts, c.host(name, now))
+		out.Hosts = append(out.Hosts, c.host(name, broken, at))
 	}
 	c.flights(out.Hosts)
-	for _, key := range slices.Sorted(maps.Keys(c.breakers)) { // one that guards something else than a host
-		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(key, h.Name) }) {
-			out.Hosts = append(out.Hosts, Host{Name: key, Circuit: circuit(c.breakers[key]), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}})
+	for _, e := range broken { // one that guards something else than a host
+		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(e.Key, h.Name) }) {
+			called := latest(c.called, e.At) // which of the calls it guards is not known
+			out.Hosts = append(out.Hosts, Host{Name: e.Key, Circuit: circuit(e), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}, called: called})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
@@ -238,11 +243,9 @@ func (c *client) snapshot(now time.Time) Client {
 		e := c.retired[name]
 		out.Deprecations = append(out.Deprecations, Deprecation{e.Operation, e.Deprecated, e.Sunset, e.Link})
 	}
-	if c.store.Down {
-		out.Store = &Store{Since: c.store.At}
-		if c.store.Err != nil {
-			out.Store.Error = c.store.Err.Error()
-		}
+	if c.store != nil {
+		away := *c.store
+		out.Store = &away
 	}
 	return out
 }
@@ -269,10 +272,11 @@ func (c *client) flights(hosts []Host) {
 	}
 }
 
-// host is what is known of one host, all of its operations together.
-func (c *client) host(name string, now time.Time) Host {
+// host is what is known of one host, all of its operations together, at a moment of the
+// steady clock.
+func (c *client) host(name string, broken []*turned, at time.Time) Host {
 	state := c.hosts[name]
-	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed}
+	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed, called: state.called}
 	var slots [shortSlots]tally
 	var sum tally
 	var all []*histogram
@@ -280,26 +284,27 @@ func (c *client) host(name string, now time.Time) Host {
 		if key.host != name {
 			continue
 		}
-		for i, t := range s.short.each(now) {
+		for i, t := range s.short.each(at) {
 			h.Last5Min[i].Calls += t.Calls
 			h.Last5Min[i].Failed += t.Failed
 			slots[i].add(t)
 			sum.add(t)
 		}
-		all = append(all, s.histograms(now)...)
+		all = append(all, s.histograms(at)...)
 		h.Totals.Calls += s.total.Calls
 		h.Totals.Failed += s.total.Failed
 		h.Totals.Attempts += s.total.Attempts
-		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(now, c.span(now))})
+		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(at, c.span(at))})
 	}
-	h.Numbers.of(sum, all, c.span(now))
+	h.Numbers.of(sum, all, c.span(at))
 	slices.SortFunc(h.Operations, func(a, b Operation) int {
 		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
 	})
 	h.lately = state.lately(&slots)
-	for _, key := range slices.Sorted(maps.Keys(c.breakers)) {
-		if guards(key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
-			h.Circuit = circuit(c.breakers[key])
+	for _, e := range broken {
+		if guards(e.Key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
+			h.Circuit = circuit(e)
+			h.called = latest(state.called, e.At)
 		}
 	}
 	return h
@@ -311,7 +316,7 @@ func guards(key, host string) bool {
 	return found && after == host
 }
 
-func circuit(e turned) *Circuit {
+func circuit(e *turned) *Circuit {
 	c := &Circuit{State: e.To, Since: e.since, ProbeAt: e.ReadyAt, Failed: e.Failed, Completed: e.Completed}
 	if e.To == aplomb.BreakerHalfOpen { // what is told then is when it was ready
 		c.ProbeAt = time.Time{}
@@ -319,9 +324,10 @@ func circuit(e turned) *Circuit {
 	return c
 }
 
-// span is how long there has been something to count, up to five minutes.
+// span is how long there has been something to count, up to five minutes. It is the same
+// for all of a client's numbers, so that they add up.
 func (c *client) span(now time.Time) time.Duration {
-	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.monitor.start)))
+	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.began)))
 }
 
 // numbers are those of one operation.
@@ -342,6 +348,9 @@ func (n *Numbers) of(t tally, hs []*histogram, span time.Duration) {
 	n.P50, n.P95, n.P99 = p[0], p[1], p[2]
 }
 
+// longLasting is from when on how long a quota lasts is no news.
+const longLasting = 365 * 24 * time.Hour
+
 // quotaOf is the quota as it is now: one whose reset has passed is full again, as far
 // as is known.
 func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
@@ -359,8 +368,8 @@ func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
 	default:
 		q.ResetAt = e.ResetAt
 	}
-	if q.Remaining > 0 && pace > 0 {
-		lasts := time.Duration(float64(q.Remaining) / pace * float64(time.Second))
+	if seconds := float64(q.Remaining) / pace; q.Remaining > 0 && pace > 0 && seconds < longLasting.Seconds() { // more may overflow
+		lasts := time.Duration(seconds * float64(time.Second))
 		if q.ResetAt.IsZero() && e.ResetAt.IsZero() || now.Add(lasts).Before(q.ResetAt) {
 			q.EmptyIn = lasts
 		}

@@ -2,6 +2,8 @@ package monitor
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aplomb-go/aplomb"
@@ -14,7 +16,7 @@ func put[V any](m map[string]V, key string, v V, most int) {
 	}
 }
 
-// turned is a breaker that is not closed, and since when.
+// turned is the last word of a breaker, and since when it is not closed.
 type turned struct {
 	aplomb.BreakerEvent
 
@@ -22,17 +24,45 @@ type turned struct {
 }
 
 func (c *client) breaker(e aplomb.BreakerEvent) {
+	e.Client, e.Key = c.name, guarded(e.Key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e.To == aplomb.BreakerClosed {
-		delete(c.breakers, e.Key)
+	known, there := c.breakers[e.Key]
+	if there && e.At.Before(known.At) { // it was overtaken
 		return
 	}
+	if !there && len(c.breakers) >= maxHosts {
+		c.forgetClosed()
+	}
 	since := e.At
-	if known, there := c.breakers[e.Key]; there { // it flips between open and half-open
+	if there && known.To != aplomb.BreakerClosed { // it flips between open and half-open
 		since = known.since
 	}
 	put(c.breakers, e.Key, turned{e, since}, maxHosts)
+}
+
+// forgetClosed makes room for breakers that are not. The caller holds the lock.
+func (c *client) forgetClosed() {
+	maps.DeleteFunc(c.breakers, func(_ string, t turned) bool { return t.To == aplomb.BreakerClosed })
+}
+
+// broken is the breakers that are not closed, by what they guard. The caller holds the
+// lock.
+func (c *client) broken() (all []*turned) {
+	for _, key := range slices.Sorted(maps.Keys(c.breakers)) {
+		if t := c.breakers[key]; t.To != aplomb.BreakerClosed {
+			all = append(all, &t)
+		}
+	}
+	return all
+}
+
+// latest is the later one.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // quotaAge is for how long a quota is shown whose server said no end of its window,
@@ -48,6 +78,7 @@ type stated struct {
 
 func (c *client) quota(_ context.Context, e aplomb.QuotaEvent) {
 	now := time.Now()
+	e.Client, e.Operation, e.Name = c.name, "", named(e.Name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, there := c.quotas[e.Name]; !there && len(c.quotas) >= maxQuotas {
@@ -75,6 +106,7 @@ func (c *client) forget(now time.Time, full bool) {
 }
 
 func (c *client) deprecated(_ context.Context, e aplomb.DeprecationEvent) {
+	e.Client, e.Operation, e.Link = c.name, named(e.Operation), whole(e.Link, maxText)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	put(c.retired, e.Operation, e, maxOperations)
@@ -83,5 +115,8 @@ func (c *client) deprecated(_ context.Context, e aplomb.DeprecationEvent) {
 func (c *client) storeState(e aplomb.StoreEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.store = e
+	c.store = nil
+	if e.Down {
+		c.store = &Store{Since: e.At, Error: textOf(e.Err)}
+	}
 }

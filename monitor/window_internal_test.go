@@ -82,7 +82,8 @@ func TestSeriesForgets(t *testing.T) {
 // TestRuleLooksBehindTheSlot: that one has just begun does not empty the shortest window.
 func TestRuleLooksBehindTheSlot(t *testing.T) {
 	t.Parallel()
-	c, at := newClient(nil, "c"), time.Unix(6_000_000, 0)
+	at := steady(time.Time{}, time.Time{})
+	c := newClient(&Monitor{start: at}, "c")
 	for range 39 {
 		c.overall.record(at.Add(-time.Second), 0, tally{Calls: 1})
 	}
