@@ -29,9 +29,6 @@ func bubble(t *testing.T, name string, f func(t *testing.T)) {
 	})
 }
 
-// pass lets time pass, in a bubble.
-func pass(d time.Duration) { time.Sleep(d) }
-
 func newMonitor(t testing.TB, s monitor.Settings) *monitor.Monitor {
 	t.Helper()
 	m, err := monitor.New(s)
