@@ -191,7 +191,7 @@ func (host *Host) judge(now time.Time) finding {
 	case circuit == nil:
 		f.limited = l.Limited > 0 && 2*l.Limited >= l.Failed
 	case circuit.State == aplomb.BreakerOpen && host.forgotten(now):
-		f.Status, f.Text = Degraded, "the circuit was open when the last call came, "+span(now.Sub(host.called))+" ago; the next call is a probe"
+		f.Status, f.Text = Degraded, "the circuit was open when the last call came, "+span(now.Sub(host.state.called))+" ago; the next call is a probe"
 	case circuit.State == aplomb.BreakerOpen:
 		f.Status, f.Text = Down, fmt.Sprintf("the circuit is open: %d of %d attempts failed; %s", circuit.Failed, circuit.Completed, probe(circuit, now))
 	default:
@@ -209,7 +209,7 @@ func (host *Host) judge(now time.Time) finding {
 // for a readiness probe to be down for it, since what is not ready gets no traffic, and
 // a circuit closes by a call alone.
 func (host *Host) forgotten(now time.Time) bool {
-	return host.InFlight == 0 && !now.Before(host.Circuit.ProbeAt) && now.Sub(host.called) >= shortSlots*shortSlot
+	return host.InFlight == 0 && !now.Before(host.Circuit.ProbeAt) && now.Sub(host.state.called) >= shortSlots*shortSlot
 }
 
 // judge is how the calls of a host go.

@@ -16,6 +16,12 @@ const (
 // histogram counts durations.
 type histogram [buckets]uint32
 
+func (h *histogram) add(o *histogram) {
+	for i, n := range o {
+		h[i] += n
+	}
+}
+
 func bucketOf(d time.Duration) int {
 	us := uint64(max(d.Microseconds(), 1))
 	octet := bits.Len64(us) - 1

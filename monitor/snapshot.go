@@ -88,7 +88,7 @@ type Host struct {
 	Oldest   time.Time `json:"oldest,omitzero"`
 
 	lately lately
-	called time.Time // when the last call was done, or the circuit turned
+	state  hostState
 }
 
 // Deprecation is an operation that is going away.
@@ -135,6 +135,8 @@ type Quota struct {
 	// EmptyIn is how long it lasts at the pace of the last five minutes; 0 where that
 	// is not known, it lasts until it is reset, or for a year.
 	EmptyIn time.Duration `json:"empty_in_ns,omitempty"`
+
+	resets bool // is known to, now or before
 }
 
 // Store is the state of a [aplomb.Fleet]'s store that is away.
@@ -156,16 +158,18 @@ type Waiting struct {
 // Snapshot is everything at this moment.
 func (m *Monitor) Snapshot() Snapshot {
 	now := time.Now()
-	s := Snapshot{Time: now, Start: m.start, Alerts: m.alerts.now(), Tokens: m.feeds.allTokens(), Feeds: m.feeds.all()}
+	s := Snapshot{Time: now, Start: m.start, Clients: []Client{}, Alerts: m.alerts.now(), Tokens: m.feeds.allTokens(), Feeds: m.feeds.all()}
 	var faults, refused []Call
 	for _, c := range m.all() {
 		c.mu.Lock()
-		s.Clients = append(s.Clients, c.snapshot(now))
+		known, numbers := c.snapshot(now), c.numbers(now)
 		s.Waiting = append(s.Waiting, c.waitingCalls()...)
 		s.Recent = append(s.Recent, c.recent.newest()...)
 		faults = append(faults, c.trouble.newest()...)
 		refused = append(refused, c.refused.newest()...)
 		c.mu.Unlock()
+		known.count(&numbers, now)
+		s.Clients = append(s.Clients, known)
 	}
 	sortByEnd(s.Recent)
 	s.Trouble = trouble(faults, refused)
@@ -213,11 +217,11 @@ func trouble(faults, refused []Call) (kept []Call) {
 	return kept
 }
 
+// snapshot is what is known of a client, but for its numbers. The caller holds the lock.
 func (c *client) snapshot(now time.Time) Client {
 	c.forget(now, false)
-	at := steady(c.monitor.start, now)
 	out := Client{
-		Name: c.name, Numbers: c.overall.numbers(at, c.span(at)), Policy: c.policy,
+		Name: c.name, Policy: c.policy,
 		Waits: map[aplomb.WaitCause]Wait{}, ClockSkew: c.skew, queue: c.queueNow(),
 	}
 	out.Waiting = out.queue.calls
@@ -227,17 +231,17 @@ func (c *client) snapshot(now time.Time) Client {
 	}
 	broken := c.broken()
 	for _, name := range slices.Sorted(maps.Keys(c.hosts)) {
-		out.Hosts = append(out.Hosts, c.host(name, broken, at))
+		out.Hosts = append(out.Hosts, c.host(name, broken))
 	}
 	c.flights(out.Hosts)
 	for _, e := range broken { // one that guards something else than a host
 		if !slices.ContainsFunc(out.Hosts, func(h Host) bool { return guards(e.Key, h.Name) }) {
 			called := latest(c.called, e.At) // which of the calls it guards is not known
-			out.Hosts = append(out.Hosts, Host{Name: e.Key, Circuit: circuit(e), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}, called: called})
+			out.Hosts = append(out.Hosts, Host{Name: e.Key, Circuit: circuit(e), Last5Min: []Slot{}, Operations: []Operation{}, lately: lately{minutes: 1}, state: hostState{called: called}})
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
-		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name].QuotaEvent, out.PerSecond, now))
+		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name].QuotaEvent, now))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.retired)) {
 		e := c.retired[name]
@@ -272,39 +276,14 @@ func (c *client) flights(hosts []Host) {
 	}
 }
 
-// host is what is known of one host, all of its operations together, at a moment of the
-// steady clock.
-func (c *client) host(name string, broken []*turned, at time.Time) Host {
-	state := c.hosts[name]
-	h := Host{Name: name, Last5Min: make([]Slot, shortSlots), LastError: state.lastError, LastFailed: state.lastFailed, called: state.called}
-	var slots [shortSlots]tally
-	var sum tally
-	var all []*histogram
-	for key, s := range c.series {
-		if key.host != name {
-			continue
-		}
-		for i, t := range s.short.each(at) {
-			h.Last5Min[i].Calls += t.Calls
-			h.Last5Min[i].Failed += t.Failed
-			slots[i].add(t)
-			sum.add(t)
-		}
-		all = append(all, s.histograms(at)...)
-		h.Totals.Calls += s.total.Calls
-		h.Totals.Failed += s.total.Failed
-		h.Totals.Attempts += s.total.Attempts
-		h.Operations = append(h.Operations, Operation{key.operation, s.numbers(at, c.span(at))})
-	}
-	h.Numbers.of(sum, all, c.span(at))
-	slices.SortFunc(h.Operations, func(a, b Operation) int {
-		return cmp.Or(cmp.Compare(b.PerSecond, a.PerSecond), strings.Compare(a.Name, b.Name))
-	})
-	h.lately = state.lately(&slots)
+// host is what is known of one host, but for its numbers.
+func (c *client) host(name string, broken []*turned) Host {
+	state := *c.hosts[name]
+	h := Host{Name: name, LastError: state.lastError, LastFailed: state.lastFailed, state: state}
 	for _, e := range broken {
 		if guards(e.Key, name) && (h.Circuit == nil || h.Circuit.State != aplomb.BreakerOpen) { // http and https have one each
 			h.Circuit = circuit(e)
-			h.called = latest(state.called, e.At)
+			h.state.called = latest(state.called, e.At)
 		}
 	}
 	return h
@@ -324,36 +303,12 @@ func circuit(e *turned) *Circuit {
 	return c
 }
 
-// span is how long there has been something to count, up to five minutes. It is the same
-// for all of a client's numbers, so that they add up.
-func (c *client) span(now time.Time) time.Duration {
-	return max(shortSlot, min(shortSlots*shortSlot, now.Sub(c.began)))
-}
-
-// numbers are those of one operation.
-func (s *series) numbers(now time.Time, span time.Duration) (n Numbers) {
-	n.Totals = s.total
-	n.of(s.short.last(now, shortSlots), s.histograms(now), span)
-	return n
-}
-
-// of fills in what is counted over five minutes.
-func (n *Numbers) of(t tally, hs []*histogram, span time.Duration) {
-	n.PerSecond = float64(t.Calls) / span.Seconds()
-	n.ErrorRatio = ratio(t)
-	if t.Calls > 0 {
-		n.AttemptsPerCall = float64(t.Attempts) / float64(t.Calls)
-	}
-	p := percentiles(hs, 0.5, 0.95, 0.99)
-	n.P50, n.P95, n.P99 = p[0], p[1], p[2]
-}
-
 // longLasting is from when on how long a quota lasts is no news.
 const longLasting = 365 * 24 * time.Hour
 
 // quotaOf is the quota as it is now: one whose reset has passed is full again, as far
 // as is known.
-func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
+func quotaOf(e aplomb.QuotaEvent, now time.Time) Quota {
 	q := Quota{Name: e.Name, Limit: e.Limit, Remaining: e.Remaining, PerSecond: e.PerSecond}
 	if e.ClosedUntil.After(now) {
 		q.ClosedUntil = e.ClosedUntil
@@ -368,13 +323,21 @@ func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
 	default:
 		q.ResetAt = e.ResetAt
 	}
-	if seconds := float64(q.Remaining) / pace; q.Remaining > 0 && pace > 0 && seconds < longLasting.Seconds() { // more may overflow
-		lasts := time.Duration(seconds * float64(time.Second))
-		if q.ResetAt.IsZero() && e.ResetAt.IsZero() || now.Add(lasts).Before(q.ResetAt) {
-			q.EmptyIn = lasts
-		}
-	}
+	q.resets = !e.ResetAt.IsZero()
 	return q
+}
+
+// emptyIn is how long it lasts at a pace: see [Quota].EmptyIn.
+func (q *Quota) emptyIn(pace float64, now time.Time) time.Duration {
+	seconds := float64(q.Remaining) / pace
+	if q.Remaining <= 0 || pace <= 0 || seconds >= longLasting.Seconds() { // which may overflow
+		return 0
+	}
+	lasts := time.Duration(seconds * float64(time.Second))
+	if q.resets && !now.Add(lasts).Before(q.ResetAt) {
+		return 0
+	}
+	return lasts
 }
 
 // queue is the calls that wait.

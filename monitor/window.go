@@ -81,13 +81,10 @@ func (w *window) over(now time.Time, n int) (sum tally, covers time.Duration) {
 	return w.last(now, n), max(time.Duration(n-1)*w.slot+begun, w.slot)
 }
 
-// each is the slots from the oldest to the newest.
-func (w *window) each(now time.Time) []tally {
+// copy is the slots from the oldest to the newest, of which to has as many.
+func (w *window) copy(to []tally, now time.Time) {
 	w.at(now)
-	size := int64(len(w.ring))
-	all := make([]tally, size)
-	for i := range size {
-		all[size-1-i] = w.ring[((w.epoch-i)%size+size)%size]
-	}
-	return all
+	oldest := (w.epoch + 1) % int64(len(w.ring))
+	n := copy(to, w.ring[oldest:])
+	copy(to[n:], w.ring[:oldest])
 }

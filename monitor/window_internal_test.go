@@ -51,7 +51,9 @@ func TestWindow(t *testing.T) {
 	assert.Equal(t, w.last(at, 5).Calls, 3)
 	assert.Equal(t, w.last(at, 2).Calls, 2)
 	assert.Equal(t, w.last(at, 99).Calls, 3)
-	assert.Equal(t, w.each(at), []tally{{}, {}, {Calls: 1}, {Calls: 1}, {Calls: 1}})
+	all := make([]tally, 5)
+	w.copy(all, at)
+	assert.Equal(t, all, []tally{{}, {}, {Calls: 1}, {Calls: 1}, {Calls: 1}})
 	assert.Equal(t, w.last(at.Add(3*time.Second), 5).Calls, 2)
 	assert.Equal(t, w.last(at.Add(time.Hour), 5).Calls, 0)
 	w.at(at).Calls++ // a clock that was set back
