@@ -74,17 +74,17 @@ func TestHealthOfCalls(t *testing.T) {
 			for range 4 {
 				f.done(2, aplomb.ResultOK)
 				f.done(1, aplomb.ResultNetwork)
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 			}
 		}, "degraded; degraded orders (a.test): 33 % of 12 calls in five minutes failed"},
 		"enough in two": {func(f *fed) {
 			f.done(6, aplomb.ResultNetwork)
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			f.done(6, aplomb.ResultOK)
 		}, "down; down orders (a.test): 50 % of 12 calls in two minutes failed"},
 		"older ones where there are enough": {func(f *fed) {
 			f.done(20, aplomb.ResultNetwork)
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 			f.done(10, aplomb.ResultOK)
 		}, "healthy"},
 		"the last three": {func(f *fed) { f.done(3, aplomb.ResultOK); f.done(3, aplomb.ResultTimeout) }, "degraded; degraded orders (a.test): the last 3 calls failed"},
@@ -127,7 +127,7 @@ func TestHealthOfQueues(t *testing.T) {
 		waiting(f, 9, aplomb.WaitQuota)
 		assert.Equal(t, reasons(f.Monitor), "healthy")
 		waiting(f, 253, aplomb.WaitQuota)
-		time.Sleep(28 * time.Second)
+		pass(28 * time.Second)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: 262 calls wait, the longest for 28s, for the server's quota or pause")
 		waiting(f, 3, aplomb.WaitBackoff)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: 265 calls wait, the longest for 28s, most of them for the server's quota or pause")
@@ -135,9 +135,9 @@ func TestHealthOfQueues(t *testing.T) {
 	bubble(t, "one that lasts", func(t *testing.T) {
 		f := newFed(t)
 		id := waiting(f, 1, aplomb.WaitBulkhead)[0]
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		assert.Equal(t, reasons(f.Monitor), "healthy")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: a call has waited for a place among the requests in flight for 11s")
 		f.hooks.WaitDone(t.Context(), aplomb.WaitEvent{Call: id, Client: "orders", Cause: aplomb.WaitBulkhead})
 		assert.Equal(t, reasons(f.Monitor), "healthy")
@@ -180,12 +180,12 @@ func TestHealthOfQuotas(t *testing.T) {
 		f := newFed(t)
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Limit: 100, Remaining: 3})
 		f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: "day", Limit: 100, Remaining: 50, ResetAt: time.Now().Add(time.Hour)})
-		time.Sleep(10*time.Minute - time.Second)
+		pass(10*time.Minute - time.Second)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: 3 of 100 are left of the quota")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		assert.Equal(t, reasons(f.Monitor), "healthy")
 		assert.Equal(t, len(f.snapshot().Quotas), 1)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		assert.Equal(t, f.snapshot().Quotas[0].Remaining, 100)
 		for n := range 60 { // what is over makes room
 			f.hooks.Quota(t.Context(), aplomb.QuotaEvent{Client: "orders", Name: strconv.Itoa(n), Remaining: -1})
@@ -203,7 +203,7 @@ func TestCircuits(t *testing.T) {
 		start := time.Now()
 		turn := func(to aplomb.BreakerState) {
 			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: "https://a.test", To: to, At: time.Now(), ReadyAt: time.Now().Add(time.Minute)})
-			time.Sleep(time.Minute)
+			pass(time.Minute)
 		}
 		turn(aplomb.BreakerOpen)
 		turn(aplomb.BreakerHalfOpen)
@@ -243,15 +243,15 @@ func TestCircuits(t *testing.T) {
 			f := newFed(t)
 			for range 3 {
 				f.done(1, aplomb.ResultOK)
-				time.Sleep(time.Second)
+				pass(time.Second)
 			}
 			f.hooks.Breaker(aplomb.BreakerEvent{Client: "orders", Key: key, To: aplomb.BreakerOpen, At: time.Now(), ReadyAt: time.Now().Add(6 * time.Minute)})
-			time.Sleep(6*time.Minute - time.Second)
+			pass(6*time.Minute - time.Second)
 			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call in 1s is a probe", "a call would fail")
 			f.done(1, aplomb.ResultBreakerOpen, unsent)
-			time.Sleep(5*time.Minute - time.Second)
+			pass(5*time.Minute - time.Second)
 			assert.Contains(t, reasons(f.Monitor), "the circuit is open: 0 of 0 attempts failed; the next call is a probe")
-			time.Sleep(time.Second)
+			pass(time.Second)
 			assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders ("+strings.TrimPrefix(key, "https://")+"): the circuit was open when the last call came, 5m ago; the next call is a probe")
 		})
 	}
@@ -277,7 +277,7 @@ func TestInFlight(t *testing.T) {
 		f := newFed(t)
 		start := time.Now()
 		f.begin("a.test")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		f.begin("a.test")
 		other := f.begin("b.test")
 		waits := f.begin("a.test")
@@ -342,7 +342,7 @@ func TestLastError(t *testing.T) {
 		assert.Equal(t, f.host().LastError, "GET /x: 503")
 		f.done(1, aplomb.ResultNetwork)
 		assert.Equal(t, f.host().LastError, "GET /x: network")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		f.done(1, aplomb.ResultRateLimited, unsent, failing("the quota is used up"))
 		assert.Equal(t, f.host().LastError, "the quota is used up")
 		assert.Equal(t, f.host().LastFailed, time.Now())
@@ -356,7 +356,7 @@ func TestTroubleList(t *testing.T) {
 		f.done(3, aplomb.ResultServerError, status(500))
 		f.done(500, aplomb.ResultClientError, status(404))
 		f.done(1, aplomb.ResultClientError, status(409), func(e *aplomb.CallEvent) { e.Elapsed = time.Minute })
-		time.Sleep(time.Second)
+		pass(time.Second)
 		f.done(1, aplomb.ResultTimeout)
 		s := f.Snapshot()
 		assert.Equal(t, len(s.Trouble), 25)
@@ -388,7 +388,7 @@ func TestBodyFailed(t *testing.T) {
 			f.hooks.BodyFailed(t.Context(), aplomb.AttemptEvent{Call: f.last, Client: "orders", Operation: "GET /x", Host: "a.test", Status: status, Err: errors.New("unexpected EOF")})
 		}
 		f.done(9, aplomb.ResultOK)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		f.done(1, aplomb.ResultOK)
 		broke(200)
 		h := f.host()
@@ -409,7 +409,7 @@ func TestBodyFailed(t *testing.T) {
 		for _, slot := range f.host().Last5Min {
 			assert.True(t, slot.Failed <= slot.Calls, slot)
 		}
-		time.Sleep(4 * time.Minute) // of which only these three are left
+		pass(4 * time.Minute) // of which only these three are left
 		f.done(1, aplomb.ResultOK)
 		broke(200)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders (a.test): the last 6 calls failed")
@@ -442,11 +442,11 @@ func TestHealthOfSunsets(t *testing.T) {
 		f.hooks.Deprecated(t.Context(), aplomb.DeprecationEvent{Client: "orders", Operation: "GET /w", Deprecated: time.Now()})
 		retire("GET /x", 40)
 		assert.Equal(t, reasons(f.Monitor), "healthy")
-		time.Sleep(11 * 24 * time.Hour)
+		pass(11 * 24 * time.Hour)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: GET /x stops answering on 2000-02-10")
 		retire("GET /y", 1)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: GET /y stops answering on 2000-01-13, and 1 other operation by and by")
-		time.Sleep(25 * time.Hour)
+		pass(25 * time.Hour)
 		assert.Equal(t, reasons(f.Monitor), "degraded; degraded orders: GET /y was to stop answering on 2000-01-13, and 1 other operation by and by")
 	})
 }
@@ -470,20 +470,20 @@ func TestHealthOfFeeds(t *testing.T) {
 		}
 		dead()
 		assert.Equal(t, reasons(m), "degraded; degraded inbox stripe: 1 dead letter in the last hour")
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		dead()
 		assert.Equal(t, reasons(m), "degraded; degraded inbox stripe: 2 dead letters in the last hour")
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		assert.Equal(t, reasons(m), "degraded; degraded inbox stripe: 1 dead letter in the last hour")
-		time.Sleep(30 * time.Minute)
+		pass(30 * time.Minute)
 		assert.Equal(t, reasons(m), "healthy")
 	})
 	bubble(t, "of a step that is not tried again", func(t *testing.T) {
 		m := newMonitor(t, monitor.Settings{})
 		m.Inbox().Trouble(t.Context(), inbox.TroubleEvent{Step: "purge", Err: lost})
-		time.Sleep(20*time.Minute - time.Second)
+		pass(20*time.Minute - time.Second)
 		assert.Equal(t, reasons(m), "degraded; degraded inbox store: purge failed: no route")
-		time.Sleep(time.Second)
+		pass(time.Second)
 		assert.Equal(t, reasons(m), "healthy")
 	})
 }
@@ -494,7 +494,7 @@ func TestLogIsRounded(t *testing.T) {
 		f := newFed(t)
 		f.done(2, aplomb.ResultOK)
 		f.done(1, aplomb.ResultNetwork)
-		time.Sleep(70 * time.Second)
+		pass(70 * time.Second)
 		assert.Contains(t, f.LogValue().String(), "per_second=0.043 error_ratio=0.333 ")
 	})
 }
