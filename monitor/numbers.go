@@ -45,6 +45,12 @@ func (c *client) span(at time.Time) time.Duration {
 	return max(shortSlot, min(shortSlots*shortSlot, at.Sub(c.began)))
 }
 
+// pace is its calls in a second.
+func (c *client) pace(now time.Time) float64 {
+	at := steady(c.monitor.start, now)
+	return float64(c.overall.short.last(at, shortSlots).Calls) / c.span(at).Seconds()
+}
+
 func (s *series) copy(to *counts, at time.Time) {
 	s.short.copy(to.slots[:], at)
 	for _, h := range s.histograms(at) {
@@ -54,16 +60,12 @@ func (s *series) copy(to *counts, at time.Time) {
 }
 
 // count fills in the numbers.
-func (c *Client) count(n *counted, now time.Time) {
+func (c *Client) count(n *counted) {
 	c.Numbers = n.overall.numbers(n.span)
 	for i := range c.Hosts {
 		if h := &c.Hosts[i]; h.Last5Min == nil { // else it is a breaker's, of no host
 			h.count(n)
 		}
-	}
-	for i := range c.Quotas {
-		q := &c.Quotas[i]
-		q.EmptyIn = q.emptyIn(c.PerSecond, now)
 	}
 }
 

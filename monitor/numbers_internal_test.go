@@ -28,7 +28,7 @@ func TestNumbersAreACopy(t *testing.T) {
 	t.Parallel()
 	c, now := atTheLimits(t), time.Now()
 	of := func(known Client, n counted) string {
-		known.count(&n, now)
+		known.count(&n)
 		raw, err := json.Marshal(known)
 		assert.NoError(t, err)
 		return string(raw)

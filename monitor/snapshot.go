@@ -135,8 +135,6 @@ type Quota struct {
 	// EmptyIn is how long it lasts at the pace of the last five minutes; 0 where that
 	// is not known, it lasts until it is reset, or for a year.
 	EmptyIn time.Duration `json:"empty_in_ns,omitempty"`
-
-	resets bool // is known to, now or before
 }
 
 // Store is the state of a [aplomb.Fleet]'s store that is away.
@@ -168,7 +166,7 @@ func (m *Monitor) Snapshot() Snapshot {
 		faults = append(faults, c.trouble.newest()...)
 		refused = append(refused, c.refused.newest()...)
 		c.mu.Unlock()
-		known.count(&numbers, now)
+		known.count(&numbers)
 		s.Clients = append(s.Clients, known)
 	}
 	sortByEnd(s.Recent)
@@ -241,7 +239,7 @@ func (c *client) snapshot(now time.Time) Client {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.quotas)) {
-		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name].QuotaEvent, now))
+		out.Quotas = append(out.Quotas, quotaOf(c.quotas[name].QuotaEvent, c.pace(now), now))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.retired)) {
 		e := c.retired[name]
@@ -308,7 +306,7 @@ const longLasting = 365 * 24 * time.Hour
 
 // quotaOf is the quota as it is now: one whose reset has passed is full again, as far
 // as is known.
-func quotaOf(e aplomb.QuotaEvent, now time.Time) Quota {
+func quotaOf(e aplomb.QuotaEvent, pace float64, now time.Time) Quota {
 	q := Quota{Name: e.Name, Limit: e.Limit, Remaining: e.Remaining, PerSecond: e.PerSecond}
 	if e.ClosedUntil.After(now) {
 		q.ClosedUntil = e.ClosedUntil
@@ -323,21 +321,13 @@ func quotaOf(e aplomb.QuotaEvent, now time.Time) Quota {
 	default:
 		q.ResetAt = e.ResetAt
 	}
-	q.resets = !e.ResetAt.IsZero()
+	if seconds := float64(q.Remaining) / pace; q.Remaining > 0 && pace > 0 && seconds < longLasting.Seconds() { // more may overflow
+		lasts := time.Duration(seconds * float64(time.Second))
+		if e.ResetAt.IsZero() || now.Add(lasts).Before(q.ResetAt) {
+			q.EmptyIn = lasts
+		}
+	}
 	return q
-}
-
-// emptyIn is how long it lasts at a pace: see [Quota].EmptyIn.
-func (q *Quota) emptyIn(pace float64, now time.Time) time.Duration {
-	seconds := float64(q.Remaining) / pace
-	if q.Remaining <= 0 || pace <= 0 || seconds >= longLasting.Seconds() { // which may overflow
-		return 0
-	}
-	lasts := time.Duration(seconds * float64(time.Second))
-	if q.resets && !now.Add(lasts).Before(q.ResetAt) {
-		return 0
-	}
-	return lasts
 }
 
 // queue is the calls that wait.
