@@ -165,7 +165,7 @@ func TestAlertFunc(t *testing.T) {
 		a := newAPI(t, m, alone())
 		a.load(t, 2*time.Minute, time.Second, 1)
 		a.load(t, 90*time.Second, time.Second, 0)
-		synctest.Wait() // a timer may look now
+		synctest.Wait()   // a timer may look now
 		got := reasons(m) // the last look was before or after the call of the same moment
 		assert.Contains(t, got, "degraded; degraded orders: errors have lasted for 3m10s: ")
 		assert.Contains(t, got, " % of the calls in 5m and ")
