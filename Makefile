@@ -2,7 +2,7 @@
 
 # Modules that go.work joins, and those too heavy for it. A module added here
 # is covered by every loop below.
-MODULES := . examples redis graphqlws cmd/fromvcr
+MODULES := . examples redis prometheus otel graphqlws cmd/fromvcr
 OUTSIDE := compat bench river
 
 FUZZTIME ?= 30s
@@ -10,7 +10,7 @@ BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook bench-fixtures
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook bench-fixtures bench-monitor
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,3 +84,6 @@ bench-webhook: ## measure aplomb/webhook beside stripe-go, into bench/webhook/RE
 
 bench-fixtures: ## measure aplombtest.Fixtures beside go-vcr, into bench/fixtures/RESULTS.md (two minutes)
 	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./fixtures -results
+
+bench-monitor: ## measure what a monitor costs a call, into bench/monitor/RESULTS.md
+	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./monitor -results

@@ -67,15 +67,23 @@ func setQuery(u *url.URL, lists ...[]param) {
 }
 
 // lacking are those of params that raw has none of.
-func lacking(raw string, params []param) []param {
-	return slices.DeleteFunc(slices.Clone(params), func(p param) bool {
-		for pair := range strings.SplitSeq(raw, "&") {
-			if setsParam(pair, p.name) {
-				return true
-			}
+func lacking(raw string, params []param) (missing []param) {
+	for _, p := range params {
+		if !setsAny(raw, p.name) {
+			missing = append(missing, p)
 		}
-		return false
-	})
+	}
+	return missing
+}
+
+// setsAny reports whether any pair of a query is of the parameter.
+func setsAny(raw, name string) bool {
+	for pair := range strings.SplitSeq(raw, "&") {
+		if setsParam(pair, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // setsParam reports whether one pair of a query is of the parameter.

@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,6 +40,8 @@ type Attempt struct {
 	start   time.Time
 	elapsed time.Duration
 	oneShot oneShot
+	// redirect says that it is the first after a redirect was followed.
+	redirect bool
 	// A PerAttempt middleware may send more than once at a time, so what is
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
@@ -52,11 +55,14 @@ type Attempt struct {
 	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
-	race      *race      // where the call is hedged
-	hedge     bool       // the extra attempt of that race
-	body      []byte     // a typed call's, read inside the attempt
-	memory    memoryBody // the same as the response has it
-	returned  bool       // what it holds was handed on or given back
+	race      *race          // where the call is hedged
+	hedge     bool           // the extra attempt of that race
+	watch     *stopwatch     // where its phases are told
+	body      []byte         // a typed call's, read inside the attempt
+	broken    *http.Response // whose body did not come
+	heard     int            // how many hooks know of it
+	memory    memoryBody     // the same as the response has it
+	returned  bool           // what it holds was handed on or given back
 
 	mu      sync.Mutex
 	carries []carried // the secrets in it
@@ -65,6 +71,9 @@ type Attempt struct {
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
 }
+
+// answer is the response, also one whose body did not come.
+func (a *Attempt) answer() *http.Response { return cmp.Or(a.Response, a.broken) }
 
 // Format prints one line for every verb: the request and the response may hold
 // what is for no log.
@@ -137,6 +146,7 @@ func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
 	c := callFrom(r.Context())
 	a := c.newAttempt(r)
+	a.redirect = r.Response != nil && (c.last == nil || c.last.Request.Response != r.Response)
 	c.last = a
 	in.enter(a)
 	defer s.abandon(a)
@@ -156,6 +166,9 @@ func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
 func (s *stack) perform(a *Attempt) {
 	c := a.call
 	a.Number = c.count(1)
+	if c.trace != nil {
+		a.Request = c.trace(a.Request, c)
+	}
 	a.start = time.Now()
 	s.watch.attemptStart(a)
 	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))
@@ -166,7 +179,7 @@ func (s *stack) perform(a *Attempt) {
 		a.Err = a.readBody()
 	}
 	if a.Err != nil {
-		a.Response = nil
+		a.Response, a.broken = nil, a.Response
 		a.cancel(nil)
 		if a.wire.Load() == nil && errors.Is(a.Err, ErrNoCredential) {
 			c.count(-1)
@@ -240,6 +253,10 @@ func (s *stack) admit(a *Attempt) error {
 func (s *stack) abandon(a *Attempt) {
 	if !a.returned {
 		a.discard()
+		if a.heard > 0 {
+			a.Err, a.Verdict, a.elapsed = errPanicked, Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}, time.Since(a.start)
+			s.watch.attemptDone(a)
+		}
 		a.breaker.report(a.permit, OutcomeNeutral)
 		a.quota.release(a)
 		a.seat.leave()

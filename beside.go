@@ -27,6 +27,9 @@ func Beside(ctx context.Context) context.Context {
 		start: time.Now(), origin: c.origin, allowed: c.allowed, hops: c.hops,
 	}
 	own.key, own.keyOwner = "", nil // it is another request
+	if c.id > 0 {
+		own.id = calls.Add(1)
+	}
 	own.started.Store(true)
 	return context.WithValue(ctx, callKey{}, own)
 }

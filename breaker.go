@@ -202,10 +202,14 @@ func (b *breaker) changed(from, to gobreaker.State) {
 		b.openFor, b.openUntil = 0, time.Time{}
 	case gobreaker.StateHalfOpen: // the schedule stays until the probe's result
 	}
-	b.events = append(b.events, BreakerEvent{
-		Key: b.key, From: BreakerState(from.String()), To: BreakerState(to.String()), At: b.at, ReadyAt: b.openUntil,
+	e := BreakerEvent{
+		Key: b.key, From: BreakerState(from.String()), To: BreakerState(to.String()), At: b.at,
 		Failed: int(b.failed), Completed: int(b.completed),
-	})
+	}
+	if to == gobreaker.StateOpen {
+		e.ReadyAt = b.openUntil
+	}
+	b.events = append(b.events, e)
 }
 
 // flush tells w what happened, with no lock held, so that a hook may call the

@@ -94,7 +94,7 @@ func TestBulkheadRefuses(t *testing.T) {
 		_, err := get(t, c)
 		assert.ErrorIs(t, err, aplomb.ErrBulkheadFull)
 		assert.Contains(t, err.Error(), "bulkhead full for "+s.URL+": 2 in flight and 1 waiting (not sent, 0s)")
-		assert.Equal(t, l.told().calls[0].Result, aplomb.ResultBulkhead)
+		assert.Equal(t, l.told().calls[0].Result, aplomb.ResultBulkheadFull)
 		assert.Equal(t, l.told().calls[0].Attempts, 0)
 		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 		defer cancel()
@@ -132,7 +132,7 @@ func TestLaw03_BulkheadWaitEndsWithTheCall(t *testing.T) {
 			assert.Equal(t, time.Since(start), 300*ms)
 			assert.ErrorIs(t, err, ctx.Err())
 			assert.Equal(t, errors.Is(err, aplomb.ErrBulkheadFull), name == "deadline")
-			want := map[string]aplomb.Result{"deadline": aplomb.ResultBulkhead, "cancel": aplomb.ResultCanceled}
+			want := map[string]aplomb.Result{"deadline": aplomb.ResultBulkheadFull, "cancel": aplomb.ResultCanceled}
 			assert.Equal(t, l.told().calls[0].Result, want[name])
 		})
 	}

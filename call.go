@@ -139,6 +139,7 @@ func (r Response) Resolve(ref string) string {
 type call struct {
 	settings
 	stack     *stack
+	id        uint64 // where hooks tell it apart
 	method    string
 	operation string
 	typed     bool
@@ -162,7 +163,16 @@ type call struct {
 	stopped  string    // why there was no further attempt
 	readyAt  time.Time // when there could have been one
 	waited   time.Duration
-	told     int // attempts that earlier events of the call have counted
+
+	began time.Time // of the hop that hooks are being told of
+	told  telling   // what earlier hops' events have counted
+	heard int       // how many hooks know of the hop
+}
+
+// telling is what of a call was told.
+type telling struct {
+	attempts int
+	waited   time.Duration
 }
 
 // newCall starts a logical call: the client's settings with own laid over.
@@ -175,6 +185,9 @@ func (s *stack) newCall(own settings, method, path string) *call {
 	}
 	for i := range c.auths {
 		c.allowed = append(c.allowed, c.auths[i].origins...)
+	}
+	if len(s.watch.hooks) > 0 {
+		c.id = calls.Add(1)
 	}
 	return c
 }
@@ -247,6 +260,7 @@ func (c *Client) exchange(ctx context.Context, method, path, accept string, opts
 	if err != nil {
 		return call.invalid(err)
 	}
+	defer call.unwind(ctx)
 	call.begin(ctx)
 	ans, body, err := call.run(c.http, req)
 	if err == nil {

@@ -114,7 +114,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, err
 	}
-	call := c.stack.newCall(own, req.Method, routeOf(req.URL))
+	call := c.stack.newCall(own, methodOf(req), routeOf(req.URL))
 	ctx := context.WithValue(req.Context(), callKey{}, call)
 	out := req.WithContext(ctx)
 	if out.URL.Host == "" {
@@ -125,6 +125,7 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 		}
 		out.URL.RawQuery = query
 	}
+	defer call.unwind(ctx)
 	call.begin(ctx)
 	resp, err := c.http.Do(out)
 	if err != nil {

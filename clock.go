@@ -101,11 +101,10 @@ func refusesTime(status int) bool {
 }
 
 // skew is how far the server's clock is ahead: now, if what the Date says can
-// be true of it, else the least that can be. A Date that a cache has kept says
-// nothing.
+// be true of it, else the least that can be.
 func skew(h http.Header, sent, received time.Time, now time.Duration) (time.Duration, bool) {
-	date, err := http.ParseTime(h.Get("Date"))
-	if err != nil || h.Get("Age") != "" && h.Get("Age") != "0" {
+	date, ok := dateOf(h)
+	if !ok {
 		return 0, false
 	}
 	least, most := date.Sub(received), date.Add(time.Second).Sub(sent) // it was written in between, in a second begun
@@ -116,4 +115,15 @@ func skew(h http.Header, sent, received time.Time, now time.Duration) (time.Dura
 		return now, true
 	}
 	return least, true
+}
+
+// dateOf is when an answer was written by the server's clock. A Date that a cache
+// has kept says nothing.
+func dateOf(h http.Header) (time.Time, bool) {
+	text := h.Get("Date")
+	if text == "" || h.Get("Age") != "" && h.Get("Age") != "0" {
+		return time.Time{}, false
+	}
+	date, err := http.ParseTime(text)
+	return date, err == nil
 }

@@ -50,6 +50,82 @@ func TestHooks(t *testing.T) {
 	})
 }
 
+// TestEventsOfACall belong together by a number that no other call has.
+func TestEventsOfACall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		seen := map[uint64]int{}
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, script(status(503), ok)), aplomb.Hooks{
+			CallStart:    func(_ context.Context, e aplomb.CallEvent) { seen[e.Call]++ },
+			CallDone:     func(_ context.Context, e aplomb.CallEvent) { seen[e.Call]++ },
+			AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { seen[e.Call]++ },
+			AttemptDone:  func(_ context.Context, e aplomb.AttemptEvent) { seen[e.Call]++ },
+			WaitStart:    func(_ context.Context, e aplomb.WaitEvent) { seen[e.Call]++ },
+			WaitDone:     func(_ context.Context, e aplomb.WaitEvent) { seen[e.Call]++ },
+		}), 1)
+		for range 2 {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, len(seen), 2)
+		for call, n := range seen {
+			assert.True(t, call > 0 && (n == 8 || n == 4), seen)
+		}
+	})
+}
+
+// TestAttemptFrom: a middleware knows which attempt it sends.
+func TestAttemptFrom(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sent, started []string
+		tell := func(e aplomb.AttemptEvent) string { return fmt.Sprint(e.Call, e.Operation, e.Number, e.Start.IsZero()) }
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, script(status(503), ok)), aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				e, ok := aplomb.AttemptFrom(r.Context())
+				assert.True(t, ok)
+				sent = append(sent, tell(e))
+				return next.RoundTrip(r)
+			})
+		}), aplomb.Hooks{AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { started = append(started, tell(e)) }}), 1)
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, len(sent), 2)
+		assert.Equal(t, sent, started)
+		_, ok := aplomb.AttemptFrom(t.Context())
+		assert.True(t, !ok)
+	})
+}
+
+// An attempt tells which scheme it went by, what it follows and what time it is at
+// its server, which a cache on the way cannot know.
+func TestAttemptEvents(t *testing.T) {
+	for name, send := range map[string]func(*testing.T, *aplomb.Client){
+		"typed": func(t *testing.T, c *aplomb.Client) {
+			_, err := get(t, c)
+			assert.NoError(t, err)
+		},
+		"net/http": func(t *testing.T, c *aplomb.Client) {
+			resp, err := c.HTTPClient().Get("http://api.test/orders")
+			assert.NoError(t, err)
+			_ = resp.Body.Close()
+		},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			began := time.Now()
+			var got []string
+			h := script(status(503), status(302, "Location", "/elsewhere"), status(503, "Age", "7"), ok)
+			c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Hooks{AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
+				got = append(got, fmt.Sprintf("%s %d redirect=%t date=%t", e.Scheme, e.Status, e.Redirect, !e.Date.Before(began)))
+				assert.True(t, e.Date.IsZero() || e.Date.Sub(began) < 2*time.Second)
+			}}), 1)
+			send(t, c)
+			assert.Equal(t, got, []string{
+				"http 503 redirect=false date=true", "http 302 redirect=false date=true",
+				"http 503 redirect=true date=false", "http 200 redirect=false date=true",
+			})
+		})
+	}
+}
+
 // How a call ended has few names, for metrics.
 func TestCallOutcomes(t *testing.T) {
 	for want, step := range map[string]http.HandlerFunc{

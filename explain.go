@@ -249,7 +249,7 @@ func (e *explanation) additions() {
 	e.line("ServerTime learns over", map[bool]string{false: "https", true: "https and http"}[e.cfg.trustDate], e.source(func(c *config) any { return c.trustDate }, false))
 	count(e, "Judge", "judge", func(c *config) []Judge { return c.judges })
 	count(e, "ErrorDecoder", "decoder", func(c *config) []ErrorDecoder { return c.decoders })
-	count(e, "Hooks", "set", func(c *config) []Hooks { return c.hooks })
+	count(e, "Hooks", "set", func(c *config) []listener { return c.hooks })
 	count(e, "PerCall", "middleware", func(c *config) []Middleware { return c.perCall })
 	count(e, "PerAttempt", "middleware", func(c *config) []Middleware { return c.perAttempt })
 	transport := "http.Transport of its own"

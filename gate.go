@@ -193,7 +193,7 @@ func (g *gate) succeeded(sentAt, now time.Time, took time.Duration) {
 }
 
 func (g *gate) event(a *Attempt, now time.Time, headroom float64) QuotaEvent {
-	e := QuotaEvent{Operation: a.Operation, Name: g.name, Limit: g.mirror.limit, Remaining: -1, ClosedUntil: g.closedUntil}
+	e := QuotaEvent{Call: a.call.id, Operation: a.Operation, Name: g.name, Limit: g.mirror.limit, Remaining: -1, ClosedUntil: g.closedUntil}
 	if g.mirror.known(now) {
 		e.Remaining = int64(min(max(0, g.mirror.level(now)), 1<<62)) // no more fits once it was a float
 	}

@@ -2,10 +2,12 @@ package aplomb
 
 import (
 	"context"
-	"errors"
-	"net/http"
+	"fmt"
 	"slices"
+	"strconv"
 	"time"
+
+	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Hooks is an [Option]: functions called when something happens, for metrics,
@@ -22,6 +24,9 @@ type Hooks struct {
 	// when the verdict is sealed.
 	AttemptStart func(context.Context, AttemptEvent)
 	AttemptDone  func(context.Context, AttemptEvent)
+	// WantPhases is asked before an attempt whether AttemptDone is to tell its
+	// [Phases], which costs the attempt about twenty allocations.
+	WantPhases func(context.Context, AttemptEvent) bool
 	// BodyFailed reports a response body that broke off after its verdict, on
 	// the net/http doors.
 	BodyFailed func(context.Context, AttemptEvent)
@@ -39,12 +44,21 @@ type Hooks struct {
 }
 
 func (h Hooks) applyClient(c *config) error {
-	c.hooks = append(slices.Clip(c.hooks), h)
+	c.hooks = append(slices.Clip(c.hooks), listener(h))
+	c.measure = (*Attempt).measure
 	return nil
 }
 
 // CallEvent is a logical call, begun or done.
 type CallEvent struct {
+	_ [0]func() // not compared as a whole: code for that would be in each program
+
+	// Call is the same for all events of a call, and of no other in this process.
+	// Where each redirect hop is an event of its own, all of them have it.
+	Call uint64
+	// Client is the name by [Name], the base URL's host without one. Operation is
+	// the method and the path's template, or [Operation]'s. Host is in lower case, and
+	// has a port unless that is the scheme's own.
 	Client, Operation, Method, Host string
 	Start                           time.Time
 	// The rest is known when the call is done.
@@ -59,43 +73,103 @@ type CallEvent struct {
 	Err    error
 }
 
-// Result is how a call ended, in few words: a metric's label.
-type Result string
-
-// The results of calls.
-const (
-	ResultOK          Result = "ok"
-	ResultClientError Result = "client_error" // the server blamed the request: 4xx
-	ResultServerError Result = "server_error" // 5xx
-	ResultRateLimited Result = "rate_limited" // 429, or a quota that would not free up in time
-	ResultTimeout     Result = "timeout"
-	ResultNetwork     Result = "network"
-	ResultBreakerOpen Result = "breaker_open"
-	ResultBulkhead    Result = "bulkhead_full"
-	ResultCanceled    Result = "canceled"
-	ResultDecodeError Result = "decode_error"
-)
-
 // AttemptEvent is one request, about to be sent or answered.
 type AttemptEvent struct {
+	_ [0]func() // see CallEvent
+
+	// Call is its [CallEvent]'s.
+	Call                            uint64
 	Client, Operation, Method, Host string
+	// Scheme is "http" or "https".
+	Scheme string
 	// Number counts the call's attempts from 1.
 	Number int
-	Start  time.Time
+	// Redirect says that this is the first attempt after a redirect was followed,
+	// and repeats nothing.
+	Redirect bool
+	Start    time.Time
 	// The rest is known when the attempt is done.
 	Elapsed time.Duration
+	// Status is the answer's, 0 without one. One whose body broke off has an Err, too.
 	Status  int
 	Verdict Verdict
+	// Date is when the answer was written, by the server's clock (RFC 9110, section
+	// 6.6.1). Zero without one, and where a cache has kept the answer.
+	Date time.Time
 	// Probe says that this attempt tested whether a broken circuit can close.
 	Probe bool
 	// Hedge says that this is the extra attempt of a [Hedge]. The one of the two
 	// that lost has the outcome neutral.
 	Hedge bool
 	Err   error
+	// Phases is nil unless [Hooks].WantPhases asked for them.
+	Phases *Phases
+
+	attempt *Attempt
+	done    bool
+}
+
+// Format prints one line for every verb: the attempt that it is of may hold what is
+// for no log.
+func (e AttemptEvent) Format(f fmt.State, verb rune) { formatLine(f, verb, e.summary()) }
+
+func (e AttemptEvent) summary() string {
+	line := "attempt " + strconv.Itoa(e.Number) + " of " + e.Operation
+	if e.Status != 0 {
+		line += ": status " + strconv.Itoa(e.Status)
+	}
+	if e.Err != nil {
+		line += ": " + e.Err.Error()
+	}
+	return line
+}
+
+// URL is the address that the attempt went to, without its secrets.
+func (e AttemptEvent) URL() string {
+	if e.attempt == nil {
+		return ""
+	}
+	shown := redact.URL(e.attempt.Request.URL)
+	if e.done { // before, not all of them are there
+		shown = without(shown, secretsOf(e.attempt))
+	}
+	return shown
+}
+
+// Foreign reports an attempt that goes to another origin than the call was made for,
+// by a redirect: what is between the caller and the API is not for it.
+func (e AttemptEvent) Foreign() bool {
+	return e.attempt != nil && e.attempt.call.foreign(e.attempt.Request)
+}
+
+// Traceparent is what the attempt was sent with (W3C Trace Context), "" if nothing.
+func (e AttemptEvent) Traceparent() string {
+	if e.attempt == nil {
+		return ""
+	}
+	return e.attempt.carried().Header.Get("Traceparent")
+}
+
+// RequestID is the server's name for the request, "" if it gave none.
+func (e AttemptEvent) RequestID() string {
+	if e.attempt == nil || e.attempt.answer() == nil {
+		return ""
+	}
+	return redact.Text(requestID(e.attempt.answer().Header), 80, secretsOf(e.attempt)...)
+}
+
+// Protocol is what the answer came by, such as "HTTP/2.0", "" without one.
+func (e AttemptEvent) Protocol() string {
+	if e.attempt == nil || e.attempt.answer() == nil {
+		return ""
+	}
+	return e.attempt.answer().Proto
 }
 
 // WaitEvent is a wait, begun or ended.
 type WaitEvent struct {
+	// Call is its [CallEvent]'s.
+	Call              uint64
 	Client, Operation string
 	Cause             WaitCause
 	Start             time.Time
@@ -120,7 +194,8 @@ type BreakerEvent struct {
 	// Key is what the breaker guards: an origin unless Breaker.Key says otherwise.
 	Key      string
 	From, To BreakerState
-	At       time.Time
+	// At is when. Events of one breaker may be told of out of order.
+	At time.Time
 	// ReadyAt is from when on an open breaker lets a call through as its probe;
 	// without a call it stays open. Zero unless To is open.
 	ReadyAt time.Time
@@ -130,6 +205,8 @@ type BreakerEvent struct {
 
 // QuotaEvent is what a server said of one quota.
 type QuotaEvent struct {
+	// Call is the [CallEvent]'s whose answer said it.
+	Call              uint64
 	Client, Operation string
 	// Name is the server's name for the quota, "" if it gave none.
 	Name string
@@ -156,6 +233,8 @@ type StoreEvent struct {
 
 // DeprecationEvent is a server's announcement that an operation goes away.
 type DeprecationEvent struct {
+	// Call is the [CallEvent]'s whose answer said it.
+	Call              uint64
 	Client, Operation string
 	// Deprecated is since when it is deprecated (RFC 9745); zero when not stated.
 	Deprecated time.Time
@@ -163,201 +242,4 @@ type DeprecationEvent struct {
 	Sunset time.Time
 	// Link points to what the server says about it.
 	Link string
-}
-
-// watchers tells hooks and log of what happens. Without either, no event is
-// even built (law 14).
-type watchers struct {
-	client string
-	hooks  []Hooks
-	log    journal // nil without Logging
-}
-
-// A journal writes down what happens. [Logging] is the only one, and behind an
-// interface, so that a program without it links none of it.
-type journal interface {
-	attempt(a *Attempt)
-	wait(ctx context.Context, e WaitEvent)
-	breaker(e BreakerEvent)
-	store(e StoreEvent)
-	deprecated(ctx context.Context, e DeprecationEvent)
-}
-
-// A journalist opens a client's journal.
-type journalist interface{ journal(client string) journal }
-
-func newWatchers(cfg config) watchers {
-	w := watchers{client: cfg.name, hooks: cfg.hooks}
-	if cfg.logging != nil {
-		w.log = cfg.logging.journal(cfg.name)
-	}
-	return w
-}
-
-// begin and done frame the logical call.
-func (c *call) begin(ctx context.Context) {
-	w := c.stack.watch
-	if len(w.hooks) == 0 {
-		return
-	}
-	e := c.event()
-	for _, h := range w.hooks {
-		if h.CallStart != nil {
-			h.CallStart(ctx, e)
-		}
-	}
-}
-
-// done also hands out what Capture asked for.
-func (c *call) done(ctx context.Context, err error) {
-	for _, r := range c.capture {
-		*r = c.response()
-	}
-	w := c.stack.watch
-	if len(w.hooks) == 0 {
-		return
-	}
-	e := c.event()
-	e.Elapsed, e.Waited, e.Attempts, e.Err = time.Since(c.start), c.waited, c.attempts-c.told, err
-	c.told = c.attempts
-	if c.last != nil && c.last.Response != nil {
-		e.Status = c.last.Response.StatusCode
-	}
-	e.Result = resultOf(e.Status, err)
-	for _, h := range w.hooks {
-		if h.CallDone != nil {
-			h.CallDone(ctx, e)
-		}
-	}
-}
-
-func resultOf(status int, err error) Result {
-	_, decoding := errors.AsType[*DecodeError](err)
-	switch {
-	case decoding:
-		return ResultDecodeError
-	case errors.Is(err, ErrCircuitOpen):
-		return ResultBreakerOpen
-	case errors.Is(err, ErrBulkheadFull):
-		return ResultBulkhead
-	case errors.Is(err, context.Canceled):
-		return ResultCanceled
-	case status == http.StatusTooManyRequests, errors.Is(err, ErrRateLimited):
-		return ResultRateLimited
-	case status >= 500:
-		return ResultServerError
-	case status >= 400:
-		return ResultClientError
-	case err == nil:
-		return ResultOK
-	case timedOut(err):
-		return ResultTimeout
-	}
-	return ResultNetwork
-}
-
-func (c *call) event() CallEvent {
-	return CallEvent{Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.start}
-}
-
-// host is where the call goes, its own server's before anything was sent.
-func (c *call) host() string {
-	if c.last != nil {
-		return c.last.Request.URL.Host
-	}
-	if c.stack.cfg.base != nil {
-		return c.stack.cfg.base.Host
-	}
-	return ""
-}
-
-func (w *watchers) attemptEvent(a *Attempt) AttemptEvent {
-	e := AttemptEvent{
-		Client: w.client, Operation: a.Operation, Method: a.Request.Method, Host: a.Request.URL.Host,
-		Number: a.Number, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
-		Probe: a.permit != nil && a.permit.probe, Hedge: a.hedge,
-	}
-	if a.Response != nil {
-		e.Status = a.Response.StatusCode
-	}
-	return e
-}
-
-func (w *watchers) attemptStart(a *Attempt) {
-	for _, h := range w.hooks {
-		if h.AttemptStart != nil {
-			h.AttemptStart(a.ctx, w.attemptEvent(a))
-		}
-	}
-}
-
-// attemptDone tells of an attempt that was made; one refused before is told of
-// by its call.
-func (w *watchers) attemptDone(a *Attempt) {
-	if a.start.IsZero() {
-		return
-	}
-	for _, h := range w.hooks {
-		if h.AttemptDone != nil {
-			h.AttemptDone(a.ctx, w.attemptEvent(a))
-		}
-	}
-	if w.log != nil {
-		w.log.attempt(a)
-	}
-}
-
-func (w *watchers) bodyFailed(a *Attempt, err error) {
-	for _, h := range w.hooks {
-		if h.BodyFailed != nil {
-			e := w.attemptEvent(a)
-			e.Err = a.tell(err)
-			h.BodyFailed(a.ctx, e)
-		}
-	}
-}
-
-func (w *watchers) breaker(e BreakerEvent) {
-	e.Client = w.client
-	for _, h := range w.hooks {
-		if h.Breaker != nil {
-			h.Breaker(e)
-		}
-	}
-	if w.log != nil {
-		w.log.breaker(e)
-	}
-}
-
-func (w *watchers) quota(ctx context.Context, e QuotaEvent) {
-	e.Client = w.client
-	for _, h := range w.hooks {
-		if h.Quota != nil {
-			h.Quota(ctx, e)
-		}
-	}
-}
-
-func (w *watchers) store(e StoreEvent) {
-	e.Client = w.client
-	for _, h := range w.hooks {
-		if h.Store != nil {
-			h.Store(e)
-		}
-	}
-	if w.log != nil {
-		w.log.store(e)
-	}
-}
-
-func (w *watchers) deprecated(ctx context.Context, e DeprecationEvent) {
-	e.Client = w.client
-	for _, h := range w.hooks {
-		if h.Deprecated != nil {
-			h.Deprecated(ctx, e)
-		}
-	}
-	if w.log != nil {
-		w.log.deprecated(ctx, e)
-	}
 }

@@ -3,6 +3,7 @@ package aplomb
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"net/http"
 	"testing"
@@ -99,6 +100,29 @@ func TestLaw14_RetryAllocatesNothing(t *testing.T) {
 		if _, err := s.retry.RoundTrip(r); err != nil {
 			t.Fatal(err)
 		}
+	}), 0)
+}
+
+// Law 14: where nobody listens, nothing is told, and nothing allocated for it.
+func TestLaw14_HooksAreFreeWhereThereAreNone(t *testing.T) {
+	cfg := config{}
+	assert.NoError(t, cfg.apply([]Option{Transport(&http.Transport{})}))
+	s, err := newStack(cfg, nil)
+	assert.NoError(t, err)
+	ctx, c, w := t.Context(), s.newCall(settings{}, http.MethodGet, "/"), s.watch
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://api.test/", http.NoBody)
+	assert.NoError(t, err)
+	a := &Attempt{Request: r, call: c, ctx: ctx, start: time.Now()}
+	assert.Equal(t, testing.AllocsPerRun(100, func() {
+		c.begin(ctx)
+		w.attemptStart(a)
+		w.attemptDone(a)
+		w.bodyFailed(a, io.ErrUnexpectedEOF)
+		w.breaker(BreakerEvent{})
+		w.quota(ctx, QuotaEvent{})
+		w.store(StoreEvent{})
+		w.deprecated(ctx, DeprecationEvent{})
+		c.done(ctx, nil)
 	}), 0)
 }
 

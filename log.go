@@ -206,6 +206,9 @@ func (n *notices) look(a *Attempt, w *watchers) {
 		return
 	}
 	h := a.Response.Header
+	if len(h["Deprecation"]) == 0 && len(h["Sunset"]) == 0 { // as nearly always
+		return
+	}
 	since, deprecated := header.Deprecation(h)
 	sunset, ends := header.Sunset(h)
 	if !deprecated && !ends {
@@ -216,6 +219,7 @@ func (n *notices) look(a *Attempt, w *watchers) {
 		e.Link = redact.Text(link, 200)
 	}
 	if n.seen.get(a.Operation).first(e) {
+		e.Call = a.call.id
 		w.deprecated(a.ctx, e)
 	}
 }

@@ -77,7 +77,7 @@ func cancelRows() []faultRow {
 		at("in an upload", faultRow{call: uploading, steps: []http.HandlerFunc{never},
 			want: outcome{requests: 1, dials: 1}}),
 		at("in the body", faultRow{steps: []http.HandlerFunc{stall},
-			want: outcome{requests: 1, dials: 1}}),
+			want: outcome{requests: 1, dials: 1, status: 200}}),
 		at("in the body, streamed", faultRow{call: streaming, steps: []http.HandlerFunc{stall},
 			want: outcome{requests: 1, dials: 1, status: 200, err: "*errors.errorString"}}),
 		at("in a backoff", faultRow{steps: []http.HandlerFunc{status(429)}, opts: []aplomb.Option{aplomb.Retry{ThrottleBackoff: 20 * sec}},

@@ -90,12 +90,12 @@ func brokenRows() []faultRow {
 		{name: "6 body shorter than its length, streamed", steps: []http.HandlerFunc{wire(cutShort), ok}, call: stream, want: outcome{
 			requests: 1, dials: 1, status: 200, err: "*errors.errorString", is: io.ErrUnexpectedEOF}},
 		{name: "6p RST in the body, POST", steps: []http.HandlerFunc{wire(cutShort, resetting), ok}, call: postOrder, want: outcome{
-			requests: 1, takes: millisecond, dials: 1, err: "CallError", is: syscall.ECONNRESET,
+			requests: 1, status: 200, takes: millisecond, dials: 1, err: "CallError", is: syscall.ECONNRESET,
 			says: []string{"status 200, body broke off after 6 bytes", sentTwice}}},
 		{name: "6p chunked body cut short, POST", steps: []http.HandlerFunc{wire(cutChunk), ok}, call: postOrder, want: outcome{
-			requests: 1, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
+			requests: 1, status: 200, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
 		{name: "6p body shorter than its length, POST", steps: []http.HandlerFunc{wire(cutShort), ok}, call: postOrder, want: outcome{
-			requests: 1, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
+			requests: 1, status: 200, dials: 1, err: "CallError", is: io.ErrUnexpectedEOF, says: []string{sentTwice}}},
 		{name: "6k RST in the body, POST with a key", steps: []http.HandlerFunc{wire(cutShort, resetting), ok}, call: postKeyed, want: outcome{
 			requests: 2, waits: []time.Duration{first + millisecond}, takes: first + millisecond, dials: 2, kept: 1, status: 200}},
 		{name: "7 body longer than its length", steps: []http.HandlerFunc{
@@ -178,7 +178,7 @@ func silentRows() []faultRow {
 		{name: "10 body hangs", steps: []http.HandlerFunc{stalls, ok}, want: outcome{
 			requests: 2, waits: []time.Duration{half + first}, takes: half + first, dials: 2, kept: 1, status: 200}},
 		{name: "10p body hangs, POST", steps: []http.HandlerFunc{stalls, ok}, call: postOrder, want: outcome{
-			requests: 1, takes: half, dials: 1, err: "CallError", is: context.DeadlineExceeded, says: []string{"idle read timeout after 30s", sentTwice}}},
+			requests: 1, status: 200, takes: half, dials: 1, err: "CallError", is: context.DeadlineExceeded, says: []string{"idle read timeout after 30s", sentTwice}}},
 		{name: "10 body of an error hangs, streamed", steps: []http.HandlerFunc{brokenOff, ok}, call: stream, want: outcome{
 			requests: 2, waits: []time.Duration{first + drained}, takes: first + drained, dials: 2, kept: 1, status: 200}},
 		{name: "10 body hangs, streamed", steps: []http.HandlerFunc{stalls, ok}, call: stream, want: outcome{
@@ -295,7 +295,7 @@ func contentRows() []faultRow {
 		{name: "28 headers of 12 MiB", steps: []http.HandlerFunc{bigHeader(12 << 20), ok}, want: outcome{
 			requests: 1, dials: 1, err: "CallError", says: []string{"response headers exceeded 1048576 bytes"}}},
 		{name: "29 gzip bomb", steps: []http.HandlerFunc{gzipBomb, ok}, want: outcome{
-			requests: 1, dials: 1, err: "CallError", is: aplomb.ErrTooLarge, says: []string{"larger than MaxBody's 33554432 bytes", "raise MaxBody"}}},
+			requests: 1, status: 200, dials: 1, err: "CallError", is: aplomb.ErrTooLarge, says: []string{"larger than MaxBody's 33554432 bytes", "raise MaxBody"}}},
 	}
 }
 

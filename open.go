@@ -42,6 +42,7 @@ func (c *Client) open(ctx context.Context, method, path, accept string, opts []C
 	if err != nil {
 		return nil, nil, call.invalid(err)
 	}
+	defer call.unwind(ctx)
 	call.begin(ctx)
 	resp, err := c.http.Do(req)
 	switch {

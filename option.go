@@ -30,6 +30,7 @@ import (
 //	PerAttempt      middleware around each attempt        none by default
 //	Name            the client's name in errors and logs  the base URL's host by default
 //	Options         several options as one
+//	Once            an option that may be given twice
 //
 // For a client, a context ([NewContext]) and one call alike, each a [RequestOption]:
 //
@@ -49,8 +50,8 @@ import (
 //	Header, Query, Path
 //
 // What is for one call or its context only is a [CallOption]: JSON, Form, Body,
-// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Resume,
-// Prefetch, AtMost, CallOptions.
+// BodyOnce, Gzip, URL, BaseURL, IdempotencyKey, Safe, Capture, Operation, Traceparent,
+// Resume, Prefetch, AtMost, CallOptions.
 //
 // Where one setting is given twice the later wins; a struct replaces the whole
 // struct; Header and Query replace by name; middlewares, hooks and judges add
@@ -102,6 +103,7 @@ type settings struct {
 	codec       *Codec
 	maxBody     int64
 	operation   string
+	trace       func(*http.Request, *call) *http.Request // nil without Traceparent
 	decoders    []ErrorDecoder
 	judges      []Judge
 	resume      string
@@ -131,7 +133,9 @@ type config struct {
 	fleet      founder
 	timeouts   *Timeouts
 	logging    journalist
-	hooks      []Hooks
+	hooks      []listener
+	measure    func(*Attempt) // with hooks
+	once       []any          // keys of options that are here
 	perCall    []Middleware
 	perAttempt []Middleware
 	trustDate  bool
@@ -223,7 +227,13 @@ func Header(name, value string) RequestOption {
 			return fmt.Errorf("aplomb: Header: the value of %s has a line break; trim it", name)
 		}
 		canonical := http.CanonicalHeaderKey(name)
-		s.header = slices.DeleteFunc(slices.Clone(s.header), func(f field) bool { return f.name == canonical })
+		var others []field
+		for _, f := range s.header {
+			if f.name != canonical {
+				others = append(others, f)
+			}
+		}
+		s.header = others
 		s.header = append(s.header, field{canonical, value})
 		return nil
 	})
@@ -435,6 +445,19 @@ func Options(opts ...Option) Option {
 	own := slices.Clone(opts)
 	return clientOption(func(c *config) error {
 		return each("bundled option", own, func(o Option) error { return o.applyClient(c) })
+	})
+}
+
+// Once is opt for the first of those with one key that a client is given, and nothing
+// for the others. An SDK and the program around it may both have the client counted;
+// package monitor, for one, does it with the monitor as the key.
+func Once(key any, opt Option) Option {
+	return clientOption(func(c *config) error {
+		if slices.Contains(c.once, key) {
+			return nil
+		}
+		c.once = append(slices.Clip(c.once), key)
+		return opt.applyClient(c)
 	})
 }
 

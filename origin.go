@@ -63,6 +63,9 @@ func parseOrigin(s string) (origin, error) {
 // what is known to hold none.
 var harmless = []string{"Accept", "Accept-Encoding", "Accept-Language", "If-Range", "Range", "User-Agent"}
 
+// foreign reports a request to another origin than the call's first one.
+func (c *call) foreign(r *http.Request) bool { return originOf(r.URL) != c.origin }
+
 // redirectPolicy checks a redirect hop and returns the headers it may carry.
 // It is decided here, in the transport, because http.Client.CheckRedirect can
 // neither see nor stop what a transport adds underneath.

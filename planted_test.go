@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"reflect"
@@ -23,6 +24,7 @@ import (
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
 	"github.com/aplomb-go/aplomb/internal/assert"
+	"github.com/aplomb-go/aplomb/monitor"
 	"github.com/aplomb-go/aplomb/oauth"
 	"github.com/aplomb-go/aplomb/signature"
 )
@@ -81,13 +83,28 @@ func (j *printout) print(values ...any) {
 func (j *printout) hooks() aplomb.Hooks {
 	return aplomb.Hooks{
 		CallStart: func(_ context.Context, e aplomb.CallEvent) { j.print(e) }, CallDone: func(_ context.Context, e aplomb.CallEvent) { j.print(e) },
-		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
-		AttemptDone:  func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
-		BodyFailed:   func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
-		WaitStart:    func(_ context.Context, e aplomb.WaitEvent) { j.print(e) }, WaitDone: func(_ context.Context, e aplomb.WaitEvent) { j.print(e) },
+		WantPhases:   func(context.Context, aplomb.AttemptEvent) bool { return true },
+		AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e, e.URL(), e.Traceparent()) },
+		AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
+			j.print(e, e.Phases, e.URL(), e.Protocol(), e.RequestID(), e.Curl(), e.Traceparent())
+		},
+		BodyFailed: func(_ context.Context, e aplomb.AttemptEvent) { j.print(e) },
+		WaitStart:  func(_ context.Context, e aplomb.WaitEvent) { j.print(e) }, WaitDone: func(_ context.Context, e aplomb.WaitEvent) { j.print(e) },
 		Breaker: func(e aplomb.BreakerEvent) { j.print(e) }, Quota: func(_ context.Context, e aplomb.QuotaEvent) { j.print(e) },
 		Store:      func(e aplomb.StoreEvent) { j.print(e) },
 		Deprecated: func(_ context.Context, e aplomb.DeprecationEvent) { j.print(e) },
+	}
+}
+
+// page prints what a monitor shows, in every form of it.
+func (j *printout) page(m *monitor.Monitor) {
+	j.print(m, m.Snapshot(), m.Health())
+	for _, query := range []string{"", "?calls=trouble", "?format=json", "?format=text"} {
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/"+query, http.NoBody)
+		r.RemoteAddr = "127.0.0.1:1"
+		w := httptest.NewRecorder()
+		m.Page().ServeHTTP(w, r)
+		fmt.Fprintf(j, "%d %s\n", w.Code, w.Body)
 	}
 }
 
@@ -118,7 +135,9 @@ func TestLaw05_NothingPlantedIsPrinted(t *testing.T) {
 		n.Serve("https://auth.test", script(body(map[string]any{
 			"access_token": plants["access token"], "refresh_token": plants["refresh token"], "id_token": plants["id token"], "token_type": "Bearer", "expires_in": 60,
 		}), echo(400)))
-		common := []aplomb.Option{aplomb.Transport(n.Transport()), logging, j.hooks(), aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict {
+		seen, err := monitor.New(monitor.Settings{})
+		assert.NoError(t, err)
+		common := []aplomb.Option{aplomb.Transport(n.Transport()), logging, j.hooks(), seen.Option(), aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict {
 			j.print(a, a.Verdict)
 			return aplomb.Verdict{}
 		})}
@@ -127,6 +146,7 @@ func TestLaw05_NothingPlantedIsPrinted(t *testing.T) {
 		for _, c := range clients {
 			j.print(c)
 			fmt.Fprint(j, aplomb.Explain(c))
+			assert.NoError(t, seen.Explain(c))
 			for range 7 {
 				pause(time.Minute)
 				var resp aplomb.Response
@@ -142,6 +162,7 @@ func TestLaw05_NothingPlantedIsPrinted(t *testing.T) {
 			}
 		}
 		j.print(settingsDump(t)...)
+		j.page(seen)
 		printed := j.String()
 		assert.True(t, len(printed) > 100_000, len(printed))
 		for place, secret := range plants {

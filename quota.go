@@ -138,8 +138,8 @@ func (q *quota) observe(a *Attempt) {
 	}
 	events := q.absorb(a, time.Now())
 	a.call.stack.fleet.announce(q, a, events)
-	for _, e := range events {
-		a.call.stack.watch.quota(a.ctx, e)
+	for i := range events {
+		a.call.stack.watch.quota(a.ctx, events[i])
 	}
 }
 

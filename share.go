@@ -222,7 +222,8 @@ func (g *gate) hear(now time.Time, left time.Duration, random float64) bool {
 func (f *fleet) announce(q *quota, a *Attempt, events []QuotaEvent) {
 	now := time.Now()
 	refused := a.Response != nil && closes(a)
-	for i, e := range events {
+	for i := range events {
+		e := &events[i]
 		// learn tells of the refusal last.
 		if left := q.closing(e, refused && i == len(events)-1, now); left > 0 {
 			f.close(a.sharedGate(e.Name), left)
@@ -233,7 +234,7 @@ func (f *fleet) announce(q *quota, a *Attempt, events []QuotaEvent) {
 // closing is how long e closes its gate for all replicas. A short one does so
 // only where nobody else would see it: a replica that is told in each answer
 // what is left mirrors a bucket, and learns how fast it fills while it is open.
-func (q *quota) closing(e QuotaEvent, refused bool, now time.Time) time.Duration {
+func (q *quota) closing(e *QuotaEvent, refused bool, now time.Time) time.Duration {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	g := q.gate(e.Name)

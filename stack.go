@@ -1,6 +1,7 @@
 package aplomb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -144,6 +145,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		ctx, cancel = c.bound(ctx)
 	}
 	if owner {
+		defer c.unwind(ctx)
 		c.begin(ctx)
 	}
 	before := c.last
@@ -237,7 +239,7 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	c = s.newCall(own, r.Method, routeOf(r.URL))
+	c = s.newCall(own, methodOf(r), routeOf(r.URL))
 	c.started.Store(true)
 	if first := firstOf(r); first != r {
 		// A hop whose call was lost on the way, since a RoundTripper above gave
@@ -248,6 +250,9 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	}
 	return c, true, nil
 }
+
+// methodOf is a request's method, which net/http has be GET if it is empty.
+func methodOf(r *http.Request) string { return cmp.Or(r.Method, http.MethodGet) }
 
 // redirects reports an answer that http.Client follows.
 func redirects(resp *http.Response) bool {

@@ -24,7 +24,7 @@ type wait struct {
 }
 
 func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) *wait {
-	w := &wait{c, ctx, WaitEvent{Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
+	w := &wait{c, ctx, WaitEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
 	for _, h := range c.stack.watch.hooks {
 		if h.WaitStart != nil {
 			h.WaitStart(ctx, w.event)

@@ -49,7 +49,7 @@ func copyModule(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		raw = bytes.Replace(raw, []byte("module github.com/aplomb-go/aplomb/examples"), []byte("module shop.example/service"), 1)
-		raw = bytes.Replace(raw, []byte("=> ../"), []byte("=> "+filepath.ToSlash(root)), 1)
+		raw = bytes.ReplaceAll(raw, []byte("=> ../"), []byte("=> "+filepath.ToSlash(root)+"/"))
 		if err := os.WriteFile(filepath.Join(dir, file), raw, 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package inbox_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -215,16 +214,19 @@ func (w *world) without(db *sql.DB) string {
 		return err.Error()
 	}
 	defer func() { _ = rows.Close() }()
-	said := "those that did not come, and"
+	said := []string{"those that did not come"}
 	for rows.Next() {
 		var key, history string
 		var state, attempts int
 		if err := rows.Scan(&key, &state, &attempts, &history); err != nil {
 			return err.Error()
 		}
-		said += fmt.Sprintf(" %s (state %d, %d attempts: %s)", key, state, attempts, history)
+		said = append(said, fmt.Sprintf("%s (state %d, %d attempts: %s)", key, state, attempts, history))
 	}
-	return cmp.Or(said, fmt.Sprint(rows.Err()))
+	if err := rows.Err(); err != nil {
+		return err.Error()
+	}
+	return strings.Join(said, ", ")
 }
 
 func (w *world) summary(db *sql.DB, kills int) string {

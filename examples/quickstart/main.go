@@ -4,7 +4,8 @@
 //
 // It pays once although the answer is lost, reads a list of three pages, is
 // throttled, outlives an outage, keeps half a GraphQL answer, handles an event once
-// that comes three times, and logs all of it without a secret. It needs no key: the APIs are fakes on this machine. With
+// that comes three times, and logs all of it without a secret. With -serve its live
+// page stays up. It needs no key: the APIs are fakes on this machine. With
 // STRIPE_SECRET_KEY=sk_test_... (and STRIPE_BASE_URL, for stripe-mock) or
 // GITHUB_TOKEN (and GITHUB_GRAPHQL_URL) it talks to those instead, except where
 // a fault is staged.
@@ -19,10 +20,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 )
 
 func main() {
-	if err := run(context.Background(), os.Stdout, os.Getenv, os.Args[1:]); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Stdout, os.Getenv, os.Args[1:])
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
@@ -46,6 +51,7 @@ var steps = []struct {
 // run takes the tour and fails if anything was not as promised.
 func run(ctx context.Context, out io.Writer, getenv func(string) string, args []string) error {
 	flags := flag.NewFlagSet("quickstart", flag.ExitOnError)
+	serve := flags.Bool("serve", false, "afterwards keep the live page up, over a host that goes down and comes back, until ctrl-C")
 	allowLive := flags.Bool("allow-live", false, "accept a live Stripe key, which creates a customer and a payment intent in your account")
 	_ = flags.Parse(args) // it exits, and says why
 	m, err := chooseMode(getenv, *allowLive)
@@ -62,5 +68,8 @@ func run(ctx context.Context, out io.Writer, getenv func(string) string, args []
 			return fmt.Errorf("step %d: %w", s.number, err)
 		}
 	}
-	return t.summary()
+	if err := t.summary(); err != nil || !*serve {
+		return err
+	}
+	return t.live(ctx)
 }

@@ -29,7 +29,7 @@ func (t *tour) outage(ctx context.Context) error {
 	host := aplombtest.NewScript(http.HandlerFunc(inventory)).Always(aplombtest.Reset())
 	probes := 0
 	c, err := aplomb.New(t.serve(host), t.options(),
-		aplomb.Name("inventory"), aplomb.NoRetry(), aplomb.Breaker{OpenFor: 400 * time.Millisecond},
+		aplomb.Name("inventory"), aplomb.NoRetry(), aplomb.Breaker{OpenFor: 1500 * time.Millisecond},
 		aplomb.Hooks{AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) {
 			if e.Probe {
 				probes++

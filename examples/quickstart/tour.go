@@ -10,6 +10,7 @@ import (
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/aplombtest"
+	"github.com/aplomb-go/aplomb/monitor"
 	"github.com/aplomb-go/aplomb/stripe"
 )
 
@@ -17,6 +18,7 @@ import (
 type tour struct {
 	mode   mode
 	out    *transcript
+	seen   *monitor.Monitor
 	logger *slog.Logger // debug lines of every step, kept but not shown
 	report report
 	closes []func()
@@ -28,7 +30,11 @@ type tour struct {
 }
 
 func newTour(out io.Writer, m mode) *tour {
-	t := &tour{mode: m, out: newTranscript(out)}
+	seen, err := monitor.New(monitor.Settings{})
+	if err != nil {
+		panic(err) // its settings are our own
+	}
+	t := &tour{mode: m, out: newTranscript(out), seen: seen}
 	t.logger = slog.New(slog.NewTextHandler(t.out.aside(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	t.out.plant(m.stripeKey, m.githubToken)
 	return t
@@ -41,9 +47,10 @@ func (t *tour) serve(h http.Handler) string {
 	return srv.URL
 }
 
-// options are those of each client: short waits, and everything on record.
+// options are those of each client: short waits, and everything on record and on
+// the live page.
 func (t *tour) options() aplomb.Option {
-	return aplomb.Options(aplomb.Logging{Logger: t.logger, Bodies: true}, aplomb.Retry{MinBackoff: shortBackoff})
+	return aplomb.Options(aplomb.Logging{Logger: t.logger, Bodies: true}, aplomb.Retry{MinBackoff: shortBackoff}, t.seen.Option())
 }
 
 func (t *tour) close() {

@@ -78,3 +78,16 @@ func FuzzDeprecation(f *testing.F) {
 		}
 	})
 }
+
+// TestDeprecationNoAllocation is not parallel: testing.AllocsPerRun forbids it.
+func TestDeprecationNoAllocation(t *testing.T) {
+	h := fields("Content-Type", "application/json")
+	if n := testing.AllocsPerRun(100, func() {
+		_, deprecated := Deprecation(h)
+		if _, ends := Sunset(h); deprecated || ends {
+			t.Error("an end out of nowhere")
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations without a header in sight, want 0", n)
+	}
+}

@@ -73,6 +73,9 @@ func (c clock) number(d decimal) (left time.Duration, plausible bool) {
 // instant reads one of the three HTTP-date forms (RFC 9110, section 5.6.7) or,
 // because servers send it, an RFC 3339 timestamp.
 func instant(s string) (time.Time, bool) {
+	if s == "" { // most answers have none, and four errors would be made of that
+		return time.Time{}, false
+	}
 	t, err := http.ParseTime(s)
 	if err != nil {
 		t, err = time.Parse(time.RFC3339, s)
