@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,6 +312,7 @@ func TestRedirected(t *testing.T) {
 
 // taker is a server that takes bodies and refuses some.
 type taker struct {
+	mu       sync.Mutex // a request that was broken off may end beside the next
 	statuses []int
 	bodies   [][]byte
 	whole    bool // the last was
@@ -320,6 +322,8 @@ type taker struct {
 
 func (s *taker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.whole = err == nil
 	s.bodies, s.lengths, s.kinds = append(s.bodies, body), append(s.lengths, r.ContentLength), append(s.kinds, r.Header.Get("Content-Type"))
 	if len(s.statuses) >= len(s.bodies) {
