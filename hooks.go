@@ -3,8 +3,10 @@ package aplomb
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aplomb-go/aplomb/internal/redact"
@@ -140,6 +142,32 @@ func (e AttemptEvent) URL() string {
 // by a redirect: what is between the caller and the API is not for it.
 func (e AttemptEvent) Foreign() bool {
 	return e.attempt != nil && e.attempt.call.foreign(e.attempt.Request)
+}
+
+// Reason says in a word why the attempt was sent: "first", "retry", "redirect", "hedge"
+// or "probe".
+func (e AttemptEvent) Reason() string {
+	switch {
+	case e.Hedge:
+		return "hedge"
+	case e.Probe:
+		return "probe"
+	case e.Redirect:
+		return "redirect"
+	case e.Number > 1:
+		return "retry"
+	}
+	return "first"
+}
+
+// Server is Host as an address and a port, which is the scheme's own where Host has
+// none: server.address and server.port of OpenTelemetry's semantic conventions.
+func (e AttemptEvent) Server() (address, port string) {
+	address, port, err := net.SplitHostPort(e.Host)
+	if err != nil {
+		return strings.Trim(e.Host, "[]"), map[string]string{"http": "80", "https": "443"}[e.Scheme]
+	}
+	return address, port
 }
 
 // Traceparent is what the attempt was sent with (W3C Trace Context), "" if nothing.

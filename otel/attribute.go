@@ -1,7 +1,6 @@
 package otel
 
 import (
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -66,10 +65,7 @@ func spanName(e aplomb.AttemptEvent) string {
 
 // server is where a request goes.
 func server(e aplomb.AttemptEvent) (attrs []attribute.KeyValue) {
-	host, port, err := net.SplitHostPort(e.Host)
-	if err != nil {
-		host, port = strings.Trim(e.Host, "[]"), map[string]string{"http": "80", "https": "443"}[e.Scheme]
-	}
+	host, port := e.Server()
 	attrs = append(attrs, addressKey.String(host), schemeKey.String(e.Scheme))
 	if n, err := strconv.Atoi(port); err == nil {
 		attrs = append(attrs, portKey.Int(n))

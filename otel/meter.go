@@ -102,18 +102,7 @@ func (m *meters) attempt(ctx context.Context, e aplomb.AttemptEvent) {
 		attrs = append(attrs, protocolKey.String(name), versionKey.String(version))
 	}
 	m.duration.Record(ctx, e.Elapsed.Seconds(), metric.WithAttributes(attrs...))
-	reason := "first"
-	switch {
-	case e.Hedge:
-		reason = "hedge"
-	case e.Probe:
-		reason = "probe"
-	case e.Redirect:
-		reason = "redirect"
-	case e.Number > 1:
-		reason = "retry"
-	}
-	m.attempts.Add(ctx, 1, metric.WithAttributes(clientKey.String(e.Client), attribute.String("aplomb.reason", reason), attribute.String("aplomb.outcome", e.Verdict.Outcome.String())))
+	m.attempts.Add(ctx, 1, metric.WithAttributes(clientKey.String(e.Client), attribute.String("aplomb.reason", e.Reason()), attribute.String("aplomb.outcome", e.Verdict.Outcome.String())))
 }
 
 func (m *meters) call(ctx context.Context, e aplomb.CallEvent) {

@@ -78,14 +78,14 @@ func (m *Metrics) tellInfo(c *client) {
 type attempts struct{ first, retry, hedge, redirect, probe prometheus.Counter }
 
 func (a *attempts) of(e *aplomb.AttemptEvent) prometheus.Counter {
-	switch {
-	case e.Hedge:
+	switch e.Reason() {
+	case "hedge":
 		return a.hedge
-	case e.Probe:
+	case "probe":
 		return a.probe
-	case e.Redirect:
+	case "redirect":
 		return a.redirect
-	case e.Number > 1:
+	case "retry":
 		return a.retry
 	}
 	return a.first

@@ -1,10 +1,8 @@
 package prometheus
 
 import (
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -50,10 +48,7 @@ func (r *requests) of(e *aplomb.AttemptEvent) prometheus.Observer {
 // serverOf is the address and port of an event's scheme and host, which is in lower
 // case and names no port that is the scheme's own.
 func serverOf(u authority) authority {
-	host, port, err := net.SplitHostPort(u.second)
-	if err != nil {
-		host, port = strings.Trim(u.second, "[]"), map[string]string{"http": "80", "https": "443"}[u.first]
-	}
+	host, port := aplomb.AttemptEvent{Scheme: u.first, Host: u.second}.Server()
 	return authority{label(host), label(port)}
 }
 
