@@ -19,10 +19,11 @@ import (
 )
 
 // bucket is a server that enforces a token bucket and says what dialect says.
-// Each request travels for some milliseconds there and back.
+// Each request travels for its way to five times that, there and back.
 type bucket struct {
 	perSecond, burst float64
 	dialect          dialect
+	way              time.Duration
 
 	mu      sync.Mutex
 	random  *rand.Rand
@@ -39,14 +40,14 @@ type dialect func(h http.Header, b *bucket, left int, next, full time.Duration, 
 
 func newBucket(perSecond, burst float64, d dialect) *bucket {
 	return &bucket{
-		perSecond: perSecond, burst: burst, dialect: d, random: rand.New(rand.NewPCG(1, 2)),
+		perSecond: perSecond, burst: burst, dialect: d, way: time.Millisecond, random: rand.New(rand.NewPCG(1, 2)),
 		tokens: burst, at: time.Now(), start: time.Now(), good: map[int]int{}, refused: map[int]int{},
 	}
 }
 
 func (b *bucket) travel() {
 	b.mu.Lock()
-	d := time.Millisecond + time.Duration(b.random.Int64N(int64(4*time.Millisecond)))
+	d := b.way + time.Duration(b.random.Int64N(int64(4*b.way)))
 	b.mu.Unlock()
 	time.Sleep(d)
 }
@@ -228,6 +229,39 @@ func TestQuotaTold(t *testing.T) {
 			assert.True(t, used >= 0.85 && refused < 0.01, used, refused)
 		})
 	}
+}
+
+// Told the quota exactly, it uses it, near the server and further away, and is not
+// refused: not even the burst at the start is one too many.
+func TestQuotaToldExactly(t *testing.T) {
+	near, far, further := 50*time.Microsecond, time.Millisecond, 10*time.Millisecond
+	for name, ways := range map[string][]time.Duration{"only Retry-After": {near, far, further}, "delta": {near, far}} {
+		for _, way := range ways {
+			for seed := range uint64(4) {
+				bubbleCase(t, fmt.Sprint(name, ", ", way, ", ", seed), func(t *testing.T) {
+					b := newBucket(200, 10, dialects[name])
+					b.way, b.random = way, rand.New(rand.NewPCG(seed, 3))
+					work(t, b, 32, 8*time.Second, aplomb.RateLimit{PerSecond: 200, Burst: 10})
+					used, _ := b.use(1, 8)
+					_, refused := b.use(0, 8)
+					t.Logf("%.1f %% of the quota used, %.2f %% of the answers refused", 100*used, 100*refused)
+					assert.True(t, used >= 0.97 && refused < 0.001, used, refused)
+				})
+			}
+		}
+	}
+}
+
+// Where the burst is too much for the server it is refused once, and what then
+// waits does not come back as a burst.
+func TestQuotaToldWithoutItsBurst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBucket(200, 10, dialects["only Retry-After"])
+		work(t, b, 32, 8*time.Second, aplomb.RateLimit{PerSecond: 200})
+		used, refused := b.use(1, 8)
+		t.Logf("%.1f %% of the quota used, %.2f %% of the answers refused", 100*used, 100*refused)
+		assert.True(t, used >= 0.95 && refused < 0.01, used, refused)
+	})
 }
 
 // Windows need no discovery, only restraint: at the start of each, at its end,
