@@ -52,6 +52,7 @@ type Attempt struct {
 	breaker   *breaker
 	permit    *permit
 	quota     *quota
+	told      *told  // the rate that it keeps to, if it is to keep one by itself
 	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
@@ -221,8 +222,7 @@ func (c *call) count(n int) int {
 	return c.attempts
 }
 
-// admit passes the attempt through breaker, bulkhead, limiter and gate, in that
-// order; what it took before it is refused, abandon or seal gives back, but for
+// admit passes the attempt through breaker, bulkhead, and gates, in that order; what it took before it is refused, abandon or seal gives back, but for
 // the told rate's token: that is spent.
 func (s *stack) admit(a *Attempt) error {
 	if a.ctx.Err() != nil {

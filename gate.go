@@ -106,6 +106,9 @@ func (g *gate) credit(now time.Time) bool {
 	return !g.untold && !g.opens(now).After(now) && g.mirror.known(now) && g.mirror.level(now) >= 1
 }
 
+// reopens reports that a request would be the first since the gate was closed.
+func (g *gate) reopens(now time.Time) bool { return g.shut || g.mirror.spent(now) }
+
 // book lets a request through and returns its number.
 func (g *gate) book(now time.Time) int64 {
 	if g.shut {

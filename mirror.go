@@ -131,6 +131,10 @@ func (m *mirror) renew(now time.Time) bool {
 	return true
 }
 
+// spent reports that nothing was left of a window that is over, by the server's count
+// or by this one.
+func (m *mirror) spent(now time.Time) bool { return m.units < 1 && !m.at.IsZero() && !m.known(now) }
+
 // refused takes a refusal that the mirror did not foresee: others use the
 // quota too, or it is no more what it was.
 func (m *mirror) refused() { m.refill /= 2 }

@@ -17,7 +17,7 @@ type line struct {
 
 func newLine() *line { return &line{queue: queue{headroom: headroom}} }
 
-func (l *line) route(named ...*gate) route { return route{&l.common, named} }
+func (l *line) route(named ...*gate) route { return route{common: &l.common, named: named} }
 
 func (l *line) close(g *gate, d time.Duration) {
 	l.mu.Lock()

@@ -27,25 +27,26 @@ const (
 	maxOperations = 1024
 )
 
-func newQuota(headroom float64, random func() float64) *quota {
-	return &quota{queue: queue{headroom: headroom}, random: random, common: &gate{}, gates: map[string]*gate{}, belong: map[string][]*gate{}}
+func newQuota(cfg RateLimit, random func() float64) *quota {
+	return &quota{queue: queue{headroom: cfg.Headroom}, random: random, common: &gate{}, gates: map[string]*gate{}, belong: map[string][]*gate{}}
 }
 
-// route is the gates that the attempt's operation falls under.
-func (q *quota) route(a *Attempt) route { return route{q.common, q.belong[a.Operation]} }
+// route is the gates that the attempt's operation falls under, and its told rate.
+func (q *quota) route(a *Attempt) route { return route{q.common, q.belong[a.Operation], a.told} }
 
-// wait holds the attempt until its gates let it pass. One that closes in the
-// moment of passing sends it back: no request enters a closed window.
+// wait holds the attempt until its gates and its told rate let it pass. A gate that
+// closes in the moment of passing sends it back: no request enters a closed window.
 func (q *quota) wait(a *Attempt, latest time.Time) error {
 	for {
 		q.mu.Lock()
 		now := time.Now()
 		s, w, at, err := q.enter(q.route(a), now, latest)
+		cause := w.cause()
 		q.mu.Unlock()
 		if a.slot = s; w == nil {
 			return err
 		}
-		if err := q.hold(a, w, at.Sub(now)); err != nil {
+		if err := q.hold(a, w, cause, at.Sub(now)); err != nil {
 			return err
 		}
 		if q.open(a) {
@@ -54,24 +55,9 @@ func (q *quota) wait(a *Attempt, latest time.Time) error {
 	}
 }
 
-// hopeless is the refusal of an attempt whose gates open too late for it, so
-// that it does not wait for a token first.
-func (q *quota) hopeless(a *Attempt, latest time.Time) (refused error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	q.route(a).each(func(g *gate) bool {
-		if at := g.opens(now); at.After(latest) {
-			refused = limitRefusal(g.String(), now, at, latest)
-		}
-		return refused == nil
-	})
-	return refused
-}
-
-// hold waits as w, which is expected to take so long. Who does not pass leaves
+// hold waits as w for cause, which is expected to take so long. Who does not pass leaves
 // the queue, also where a hook died.
-func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
+func (q *quota) hold(a *Attempt, w *waiter, cause WaitCause, expected time.Duration) error {
 	passed := false
 	defer func() {
 		if !passed {
@@ -84,7 +70,7 @@ func (q *quota) hold(a *Attempt, w *waiter, expected time.Duration) error {
 		defer timer.Stop()
 		over = timer.C
 	}
-	err := a.call.await(a.ctx, WaitQuota, expected, w.passed, over)
+	err := a.call.await(a.ctx, cause, expected, w.passed, over)
 	if errors.Is(err, errPatience) {
 		return q.overdue(w)
 	}
@@ -100,7 +86,7 @@ func (q *quota) admitNow(a *Attempt) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	r, now := q.route(a), time.Now()
-	if at, _ := q.estimate(r, now); at.After(now) {
+	if at, _ := q.estimate(r, now); at.After(now) || r.told.take(&q.turn, now).After(now) {
 		return false
 	}
 	a.slot = r.book(now)
@@ -148,6 +134,7 @@ func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
 	defer q.mu.Unlock()
 	a.slot.settle(a.wire.Load() == nil && a.Response == nil || a.provablyUnsent())
 	if a.Response != nil {
+		a.told.answered(a.start, now)
 		events = q.learn(a, header.Limits(a.Response.Header, now), now)
 	}
 	q.pump(now)

@@ -9,10 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // RateLimit is an [Option]: how fast requests are sent. RateLimit{} is what
@@ -36,8 +33,9 @@ import (
 type RateLimit struct {
 	// PerSecond is a rate you were told, kept whatever the server says. Zero: none.
 	PerSecond float64
-	// Burst is how many requests may go at once under PerSecond. Default: one
-	// second's worth, at least 1.
+	// Burst is how many requests may go at once under PerSecond; after a closed gate
+	// none do, until that many have come together again. Default: one second's worth,
+	// at least 1.
 	Burst int
 	// Headroom is the share of a quota that is spread over the time to its
 	// reset. Default 0.1: the rest may go as fast as callers come, and the end is
@@ -98,7 +96,7 @@ func newLimits(l *RateLimit) *limits {
 	}
 	cfg := l.withDefaults()
 	made := &limits{cfg: cfg, seed: maphash.MakeSeed(), random: rand.Float64}
-	made.quotas = newKeyed(maxKeys, func(string) *quota { return newQuota(cfg.Headroom, func() float64 { return made.random() }) })
+	made.quotas = newKeyed(maxKeys, func(string) *quota { return newQuota(cfg, func() float64 { return made.random() }) })
 	if cfg.PerSecond > 0 {
 		made.told = newKeyed(maxKeys, func(string) *told { return newTold(cfg) })
 	}
@@ -128,9 +126,8 @@ func (l *limits) credential(a *Attempt) (scheme, secret string, own bool) {
 	return scheme, secret, l.cfg.Key == nil && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic"))
 }
 
-// wait holds the attempt until the told rate and then the quota's gates let it
-// through, or refuses it. The gates come last: they may close during the other
-// wait.
+// wait holds the attempt until the quota's gates and the told rate let it through,
+// or refuses it.
 func (l *limits) wait(a *Attempt) error {
 	if l == nil {
 		return nil
@@ -139,18 +136,7 @@ func (l *limits) wait(a *Attempt) error {
 }
 
 func (l *limits) waitAlone(a *Attempt) error {
-	key := l.key(a)
-	latest := l.latest(a)
-	a.quota = l.quotas.get(l.quotaKey(a, key))
-	if l.told != nil {
-		if err := a.quota.hopeless(a, latest); err != nil {
-			return err
-		}
-		if err := l.told.get(key).wait(a, latest); err != nil {
-			return err
-		}
-	}
-	return a.quota.wait(a, latest)
+	return l.joinAlone(a).wait(a, l.latest(a))
 }
 
 // admitNow is wait for what may not wait, such as a hedge.
@@ -162,12 +148,17 @@ func (l *limits) admitNow(a *Attempt) bool {
 }
 
 func (l *limits) admitNowAlone(a *Attempt) bool {
+	return l.joinAlone(a).admitNow(a)
+}
+
+// joinAlone finds the attempt's quota and told rate.
+func (l *limits) joinAlone(a *Attempt) *quota {
 	key := l.key(a)
-	if l.told != nil && !l.told.get(key).admitNow() {
-		return false
-	}
 	a.quota = l.quotas.get(l.quotaKey(a, key))
-	return a.quota.admitNow(a)
+	if l.told != nil {
+		a.told = l.told.get(key)
+	}
+	return a.quota
 }
 
 // latest is the last moment a wait may last to.
@@ -178,52 +169,6 @@ func (l *limits) latest(a *Attempt) time.Time {
 		return deadline
 	}
 	return longest
-}
-
-// told keeps a rate that the user was told, on x/time/rate.
-type told struct {
-	mu      sync.Mutex // keeps "now" from going back, which mints tokens
-	limiter *rate.Limiter
-}
-
-func newTold(cfg RateLimit) *told {
-	return &told{limiter: rate.NewLimiter(rate.Limit(cfg.PerSecond), cfg.Burst)}
-}
-
-func (p *told) wait(a *Attempt, latest time.Time) error {
-	now, delay, reserved := p.reserve(latest)
-	if reserved == nil {
-		perSecond := strconv.FormatFloat(float64(p.limiter.Limit()), 'g', 4, 64)
-		return limitRefusal("the rate limit of "+perSecond+" per second", now, now.Add(delay), latest)
-	}
-	if delay == 0 {
-		return nil
-	}
-	if err := a.call.sleep(a.ctx, WaitLimiter, delay); err != nil {
-		reserved.Cancel()
-		return err
-	}
-	return nil
-}
-
-// admitNow takes a token if there is one.
-func (p *told) admitNow() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.limiter.AllowN(time.Now(), 1)
-}
-
-// reserve takes a token that is there by latest, nil if none is.
-func (p *told) reserve(latest time.Time) (now time.Time, delay time.Duration, reserved *rate.Reservation) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now = time.Now()
-	reserved = p.limiter.ReserveN(now, 1)
-	if delay = reserved.DelayFrom(now); now.Add(delay).After(latest) {
-		reserved.CancelAt(now)
-		return now, delay, nil
-	}
-	return now, delay, reserved
 }
 
 func limitRefusal(what string, now, readyAt, latest time.Time) error {

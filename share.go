@@ -43,9 +43,15 @@ func (f *fleet) wait(l *limits, a *Attempt) error {
 		if err := q.wait(a, latest); err != nil {
 			return err
 		}
-		if err := l.place(a, f, key, latest); err != nil {
-			q.release(a)
-			return err
+		if a.told == nil {
+			if err := l.place(a, f, key, latest); err != nil {
+				q.release(a)
+				return err
+			}
+			if a.told != nil { // the store is away
+				q.release(a)
+				continue
+			}
 		}
 		if q.hear(a, f); q.open(a) {
 			return nil
@@ -61,6 +67,12 @@ func (f *fleet) admitNow(l *limits, a *Attempt) bool {
 	if !q.admitNow(a) || l.place(a, f, key, time.Now().Add(f.guard.timeout)) != nil {
 		return false
 	}
+	if a.told != nil {
+		q.release(a)
+		if !q.admitNow(a) {
+			return false
+		}
+	}
 	q.hear(a, f)
 	return q.open(a)
 }
@@ -74,8 +86,8 @@ func (l *limits) join(a *Attempt, f *fleet, key string) *quota {
 }
 
 // place takes a place in the fleet's schedule and waits for it. A told rate is
-// kept by the store while it answers, and by this replica's limiter while it
-// does not.
+// kept by the store while it answers; while it does not there is no place, but the
+// attempt is to keep to the rate by itself.
 func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error {
 	at, claim, cause := l.claim(a, key, latest)
 	wait, ok := f.take(a.ctx, at, claim)
@@ -85,7 +97,8 @@ func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error
 	case a.ctx.Err() != nil:
 		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
 	case !ok && l.told != nil:
-		return l.told.get(key).wait(a, latest)
+		a.told = l.told.get(key)
+		return nil
 	case claim.PerSecond == 0: // a closing, for the gates to obey
 		f.learn(at, wait)
 		return nil
@@ -97,7 +110,7 @@ func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error
 		}
 	}
 	if l.told != nil {
-		l.told.get(key).book()
+		l.told.get(key).follow(time.Now())
 	}
 	return nil
 }
@@ -145,14 +158,6 @@ func (a *Attempt) sharedGate(name string) string {
 		return a.shared
 	}
 	return a.shared + " " + name
-}
-
-// book takes a token if there is one. While the store keeps the rate the
-// limiter only follows, so that an outage does not begin with a fresh burst.
-func (p *told) book() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.limiter.AllowN(time.Now(), 1)
 }
 
 // claim is the gate by which the replicas take their places, and a claim of the
