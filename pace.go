@@ -11,6 +11,7 @@ type pace struct {
 	since time.Time // when rate began to hold
 	hold  time.Duration
 	ramp  float64 // the growing pace while rate is looked for; 0 is none
+	told  float64 // the rate that the user was told; 0 if it was not
 
 	// before is the rate before it was lowered without a proof, once or time after
 	// time; 0 if it was not. What was lowered in a storm of refusals that no pace
@@ -22,7 +23,7 @@ type pace struct {
 	lower  float64 // what to go back to; 0 unless before is being tried
 	tries  int     // that were refused
 
-	burst  float64       // so many were granted in a run as short as spread; 0 unknown
+	burst  float64       // so many were granted in a run as short as spread, or as told; 0 unknown
 	spread time.Duration // at once, but for the way
 
 	begun    time.Time // the run since the last closing
@@ -165,7 +166,7 @@ func (p *pace) refused(now time.Time, asked time.Duration, reopens time.Time) {
 	}
 	p.ramp = 0
 	if p.rate == 0 {
-		p.ramp = rampStart
+		p.ramp = p.rampStart()
 	}
 	p.since = reopens
 	p.hold = min(max(holdFactor*asked, holdLeast), holdMost)
@@ -182,9 +183,11 @@ func (p *pace) average() float64 {
 // look goes on with half the pace that was, where there is no other.
 func (p *pace) look() {
 	if p.rate == 0 && p.ramp == 0 {
-		p.ramp = max(rampStart, p.lastRate/2)
+		p.ramp = max(p.rampStart(), p.lastRate/2)
 	}
 }
+
+func (p *pace) rampStart() float64 { return max(rampStart, p.told/2) }
 
 // proven is the rate that the run proves: of all its ends, the greatest that
 // exceeded what a full bucket would have given alone. A bucket of that size

@@ -15,6 +15,7 @@ import (
 type quota struct {
 	queue
 	random func() float64
+	prior  pace // what a gate knows of its pace to begin with
 
 	common *gate              // the quota without a name
 	gates  map[string]*gate   // by the server's name
@@ -28,8 +29,15 @@ const (
 )
 
 func newQuota(cfg RateLimit, random func() float64) *quota {
-	return &quota{queue: queue{headroom: cfg.Headroom}, random: random, common: &gate{}, gates: map[string]*gate{}, belong: map[string][]*gate{}}
+	q := &quota{queue: queue{headroom: cfg.Headroom}, random: random, gates: map[string]*gate{}, belong: map[string][]*gate{}}
+	if cfg.PerSecond > 0 {
+		q.prior = pace{burst: float64(cfg.Burst), told: cfg.PerSecond}
+	}
+	q.common = q.newGate("")
+	return q
 }
+
+func (q *quota) newGate(name string) *gate { return &gate{name: name, pace: q.prior} }
 
 // route is the gates that the attempt's operation falls under, and its told rate.
 func (q *quota) route(a *Attempt) route { return route{q.common, q.belong[a.Operation], a.told} }
@@ -245,7 +253,7 @@ func (q *quota) gate(name string) *gate {
 	}
 	g := q.gates[name]
 	if g == nil && len(q.gates) < maxGates {
-		g = &gate{name: name}
+		g = q.newGate(name)
 		q.gates[name] = g
 	}
 	return g
