@@ -37,7 +37,7 @@
 //	         hedge: one more attempt beside a slow one                |
 //	attempt    breaker check (fail fast, before any queue)            |
 //	           bulkhead (a place among the requests in flight)        |
-//	           limiter wait, then quota gate                          |  every wait: ctx-aware,
+//	           quota gates and told rate, one queue                   |  every wait: ctx-aware,
 //	           breaker admit (probe lease)                            |  never past the deadline,
 //	           PerAttempt middlewares                                 |  an event while it waits
 //	           auth: attach, signers last, only to allowed origins    |
