@@ -56,8 +56,9 @@ type Attempt struct {
 	shared    string // the quota's key in the fleet's store
 	slot      slot
 	seat      seat
-	race      *race          // where the call is hedged
+	race      contest        // where the call is hedged
 	hedge     bool           // the extra attempt of that race
+	behind    time.Time      // when the first of the race was sent, for the extra one
 	watch     *stopwatch     // where its phases are told
 	body      []byte         // a typed call's, read inside the attempt
 	broken    *http.Response // whose body did not come
@@ -144,12 +145,14 @@ func (f failedReader) Read([]byte) (int, error) { return 0, f.err }
 // check to the sealed verdict. Waits come before the breaker's admission, so
 // that no probe is held in a queue, and before the credential, so that it is
 // fresh when it is sent.
-func (s *stack) try(r *http.Request, in *race) (*http.Response, error) {
+func (s *stack) try(r *http.Request, in contest) (*http.Response, error) {
 	c := callFrom(r.Context())
 	a := c.newAttempt(r)
 	a.redirect = r.Response != nil && (c.last == nil || c.last.Request.Response != r.Response)
 	c.last = a
-	in.enter(a)
+	if in != nil {
+		in.enter(a)
+	}
 	defer s.abandon(a)
 	a.breaker = s.breakers.of(a)
 	if a.Err = s.admit(a); a.Err == nil {
@@ -307,19 +310,24 @@ func (s *stack) seal(a *Attempt) {
 // which is for no Judge to read.
 func (a *Attempt) judge() {
 	a.Verdict = classify(a)
-	if !a.race.lost(a) {
+	if !a.lost() {
 		for _, judge := range a.call.judges {
 			a.Verdict = a.refine(judge(a))
 		}
-		a.race.finish(a)
+		if a.race != nil {
+			a.race.finish(a)
+		}
 	}
-	if a.race.lost(a) {
+	if a.lost() {
 		a.Verdict = Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}
 		if a.Err != nil {
 			a.Err = errOutrun
 		}
 	}
 }
+
+// lost reports that the race went to the other attempt.
+func (a *Attempt) lost() bool { return a.race != nil && a.race.lost(a) }
 
 // refine lays a judge's verdict over the one so far.
 func (a *Attempt) refine(v Verdict) Verdict {

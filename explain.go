@@ -116,7 +116,7 @@ func (e *explanation) behaviours() {
 		name: "Timeouts", on: true, given: func(c *config) *Timeouts { return c.timeouts }, inEffect: e.timeouts,
 	})
 	explain(e, behaviour[Hedge]{
-		name: "Hedge", given: func(c *config) *Hedge { return c.hedge }, inEffect: func(h Hedge) Hedge { return h },
+		name: "Hedge", given: givenHedge, inEffect: func(h Hedge) Hedge { return h },
 	})
 	explain(e, behaviour[Bulkhead]{
 		name: "Bulkhead", given: func(c *config) *Bulkhead { b, _ := c.bulkhead.(*Bulkhead); return b }, inEffect: func(b Bulkhead) Bulkhead { return b.withDefaults() },
@@ -269,4 +269,12 @@ func count[T any](e *explanation, name, noun string, of func(*config) []T) {
 		value = fmt.Sprint(n, " ", noun, "s")
 	}
 	e.line(name, value, e.source(func(c *config) any { return of(c) }, []T(nil)))
+}
+
+// givenHedge is the Hedge that c was given, nil if none.
+func givenHedge(c *config) *Hedge {
+	if c.hedge == nil {
+		return nil
+	}
+	return &Hedge{After: c.hedge.after}
 }

@@ -133,7 +133,7 @@ func TestLateHedgeIsNotPaidFor(t *testing.T) {
 	assert.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.test/", http.NoBody)
 	assert.NoError(t, err)
-	c := s.newCall(settings{hedge: &Hedge{}}, http.MethodGet, "/")
+	c := s.newCall(settings{hedge: &hedging{}}, http.MethodGet, "/")
 	in := &race{stack: s, call: c, spare: r}
 	first := c.newAttempt(r)
 	defer first.end()

@@ -76,7 +76,7 @@ func (s *stack) remember(a *Attempt) {
 	}
 	took := a.elapsed
 	if a.hedge {
-		took += a.start.Sub(a.race.first.start)
+		took += a.start.Sub(a.behind)
 	}
 	s.latency(originOf(a.Request.URL), a.Operation).record(took)
 }

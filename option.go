@@ -92,7 +92,7 @@ type settings struct {
 	timeout     time.Duration
 	retry       *Retry
 	noRetry     bool
-	hedge       *Hedge
+	hedge       *hedging
 	noHedge     bool
 	idempotency *Idempotency
 	auths       []Auth

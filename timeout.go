@@ -226,7 +226,9 @@ func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 		defer func() { up.done(err != nil) }()
 		r = up.watch(r)
 	}
-	a.race.arm()
+	if a.race != nil {
+		a.race.arm()
+	}
 	resp, err = normalise(t.next.RoundTrip(r))
 	if err != nil {
 		return nil, up.blame(ownCause(r.Context(), err))
