@@ -10,7 +10,7 @@ BENCHTIME ?= 1s
 TOOL = GOWORK=off go tool -modfile=$(CURDIR)/tools/go.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench tidy tidy-check api cover compat budgets bench-stripe bench-graphql bench-inbox bench-webhook bench-fixtures bench-monitor
+.PHONY: help test race lint format vet golangci staticcheck modules fuzz bench benchmarks tidy tidy-check api cover compat budgets
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ fuzz: ## each fuzz target for FUZZTIME (30s)
 		done; \
 	done
 
-bench: ## every benchmark of the root module, with allocations
+bench: ## measure aplomb beside its peers, into bench/RESULTS.md, and hold the goals (a quarter of an hour)
+	cd bench && GOWORK=off go run ./report -write
+
+benchmarks: ## every benchmark of the root module, with allocations
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
 
 tidy: ## go mod tidy in every module
@@ -69,21 +72,3 @@ compat: ## the tests against real peers: stripe-mock, an authorization server, a
 
 budgets: ## what we may cost beside our peers: allocations, time, binary size
 	cd bench && GOWORK=off go test -p 1 -count=1 ./... # one at a time: they take each other's time
-
-bench-stripe: ## measure aplomb/stripe beside stripe-go, into bench/stripe/RESULTS.md (five minutes)
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./stripe -results
-
-bench-graphql: ## measure aplomb/graphql beside its peers, into bench/graphql/RESULTS.md
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./graphql -results
-
-bench-inbox: ## measure aplomb/inbox beside a driver alone, into bench/inbox/RESULTS.md
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./inbox -results
-
-bench-webhook: ## measure aplomb/webhook beside stripe-go, into bench/webhook/RESULTS.md
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./webhook -results
-
-bench-fixtures: ## measure aplombtest.Fixtures beside go-vcr, into bench/fixtures/RESULTS.md (two minutes)
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./fixtures -results
-
-bench-monitor: ## measure what a monitor costs a call, into bench/monitor/RESULTS.md
-	cd bench && GOWORK=off go test -count=1 -run '^TestResults$$' ./monitor -results

@@ -26,10 +26,10 @@ const endpoint = "https://api.github.com/graphql"
 
 // The names of the libraries, in the tables.
 const (
-	ours      = "aplomb/graphql"
-	generated = "genqlient v0.8.1"
-	reflected = "hasura v0.15.1"
-	plain     = "net/http"
+	ours      = "aplomb"
+	generated = "genqlient"
+	reflected = "hasura"
+	plain     = "net-http"
 )
 
 // Their places among the ways; ours is the first.

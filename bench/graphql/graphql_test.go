@@ -6,7 +6,9 @@ import (
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkQuery(b *testing.B) { beside.Benchmark(b, queries(b)) }
+func BenchmarkGraphQL(b *testing.B) {
+	b.Run("query", func(b *testing.B) { beside.Benchmark(b, queries(b)) })
+}
 
 // TestBody: what is measured is of the real size.
 func TestBody(t *testing.T) {

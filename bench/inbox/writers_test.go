@@ -19,7 +19,7 @@ import (
 // until its own is on disk.
 const (
 	writers   = 64
-	perWriter = 30
+	perWriter = 32
 )
 
 var body = make([]byte, 1024)
@@ -30,13 +30,14 @@ var unique atomic.Int64
 // inserter makes one event durable.
 type inserter func(ctx context.Context, id string) error
 
-// race has all writers insert. What each insert took goes to took, if it is not nil.
-func race(insert inserter, took chan<- time.Duration) error {
+// race has all writers insert so many each. What each insert took goes to took, if it
+// is not nil.
+func race(insert inserter, each int, took chan<- time.Duration) error {
 	var wg sync.WaitGroup
 	failed := make(chan error, writers)
 	for range writers {
 		wg.Go(func() {
-			for range perWriter {
+			for range each {
 				began := time.Now()
 				if err := insert(context.Background(), fmt.Sprint("evt_", unique.Add(1))); err != nil {
 					failed <- err
@@ -66,10 +67,10 @@ type contestant struct {
 func contestants(tb testing.TB) []contestant {
 	tb.Helper()
 	return []contestant{
-		{"aplomb/inbox", ours(tb)},
-		{"modernc.org/sqlite, group commit by hand, the same rows", grouped(tb, sameRows(tb))},
-		{"modernc.org/sqlite, group commit by hand, the smallest table", grouped(tb, smallest(tb))},
-		{"modernc.org/sqlite, a commit each", naive(tb)},
+		{"aplomb", ours(tb)},
+		{"group-commit-by-hand", grouped(tb, sameRows(tb))},
+		{"group-commit-smallest-table", grouped(tb, smallest(tb))},
+		{"a-commit-each", naive(tb)},
 	}
 }
 

@@ -51,7 +51,7 @@ func ways(tb testing.TB, base string, transport func() aplomb.Option) []beside.W
 	if err != nil {
 		tb.Fatal(err)
 	}
-	with, without := way(tb, "with a monitor", base, transport(), m.Option()), way(tb, "without", base, transport())
+	with, without := way(tb, "with", base, transport(), m.Option()), way(tb, "without", base, transport())
 	for range 500 { // its lists fill up
 		if err := with.Run(); err != nil {
 			tb.Fatal(err)

@@ -21,9 +21,9 @@ const key = "sk_test_" + "123"
 
 // The names of the libraries, in the tables.
 const (
-	ours  = "aplomb/stripe"
-	peer  = "stripe-go v85"
-	plain = "net/http"
+	ours  = "aplomb"
+	peer  = "stripe-go"
+	plain = "net-http"
 )
 
 const pageSize = 100

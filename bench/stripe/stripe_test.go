@@ -6,8 +6,16 @@ import (
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkList(b *testing.B)   { beside.Benchmark(b, lists(b)) }
-func BenchmarkCreate(b *testing.B) { beside.Benchmark(b, creates(b)) }
+func BenchmarkStripe(b *testing.B) {
+	b.Run("list", func(b *testing.B) { beside.Benchmark(b, lists(b)) })
+	b.Run("create", func(b *testing.B) { beside.Benchmark(b, creates(b)) })
+}
+
+func BenchmarkPages(b *testing.B) {
+	b.Run("cursor-100x100", func(b *testing.B) { beside.Benchmark(b, pageWays(b, 100)) })
+	far, chain := farWays(b)
+	b.Run("cursor-10x100-5ms", func(b *testing.B) { beside.Benchmark(b, append(far, chain)) })
+}
 
 // TestBodies: what is measured is of the real size.
 func TestBodies(t *testing.T) {

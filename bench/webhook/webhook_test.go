@@ -1,12 +1,18 @@
 package webhook_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
 )
 
-func BenchmarkVerify(b *testing.B) { beside.Benchmark(b, verifies(b, 1<<10)) }
+func BenchmarkWebhook(b *testing.B) {
+	for _, kib := range []int{1, 16, 64} {
+		b.Run(fmt.Sprint(kib, "KiB"), func(b *testing.B) { beside.Benchmark(b, verifies(b, kib<<10)) })
+	}
+	b.Run("schemes", func(b *testing.B) { beside.Benchmark(b, schemes(b)) })
+}
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
