@@ -225,8 +225,9 @@ func (c *call) count(n int) int {
 	return c.attempts
 }
 
-// admit passes the attempt through breaker, bulkhead, and gates, in that order; what it took before it is refused, abandon or seal gives back, but for
-// the told rate's token: that is spent.
+// admit passes the attempt through breaker, bulkhead and gates, in that order; what it
+// took before it is refused, abandon or seal gives back, but for the told rate's token:
+// that is spent.
 func (s *stack) admit(a *Attempt) error {
 	if a.ctx.Err() != nil {
 		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
