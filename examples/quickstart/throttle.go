@@ -98,7 +98,8 @@ type quota struct {
 	refused int
 }
 
-const window = 1500 * time.Millisecond
+// A window is long enough for answers in order also on a machine that stalls for a while.
+const window = 2500 * time.Millisecond
 
 func newQuota(limit, left int) *quota { return &quota{limit: limit, left: left} }
 
