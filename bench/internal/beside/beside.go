@@ -85,7 +85,8 @@ func Times(tb testing.TB, ways []Way, runs int) []time.Duration {
 const patience = 20
 
 // Within fails the test if own takes more than most times what other takes. Each
-// counts with its best time of all, and what missed is measured again for a while:
+// counts with its best time of all, or of one measurement, where one lucky time of other
+// would else count for good; and what missed is measured again for a while:
 // a machine that is busy with something else is slow for one of them by chance,
 // but not every time.
 func Within(tb testing.TB, most float64, own, other Way, runs int) {
@@ -97,7 +98,7 @@ func Within(tb testing.TB, most float64, own, other Way, runs int) {
 			mine, theirs = best[0], best[1]
 		}
 		mine, theirs = min(mine, best[0]), min(theirs, best[1])
-		if float64(mine) <= most*float64(theirs) {
+		if float64(mine) <= most*float64(theirs) || float64(best[0]) <= most*float64(best[1]) {
 			return
 		}
 	}
