@@ -40,7 +40,7 @@ func TestBudgets(t *testing.T) {
 	for _, b := range budgets {
 		ways := waysOf(t, b.in)
 		own := pick(t, ways, "aplomb")
-		if name := b.in + " allocations"; held(t, name) {
+		if name := b.in + " allocations"; beside.Held(t, notYet, name) {
 			t.Run(name, func(t *testing.T) {
 				if got := beside.Allocs(t, own); got > b.allocs {
 					t.Errorf("%v allocations, want at most %v", got, b.allocs)
@@ -48,20 +48,11 @@ func TestBudgets(t *testing.T) {
 			})
 		}
 		for other, most := range b.beside {
-			if name := b.in + " beside " + other; held(t, name) {
+			if name := b.in + " beside " + other; beside.Held(t, notYet, name) {
 				t.Run(name, func(t *testing.T) { beside.Within(t, most, own, pick(t, ways, other), runs) })
 			}
 		}
 	}
-}
-
-func held(t *testing.T, budget string) bool {
-	t.Helper()
-	if slices.Contains(notYet, budget) {
-		t.Logf("not held yet: %s", budget)
-		return false
-	}
-	return true
 }
 
 func waysOf(tb testing.TB, name string) []beside.Way {

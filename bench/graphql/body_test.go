@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	api "github.com/aplomb-go/aplomb/bench/internal/canned"
 )
 
 // canned answers every request with one body, without a socket: what is
@@ -19,17 +21,8 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/2.0", ProtoMajor: 2, Request: r,
-		Header: http.Header{
-			"Content-Type":          {"application/json; charset=utf-8"},
-			"Date":                  {"Mon, 02 Mar 2026 10:00:00 GMT"},
-			"X-Github-Request-Id":   {"C0DE:1A2B:3C4D5E:6F7A8B:69A5602C"},
-			"X-Ratelimit-Limit":     {"5000"},
-			"X-Ratelimit-Remaining": {"4993"},
-			"X-Ratelimit-Reset":     {"1772449200"},
-			"X-Ratelimit-Used":      {"7"},
-			"X-Ratelimit-Resource":  {"graphql"},
-		},
-		Body: io.NopCloser(bytes.NewReader(c.body)), ContentLength: int64(len(c.body)),
+		Header: api.GitHub("graphql"),
+		Body:   io.NopCloser(bytes.NewReader(c.body)), ContentLength: int64(len(c.body)),
 	}, nil
 }
 

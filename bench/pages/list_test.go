@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/aplomb-go/aplomb/bench/internal/canned"
 )
 
 // pageCount pages of pageSize items are gone through.
@@ -59,16 +61,7 @@ func (s server) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("asked for %s", r.URL)
 	}
 	body := s.pages[page-1]
-	header := http.Header{
-		"Content-Type":          {"application/json; charset=utf-8"},
-		"Date":                  {"Mon, 02 Mar 2026 10:00:00 GMT"},
-		"X-Github-Request-Id":   {"C0DE:1A2B:3C4D5E:6F7A8B:69A5602C"},
-		"X-Ratelimit-Limit":     {"5000"},
-		"X-Ratelimit-Remaining": {"4993"},
-		"X-Ratelimit-Reset":     {"1772449200"},
-		"X-Ratelimit-Used":      {"7"},
-		"X-Ratelimit-Resource":  {"core"},
-	}
+	header := canned.GitHub("core")
 	if page < pageCount {
 		const link = `<%[1]s/repositories/1/issues?per_page=100&page=%[2]d>; rel="next", <%[1]s/repositories/1/issues?per_page=100&page=%[3]d>; rel="last"`
 		header.Set("Link", fmt.Sprintf(link, base, page+1, pageCount))
