@@ -1,6 +1,7 @@
 package header
 
 import (
+	"math/bits"
 	"net/http"
 	"strings"
 	"time"
@@ -39,13 +40,14 @@ func unknown(name string) Limit {
 //
 // A response without any of these costs no allocation.
 func Limits(h http.Header, received time.Time) []Limit {
-	if !mentionsLimit(h) {
+	dialects, some := mentioned(h)
+	if !some {
 		return nil
 	}
 	now := clockOf(h, received)
 	limits := standard(h, now)
-	for i := range triples {
-		if l, ok := triples[i].read(h, now); ok && !stated(limits, l) {
+	for ; dialects != 0; dialects &= dialects - 1 {
+		if l, ok := triples[bits.TrailingZeros32(dialects)].read(h, now); ok && !stated(limits, l) {
 			limits = append(limits, l)
 		}
 	}
@@ -57,15 +59,22 @@ func Limits(h http.Header, received time.Time) []Limit {
 	return limits
 }
 
-// mentionsLimit spares the common response some fifty map look-ups.
-func mentionsLimit(h http.Header) bool {
+// mentioned is the triples that the response has a field of, a bit for each, and
+// whether it says anything of a quota: it spares the common response all map look-ups,
+// and one that states a quota some fifty.
+func mentioned(h http.Header) (dialects uint32, some bool) {
 	for k := range h {
 		if strings.HasPrefix(k, "X-Rate") || strings.HasPrefix(k, "Ratelimit") ||
 			strings.HasPrefix(k, "Anthropic-Rate") || k == "X-Shopify-Shop-Api-Call-Limit" {
-			return true
+			some = true
+			for i := range triples {
+				if triples[i].has(k) {
+					dialects |= 1 << i
+				}
+			}
 		}
 	}
-	return false
+	return dialects, some
 }
 
 // stated tells whether an unnamed quota was already given in another dialect.

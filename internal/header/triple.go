@@ -2,6 +2,7 @@ package header
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,6 +69,11 @@ func family(prefix, name, member string) triple {
 		limit: prefix + member + "-Limit", remaining: prefix + member + "-Remaining",
 		reset: []string{prefix + member + "-Reset"},
 	}
+}
+
+// has reports that a field belongs to the dialect.
+func (t *triple) has(field string) bool {
+	return field == t.limit || field == t.remaining || slices.Contains(t.reset, field)
 }
 
 // read gives the quota of one dialect; ok is false when it states no number.
