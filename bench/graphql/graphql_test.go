@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 )
 
 func BenchmarkGraphQL(b *testing.B) {
@@ -18,26 +19,15 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// mostAllocs is what a query for 100 nodes of four strings each may allocate.
-const mostAllocs = 560
-
-// What it may take, in times of the others.
-const (
-	mostOfGenqlient = 0.95
-	mostOfHasura    = 1 / 5.5
-	mostOfPlain     = 1.25
-)
-
 // TestBudgets holds what aplomb/graphql may cost. Allocations are counted, and
 // the same everywhere; time is compared with the others' in the same run.
 func TestBudgets(t *testing.T) {
 	ways := queries(t)
-	if got := beside.Allocs(t, ways[0]); got > mostAllocs {
-		t.Errorf("%v allocations, want at most %v", got, mostAllocs)
+	limit := func(unit, other string) float64 { return goals.Limit(t, "GraphQL", "query", unit, other) }
+	if got, most := beside.Allocs(t, ways[0]), limit("allocs/op", ""); got > most {
+		t.Errorf("%v allocations, want at most %v", got, most)
 	}
-	for i, most := range []float64{generatedBy: mostOfGenqlient, reflectedBy: mostOfHasura, plainBy: mostOfPlain} {
-		if i > 0 {
-			beside.Within(t, most, ways[0], ways[i], 20)
-		}
+	for _, i := range []int{generatedBy, reflectedBy, plainBy} {
+		beside.Within(t, limit("ns/op", ways[i].Name), ways[0], ways[i], 20)
 	}
 }

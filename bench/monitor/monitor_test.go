@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 )
 
 func BenchmarkMonitor(b *testing.B) {
@@ -11,18 +12,13 @@ func BenchmarkMonitor(b *testing.B) {
 	b.Run("memory", func(b *testing.B) { beside.Benchmark(b, nowhere(b)) })
 }
 
-// What a monitor may add to a call.
-const (
-	mostTime   = 1.05
-	mostAllocs = 2
-)
-
 // TestBudgets holds what watching may cost.
 func TestBudgets(t *testing.T) {
 	both := nowhere(t)
-	if with, without := beside.Allocs(t, both[0]), beside.Allocs(t, both[1]); with > without+mostAllocs {
-		t.Errorf("%v allocations, and %v without a monitor: want at most %d more", with, without, mostAllocs)
+	most := goals.Limit(t, "Monitor", "memory", "allocs/op", both[1].Name)
+	if with, without := beside.Allocs(t, both[0]), beside.Allocs(t, both[1]); with > without+most {
+		t.Errorf("%v allocations, and %v without a monitor: want at most %v more", with, without, most)
 	}
 	both = near(t)
-	beside.Within(t, mostTime, both[0], both[1], 2000)
+	beside.Within(t, goals.Limit(t, "Monitor", "loopback", "ns/op", both[1].Name), both[0], both[1], 2000)
 }

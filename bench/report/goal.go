@@ -4,23 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-// goal is what a figure has to be at most, or at least.
-type goal struct {
-	part, name string // the case's
-	unit       string
-	own        string // the way that is held to it
-	other      string // it counts in times of this way's; "" is the figure itself
-	beyond     bool   // it counts beyond the other's, and not in times of it
-	most       float64
-	least      float64 // where there is no most
-	none       bool    // at most 0
-}
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
+)
 
 // verdict is what became of a goal.
 type verdict struct {
-	goal    goal
+	goal    goals.Goal
 	met     bool
 	absent  []string // whose figures there are not
 	figure  float64
@@ -28,30 +18,30 @@ type verdict struct {
 }
 
 // judge holds what was measured to the goals of these parts.
-func judge(goals []goal, parts []part, all *figures) (verdicts []verdict) {
-	for _, g := range goals {
-		if slices.ContainsFunc(parts, func(p part) bool { return p.name == g.part }) {
-			verdicts = append(verdicts, g.judge(all))
+func judge(all []goals.Goal, parts []part, measured *figures) (verdicts []verdict) {
+	for _, g := range all {
+		if slices.ContainsFunc(parts, func(p part) bool { return p.name == g.Part }) {
+			verdicts = append(verdicts, judgeOne(g, measured))
 		}
 	}
 	return verdicts
 }
 
-func (g goal) judge(all *figures) verdict {
+func judgeOne(g goals.Goal, all *figures) verdict {
 	v := verdict{goal: g}
 	figure := func(way string) float64 {
-		m, ok := all.find(g.part, g.name, way).median(g.unit)
+		m, ok := all.find(g.Part, g.Name, way).median(g.Unit)
 		if !ok {
 			v.absent = append(v.absent, way)
 		}
 		return m.Center
 	}
-	own := figure(g.own)
-	v.figure, v.figures = own, number(own, g.unit)
-	if g.other != "" {
-		other := figure(g.other)
-		v.figures += " against " + number(other, g.unit)
-		if g.beyond {
+	own := figure(g.Own)
+	v.figure, v.figures = own, number(own, g.Unit)
+	if g.Other != "" {
+		other := figure(g.Other)
+		v.figures += " against " + number(other, g.Unit)
+		if g.Beyond {
 			v.figure = own - other
 		} else {
 			v.figure = own / other
@@ -60,27 +50,27 @@ func (g goal) judge(all *figures) verdict {
 	switch {
 	case len(v.absent) > 0:
 		v.figures = "no figures of " + strings.Join(v.absent, ", ")
-	case g.none, g.most > 0:
-		v.met = v.figure <= g.most
+	case g.None, g.Most > 0:
+		v.met = v.figure <= g.Most
 	default:
-		v.met = v.figure >= g.least
+		v.met = v.figure >= g.Least
 	}
 	return v
 }
 
 // limit says the goal in words.
-func (g goal) limit() string {
-	word, value := "at most", g.most
-	if !g.none && g.most == 0 {
-		word, value = "at least", g.least
+func limit(g goals.Goal) string {
+	word, value := "at most", g.Most
+	if !g.None && g.Most == 0 {
+		word, value = "at least", g.Least
 	}
 	switch {
-	case g.other == "":
-		return fmt.Sprintf("%s %s", word, quantity(value, g.unit))
-	case g.beyond:
-		return fmt.Sprintf("%s %s more than %s", word, quantity(value, g.unit), g.other)
+	case g.Other == "":
+		return fmt.Sprintf("%s %s", word, quantity(value, g.Unit))
+	case g.Beyond:
+		return fmt.Sprintf("%s %s more than %s", word, quantity(value, g.Unit), g.Other)
 	default:
-		return fmt.Sprintf("%s %.3g of %s's %s", word, value, g.other, g.unit)
+		return fmt.Sprintf("%s %.3g of %s's %s", word, value, g.Other, g.Unit)
 	}
 }
 
@@ -101,10 +91,10 @@ func (v *verdict) got() string {
 	switch {
 	case len(v.absent) > 0:
 		return ""
-	case v.goal.other != "" && !v.goal.beyond:
+	case v.goal.Other != "" && !v.goal.Beyond:
 		return fmt.Sprintf("%.3g", v.figure)
 	default:
-		return number(v.figure, v.goal.unit)
+		return number(v.figure, v.goal.Unit)
 	}
 }
 

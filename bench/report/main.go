@@ -19,6 +19,8 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 )
 
 func main() {
@@ -91,7 +93,7 @@ func report(ctx context.Context, args []string, out io.Writer) (met bool, err er
 	if err != nil {
 		return false, err
 	}
-	verdicts := judge(goals, a.parts, all)
+	verdicts := judge(goals.All, a.parts, all)
 	page := page(all, a.parts, verdicts)
 	if _, err := io.WriteString(out, page); err != nil {
 		return false, err

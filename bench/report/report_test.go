@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 )
 
 var update = flag.Bool("update", false, "write testdata/page.md")
@@ -68,28 +70,28 @@ func TestReadRefuses(t *testing.T) {
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	all := canned(t)
-	verify := func(g goal) goal {
-		g.part, g.name, g.own = "Verify", "1KiB", "aplomb"
+	verify := func(g goals.Goal) goals.Goal {
+		g.Part, g.Name, g.Own = "Verify", "1KiB", "aplomb"
 		return g
 	}
 	for _, tt := range []struct {
-		goal           goal
+		goal           goals.Goal
 		outcome, limit string
 	}{
-		{verify(goal{unit: "ns/op", other: "peer", most: 0.65}), "met", "at most 0.65 of peer's ns/op"},
-		{verify(goal{unit: "ns/op", other: "peer", most: 0.5}), "**missed**", "at most 0.5 of peer's ns/op"},
-		{verify(goal{unit: "ns/op", most: 1305}), "met", "at most 1.31µs"},
-		{verify(goal{unit: "ns/op", most: 1304}), "**missed**", "at most 1.3µs"},
-		{verify(goal{unit: "allocs/op", none: true}), "met", "at most 0 allocs/op"},
-		{verify(goal{unit: "allocs/op", other: "peer", beyond: true, most: 2}), "met", "at most 2 allocs/op more than peer"},
-		{verify(goal{unit: "ns/op", other: "nobody", most: 2}), "**absent**", "at most 2 of nobody's ns/op"},
-		{verify(goal{unit: "p99-ns", most: 2}), "**absent**", "at most 2ns"},
-		{goal{part: "Quota", unit: "used-%", own: "aplomb", least: 95}, "met", "at least 95 used-%"},
-		{goal{part: "Quota", unit: "used-%", own: "peer", least: 95}, "**missed**", "at least 95 used-%"},
-		{goal{part: "Quota", unit: "429s", own: "peer", none: true}, "**missed**", "at most 0 429s"},
-		{goal{part: "Nothing", unit: "ns/op", own: "aplomb", most: 1}, "", ""},
+		{verify(goals.Goal{Unit: "ns/op", Other: "peer", Most: 0.65}), "met", "at most 0.65 of peer's ns/op"},
+		{verify(goals.Goal{Unit: "ns/op", Other: "peer", Most: 0.5}), "**missed**", "at most 0.5 of peer's ns/op"},
+		{verify(goals.Goal{Unit: "ns/op", Most: 1305}), "met", "at most 1.31µs"},
+		{verify(goals.Goal{Unit: "ns/op", Most: 1304}), "**missed**", "at most 1.3µs"},
+		{verify(goals.Goal{Unit: "allocs/op", None: true}), "met", "at most 0 allocs/op"},
+		{verify(goals.Goal{Unit: "allocs/op", Other: "peer", Beyond: true, Most: 2}), "met", "at most 2 allocs/op more than peer"},
+		{verify(goals.Goal{Unit: "ns/op", Other: "nobody", Most: 2}), "**absent**", "at most 2 of nobody's ns/op"},
+		{verify(goals.Goal{Unit: "p99-ns", Most: 2}), "**absent**", "at most 2ns"},
+		{goals.Goal{Part: "Quota", Unit: "used-%", Own: "aplomb", Least: 95}, "met", "at least 95 used-%"},
+		{goals.Goal{Part: "Quota", Unit: "used-%", Own: "peer", Least: 95}, "**missed**", "at least 95 used-%"},
+		{goals.Goal{Part: "Quota", Unit: "429s", Own: "peer", None: true}, "**missed**", "at most 0 429s"},
+		{goals.Goal{Part: "Nothing", Unit: "ns/op", Own: "aplomb", Most: 1}, "", ""},
 	} {
-		verdicts := judge([]goal{tt.goal}, some, all)
+		verdicts := judge([]goals.Goal{tt.goal}, some, all)
 		if tt.outcome == "" { // of a part that was not asked for
 			if len(verdicts) != 0 || !allMet(verdicts) {
 				t.Errorf("%+v: %v", tt.goal, verdicts)
@@ -97,8 +99,8 @@ func TestJudge(t *testing.T) {
 			continue
 		}
 		v := verdicts[0]
-		if v.outcome() != tt.outcome || tt.goal.limit() != tt.limit || allMet(verdicts) != (tt.outcome == "met") {
-			t.Errorf("%+v: %s, %s, %v; want %s, %s", tt.goal, v.outcome(), tt.goal.limit(), allMet(verdicts), tt.outcome, tt.limit)
+		if v.outcome() != tt.outcome || limit(tt.goal) != tt.limit || allMet(verdicts) != (tt.outcome == "met") {
+			t.Errorf("%+v: %s, %s, %v; want %s, %s", tt.goal, v.outcome(), limit(tt.goal), allMet(verdicts), tt.outcome, tt.limit)
 		}
 	}
 }
@@ -107,13 +109,13 @@ func TestJudge(t *testing.T) {
 func TestPage(t *testing.T) {
 	t.Parallel()
 	all := canned(t)
-	goals := []goal{
-		{part: "Verify", name: "1KiB", unit: "ns/op", own: "aplomb", other: "peer", most: 0.65},
-		{part: "Verify", name: "1KiB", unit: "allocs/op", own: "aplomb", none: true},
-		{part: "Quota", unit: "used-%", own: "aplomb", least: 99.9},
-		{part: "Quota", unit: "429s", own: "nobody", none: true},
+	held := []goals.Goal{
+		{Part: "Verify", Name: "1KiB", Unit: "ns/op", Own: "aplomb", Other: "peer", Most: 0.65},
+		{Part: "Verify", Name: "1KiB", Unit: "allocs/op", Own: "aplomb", None: true},
+		{Part: "Quota", Unit: "used-%", Own: "aplomb", Least: 99.9},
+		{Part: "Quota", Unit: "429s", Own: "nobody", None: true},
 	}
-	got := page(all, some, judge(goals, some, all))
+	got := page(all, some, judge(held, some, all))
 	const golden = "testdata/page.md"
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
@@ -143,11 +145,11 @@ func TestFrom(t *testing.T) {
 // TestGoals: each goal is of a part that there is.
 func TestGoals(t *testing.T) {
 	t.Parallel()
-	for _, g := range goals {
-		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == g.part }) {
-			t.Errorf("no part %q", g.part)
+	for _, g := range goals.All {
+		if !slices.ContainsFunc(parts, func(p part) bool { return p.name == g.Part }) {
+			t.Errorf("no part %q", g.Part)
 		}
-		if limits := b2i(g.most > 0) + b2i(g.least > 0) + b2i(g.none); limits != 1 {
+		if limits := b2i(g.Most > 0) + b2i(g.Least > 0) + b2i(g.None); limits != 1 {
 			t.Errorf("%+v has %d limits", g, limits)
 		}
 	}

@@ -150,8 +150,8 @@ func goalTable(verdicts []verdict) string {
 	for i := range verdicts {
 		v := &verdicts[i]
 		g := v.goal
-		name := strings.Trim(g.part+"/"+g.name, "/")
-		fmt.Fprintf(&b, "| %s: %s of %s | %s | %s | %s | %s |\n", name, g.unit, g.own, g.limit(), v.got(), v.outcome(), v.figures)
+		name := strings.Trim(g.Part+"/"+g.Name, "/")
+		fmt.Fprintf(&b, "| %s: %s of %s | %s | %s | %s | %s |\n", name, g.Unit, g.Own, limit(g), v.got(), v.outcome(), v.figures)
 	}
 	return b.String()
 }

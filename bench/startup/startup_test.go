@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 	"github.com/aplomb-go/aplomb/bench/internal/program"
 )
 
@@ -70,12 +71,6 @@ func total(inits map[string]time.Duration) (sum time.Duration) {
 	return sum
 }
 
-// What importing aplomb may add.
-const (
-	mostInit  = time.Millisecond
-	mostAdded = 1_000_000
-)
-
 // binaryNotYet says that the binary's budget is not met so far, and not held.
 const binaryNotYet = true
 
@@ -93,8 +88,8 @@ func TestInit(t *testing.T) {
 		}
 	}
 	t.Logf("%v are added: %v", total(added), added)
-	if total(added) > mostInit {
-		t.Errorf("initialisation takes %v longer, want at most %v: %v", total(added), mostInit, added)
+	if most := time.Duration(goals.Limit(t, "Startup", "init", "added-init-ns", "")); total(added) > most {
+		t.Errorf("initialisation takes %v longer, want at most %v: %v", total(added), most, added)
 	}
 }
 
@@ -102,11 +97,11 @@ func TestBinarySize(t *testing.T) {
 	t.Parallel()
 	base, own := program.Size(t, plain), program.Size(t, ours)
 	t.Logf("%d bytes, %d beyond net/http's", own, own-base)
-	switch {
-	case own-base <= mostAdded:
+	switch most := int64(goals.Limit(t, "Startup", "binary", "added-bytes", "")); {
+	case own-base <= most:
 	case binaryNotYet:
-		t.Logf("not held yet: at most %d", mostAdded)
+		t.Logf("not held yet: at most %d", most)
 	default:
-		t.Errorf("aplomb adds %d bytes, want at most %d", own-base, mostAdded)
+		t.Errorf("aplomb adds %d bytes, want at most %d", own-base, most)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aplomb-go/aplomb"
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 	"github.com/aplomb-go/aplomb/stripe"
 )
 
@@ -124,9 +125,12 @@ func whole(n, pages int) error {
 // TestPageBudgets: page after page costs a fraction of stripe-go's time, and hardly
 // more than the requests themselves, one after the other.
 func TestPageBudgets(t *testing.T) {
+	within := func(name string, own, other beside.Way) {
+		beside.Within(t, goals.Limit(t, "Pages", name, "ns/op", other.Name), own, other, 1)
+	}
 	near := pageWays(t, 10)
-	beside.Within(t, 1/4.5, near[0], near[1], 1)
+	within("cursor-100x100", near[0], near[1])
 	far, chain := farWays(t)
-	beside.Within(t, 1/2.1, far[0], far[1], 1)
-	beside.Within(t, 1.25, far[0], chain, 1)
+	within("cursor-10x100-5ms", far[0], far[1])
+	within("cursor-10x100-5ms", far[0], chain)
 }
