@@ -41,7 +41,7 @@ type adaptive struct {
 	probing  int // good answers to come until the probe of the base ends
 	probedAt time.Time
 
-	pulses *keyed[string, *pulse] // by operation
+	pulses *keyed[*pulse] // by operation
 }
 
 const (

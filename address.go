@@ -10,10 +10,10 @@ import (
 
 // address is the base URL with the path template filled and the query set, or
 // the one that URL gave.
-func (c *call) address(path string) (*url.URL, error) {
-	base := c.stack.cfg.base
-	if c.home != nil {
-		base = c.home
+func (c *call) address() (*url.URL, error) {
+	base, path := c.stack.cfg.base, c.stack.homePath
+	if c.baseURL != nil {
+		base, path = c.baseURL, pathOf(c.baseURL)
 	}
 	if c.target != "" {
 		u, err := base.Parse(c.target)
@@ -31,28 +31,32 @@ func (c *call) address(path string) (*url.URL, error) {
 		setQuery(u, query)
 		return u, nil
 	}
-	filled, err := fillPath(path, c.path, c.stack.cfg.path)
+	var room [128]byte
+	filled, err := c.template.fill(append(room[:0], path...), c.path, c.stack.cfg.path)
 	if err != nil {
 		return nil, err
 	}
-	u, err := below(base, filled)
-	if err != nil {
-		return nil, fmt.Errorf("path %q: %w", path, err)
+	u := &c.url
+	*u = *base
+	if len(filled) > len(path) { // else the template is "", which is the base itself
+		if err := setPath(u, string(filled)); err != nil {
+			return nil, c.template.wrong(err.Error())
+		}
 	}
 	setQuery(u, c.stack.cfg.query, c.query)
 	return u, nil
 }
 
-// below is base with an escaped path behind its own.
-func below(base *url.URL, escaped string) (*url.URL, error) {
-	u := *base
-	if escaped == "" {
-		return &u, nil
+// pathOf is a base URL's path, escaped, for another to be put behind it.
+func pathOf(base *url.URL) string { return strings.TrimSuffix(base.EscapedPath(), "/") }
+
+// setPath gives u an escaped path.
+func setPath(u *url.URL, escaped string) (err error) {
+	u.RawPath, u.Path = escaped, escaped
+	if strings.Contains(escaped, "%") {
+		u.Path, err = url.PathUnescape(escaped)
 	}
-	u.RawPath = strings.TrimSuffix(base.EscapedPath(), "/") + escaped
-	var err error
-	u.Path, err = url.PathUnescape(u.RawPath)
-	return &u, err
+	return err
 }
 
 // setQuery lays each list of parameters over u's query, the later over the
@@ -104,75 +108,6 @@ func withParam(raw string, p param) string {
 		kept = append(kept, url.QueryEscape(p.name)+"="+url.QueryEscape(v))
 	}
 	return strings.Join(kept, "&")
-}
-
-// fillPath puts values into the {name} segments of a template. Each is escaped
-// on its own; one that would climb (".", "..") or vanish is refused, since
-// net/http sends a path as it is.
-func fillPath(template string, own, defaults []field) (string, error) {
-	if template == "" {
-		return "", nil
-	}
-	switch {
-	case strings.Contains(template, "?"):
-		return "", fmt.Errorf("path %q: give query parameters with Query", template)
-	case strings.Contains(template, "#"):
-		return "", fmt.Errorf("path %q: a fragment is not sent: leave it out, or give a value with # by Path", template)
-	}
-	if strings.Contains(template, "://") {
-		return "", errors.New("path is an address: give it with URL")
-	}
-	if !strings.ContainsAny(template, "{}") && len(own) == 0 && plainPath(template) {
-		return template, nil
-	}
-	values := slices.Concat(defaults, own)
-	segments := strings.Split(strings.TrimPrefix(template, "/"), "/")
-	for i, segment := range segments {
-		filled, err := fillSegment(segment, values)
-		if err != nil {
-			return "", fmt.Errorf("path %q: %w", template, err)
-		}
-		segments[i] = filled
-	}
-	for _, v := range own {
-		if !strings.Contains(template, "{"+v.name+"}") {
-			return "", fmt.Errorf("path %q has no {%s}", template, v.name)
-		}
-	}
-	return "/" + strings.Join(segments, "/"), nil
-}
-
-// plainPath reports a path that is sent as it is.
-func plainPath(path string) bool {
-	return path[0] == '/' && !strings.Contains(path, "/.") && !strings.Contains(path, "%")
-}
-
-func fillSegment(segment string, values []field) (string, error) {
-	var out strings.Builder
-	for {
-		before, rest, found := strings.Cut(segment, "{")
-		out.WriteString(before)
-		if !found {
-			break
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			return "", errors.New("a { is not closed")
-		}
-		value, ok := lastField(values, name)
-		if !ok {
-			return "", fmt.Errorf("no value for {%s}: add Path(%q, ...)", name, name)
-		}
-		if value == "" {
-			return "", fmt.Errorf("the value of {%s} is empty", name)
-		}
-		out.WriteString(url.PathEscape(value))
-		segment = after
-	}
-	if s := out.String(); s != "." && s != ".." {
-		return s, nil
-	}
-	return "", errors.New("a segment would be \".\" or \"..\"")
 }
 
 func lastField(fields []field, name string) (string, bool) {

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // Attempt is one sending of a call's request.
@@ -24,7 +22,9 @@ type Attempt struct {
 	Number int
 	// Operation is the call's name: its method and path template, or what [Operation] said.
 	Operation string
-	// Request is what was handed to this attempt, without the credential.
+	// Request is what was handed to this attempt, without the credential. It is for
+	// reading: its header may be shared with other calls, and its context may be the
+	// call's.
 	Request *http.Request
 	// Response is nil when Err is not.
 	Response *http.Response
@@ -36,7 +36,9 @@ type Attempt struct {
 	carrier carrier // of itself
 	call    *call
 	ctx     context.Context // the call's; the attempt's own may end earlier
-	cancel  context.CancelCauseFunc
+	dog     watchdog        // ends it
+	beneath *Attempt        // whose answer a middleware made this one's of
+	at      time.Time       // the time as last read: before the queues, and by whoever waited in one
 	start   time.Time
 	elapsed time.Duration
 	oneShot oneShot
@@ -46,11 +48,11 @@ type Attempt struct {
 	// found below it is atomic.
 	wire      atomic.Pointer[http.Request] // as given to the base transport, credential included
 	attached  atomic.Bool                  // a credential was attached
-	dated     atomic.Pointer[int64]        // what ServerTime added to our time, where it was asked
+	dated     atomic.Value                 // a dating, where ServerTime was asked
 	renewable atomic.Bool                  // the credential that was refused has a successor
 	touched   atomic.Bool                  // the transport has asked for the body
 	breaker   *breaker
-	permit    *permit
+	permit    permit
 	quota     *quota
 	told      *told  // the rate that it keeps to, if it is to keep one by itself
 	shared    string // the quota's key in the fleet's store
@@ -63,12 +65,13 @@ type Attempt struct {
 	body      []byte         // a typed call's, read inside the attempt
 	broken    *http.Response // whose body did not come
 	heard     int            // how many hooks know of it
-	memory    memoryBody     // the same as the response has it
+	memory    memoryBody     // body, as the response has it
 	returned  bool           // what it holds was handed on or given back
 
-	mu      sync.Mutex
-	carries []carried // the secrets in it
-	renewal error     // why one that was refused has no successor
+	mu         sync.Mutex
+	carries    []carried // the secrets in it
+	carriesOne [1]carried
+	renewal    error // why one that was refused has no successor
 
 	scrubOnce sync.Once
 	secrets   []string // what carried may not show, found on demand
@@ -124,8 +127,8 @@ func (a *Attempt) Peek(limit int) ([]byte, error) {
 	return head, err
 }
 
-// carried is the request as it left: with the credential, once it had one.
-func (a *Attempt) carried() *http.Request {
+// sent is the request as it left: with the credential, once it had one.
+func (a *Attempt) sent() *http.Request {
 	if wire := a.wire.Load(); wire != nil {
 		return wire
 	}
@@ -173,9 +176,9 @@ func (s *stack) perform(a *Attempt) {
 	if c.trace != nil {
 		a.Request = c.trace(a.Request, c)
 	}
-	a.start = time.Now()
+	a.start = a.at
 	s.watch.attemptStart(a)
-	a.Response, a.Err = normalise(s.attempt.RoundTrip(a.Request))
+	a.Response, a.Err = normalise(s.transmit(a))
 	if a.Err == nil {
 		a.Response.Request = a.Request // the transport's own carries the credential
 	}
@@ -185,13 +188,34 @@ func (s *stack) perform(a *Attempt) {
 	if a.Err != nil {
 		a.Response, a.broken = nil, a.Response
 		a.cancel(nil)
-		if a.wire.Load() == nil && errors.Is(a.Err, ErrNoCredential) {
+		if a.unsent() {
 			c.count(-1)
 		}
 	} else if !c.typed {
 		a.seat.keep(a)
 	}
 	s.seal(a)
+}
+
+// unsent reports an attempt that the library itself did not send.
+func (a *Attempt) unsent() bool {
+	_, refused := errors.AsType[*refusal](a.Err)
+	return refused && a.wire.Load() == nil
+}
+
+// endedUnsent is the error of an attempt whose call ended before it was sent.
+func endedUnsent(ctx context.Context) error {
+	return &refusal{why: "ended before it was sent", err: context.Cause(ctx)}
+}
+
+// transmit sends the attempt's request, through the PerAttempt middlewares if there are
+// any, which then get a copy in the attempt's context.
+func (s *stack) transmit(a *Attempt) (*http.Response, error) {
+	if len(s.cfg.perAttempt) == 0 {
+		return s.wire.roundTrip(a, a.Request)
+	}
+	a.bind()
+	return s.attempt.RoundTrip(a.Request)
 }
 
 var errLostContext = errors.New("aplomb: a middleware replaced the request's context: derive it from the one it was given")
@@ -207,33 +231,63 @@ func attemptOf(r *http.Request) (*Attempt, error) {
 	return nil, errLostContext
 }
 
-// newAttempt gives r a context of its own to be cancelled by.
+// newAttempt begins an attempt to send r, with a context to be cancelled by. r is in
+// it only from own or the wire on.
 func (c *call) newAttempt(r *http.Request) *Attempt {
-	a := &Attempt{Number: c.count(0) + 1, Operation: c.operation, call: c, ctx: r.Context()}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	a.cancel, a.carrier.attempt = cancel, a
-	a.Request = r.WithContext(context.WithValue(ctx, redact.CarrierKey{}, &a.carrier))
+	c.mu.Lock() // a PerCall middleware may send two at a time
+	a := &c.first
+	if a.call != nil {
+		a = &Attempt{}
+	}
+	a.call, a.Number = c, c.attempts+1
+	c.mu.Unlock()
+	a.Operation, a.ctx = c.operation, r.Context()
+	a.carrier = carrier{Context: a.ctx, attempt: a}
+	a.dog.carrier = &a.carrier
+	a.Request = r
+	if len(c.judges) > 0 || c.stack.cfg.keyed { // which may look for it by the context
+		a.bind()
+	}
 	return a
 }
 
-// count adds n to the requests sent. The two attempts of a hedged round count
-// at the same time; everything else of a call is done by one goroutine.
+// bind puts the attempt's context on its request, for middlewares and phases. Where there
+// are none the wire does it, in the copy that it makes anyway.
+func (a *Attempt) bind() {
+	if attemptFrom(a.Request.Context()) != a {
+		a.Request = inContext(&a.carrier, a.Request)
+	}
+}
+
+// cancel ends the attempt; cause is nil where it is over anyway.
+func (a *Attempt) cancel(cause error) {
+	a.dog.stop()
+	a.carrier.end(cause)
+	if a.beneath != nil {
+		a.beneath.cancel(cause)
+	}
+}
+
+// count adds n to the requests sent. The two attempts of a hedged round count at the same
+// time, and set trial; the rest of a call is for one goroutine.
 func (c *call) count(n int) int {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.attempts += n
-	return c.attempts
+	n = c.attempts
+	c.mu.Unlock()
+	return n
 }
 
 // admit passes the attempt through breaker, bulkhead and gates, in that order; what it
 // took before it is refused, abandon or seal gives back, but for the told rate's token:
 // that is spent.
 func (s *stack) admit(a *Attempt) error {
-	if a.ctx.Err() != nil {
-		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
+	a.at = time.Now()
+	if endedBy(a.ctx, a.at) {
+		return endedUnsent(a.ctx)
 	}
-	err := a.breaker.check()
-	a.breaker.flush(&s.watch)
+	err := a.breaker.check(a.at)
+	a.resume(a.breaker.flush(&s.watch))
 	if err != nil {
 		return err
 	}
@@ -243,13 +297,20 @@ func (s *stack) admit(a *Attempt) error {
 		}
 	}
 	err = s.limits.wait(a)
-	s.fleet.flush(&s.watch)
+	a.resume(s.fleet.flush(&s.watch))
 	if err != nil {
 		return err
 	}
-	a.permit, err = a.breaker.admit()
-	a.breaker.flush(&s.watch)
+	err = a.breaker.admit(&a.permit, a.at)
+	a.resume(a.breaker.flush(&s.watch))
 	return err
+}
+
+// resume reads the clock anew where somebody was told something, which may take time.
+func (a *Attempt) resume(told bool) {
+	if told {
+		a.at = time.Now()
+	}
 }
 
 // abandon gives back what a panicking attempt holds, or one that was refused
@@ -261,7 +322,7 @@ func (s *stack) abandon(a *Attempt) {
 			a.Err, a.Verdict, a.elapsed = errPanicked, Verdict{Outcome: OutcomeNeutral, Resend: ResendNo}, time.Since(a.start)
 			s.watch.attemptDone(a)
 		}
-		a.breaker.report(a.permit, OutcomeNeutral)
+		a.breaker.report(&a.permit, OutcomeNeutral, time.Now())
 		a.quota.release(a)
 		a.seat.leave()
 	}
@@ -290,28 +351,33 @@ func normalise(resp *http.Response, err error) (*http.Response, error) {
 
 // seal decides the verdict, once, and tells everyone.
 func (s *stack) seal(a *Attempt) {
+	now := time.Now()
 	if !a.start.IsZero() {
-		a.elapsed = time.Since(a.start)
+		a.elapsed = now.Sub(a.start)
 	}
-	a.judge()
-	a.breaker.report(a.permit, a.Verdict.Outcome)
+	if a.judge() {
+		now = time.Now()
+	}
+	a.breaker.report(&a.permit, a.Verdict.Outcome, now)
 	a.seat.observe(a)
 	if a.Response == nil || a.call.typed { // else its body's end gives the seat up
 		a.seat.leave()
 	}
 	s.remember(a)
 	a.breaker.flush(&s.watch)
-	a.quota.observe(a)
+	a.quota.observe(a, now)
 	s.fleet.flush(&s.watch)
 	s.watch.attemptDone(a)
 	s.notices.look(a, &s.watch)
 }
 
-// judge decides the verdict. An attempt that lost a race was cancelled for that,
-// which is for no Judge to read.
-func (a *Attempt) judge() {
+// judge decides the verdict, and reports whether it asked a Judge, which may take its
+// time. An attempt that lost a race was cancelled for that, which is for no Judge to
+// read.
+func (a *Attempt) judge() (asked bool) {
 	a.Verdict = classify(a)
 	if !a.lost() {
+		asked = len(a.call.judges) > 0
 		for _, judge := range a.call.judges {
 			a.Verdict = a.refine(judge(a))
 		}
@@ -325,6 +391,7 @@ func (a *Attempt) judge() {
 			a.Err = errOutrun
 		}
 	}
+	return asked
 }
 
 // lost reports that the race went to the other attempt.

@@ -23,7 +23,7 @@ func Beside(ctx context.Context) context.Context {
 		return ctx
 	}
 	own := &call{
-		settings: c.settings, stack: c.stack, method: c.method, operation: c.operation,
+		settings: c.settings, stack: c.stack, method: c.method,
 		start: time.Now(), origin: c.origin, allowed: c.allowed, hops: c.hops,
 	}
 	own.key, own.keyOwner = "", nil // it is another request

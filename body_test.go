@@ -206,7 +206,6 @@ func TestBodysSourceCannotConnect(t *testing.T) {
 // An error is made without reading the body again, which may take for ever.
 func TestErrorDoesNotReadTheBody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		s := aplombtest.NewServer(t, script(hang))
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

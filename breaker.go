@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -59,7 +60,7 @@ func (b Breaker) applyClient(c *config) error {
 	case b.Window < 0 || b.Window%time.Second != 0:
 		return fmt.Errorf("aplomb: Breaker.Window: %v is not a whole number of seconds", b.Window)
 	}
-	c.breaker = &b
+	c.breaker, c.keyed = &b, c.keyed || b.Key != nil
 	return plausible("Breaker", named{"OpenFor", b.OpenFor}, named{"MaxOpenFor", b.MaxOpenFor}, named{"ProbeLease", b.ProbeLease})
 }
 
@@ -80,7 +81,7 @@ func (b *Breaker) withDefaults(t *Timeouts) Breaker {
 // breakers holds a breaker per key.
 type breakers struct {
 	key   func(*http.Request) string
-	byKey *keyed[string, *breaker]
+	byKey *keyed[*breaker]
 }
 
 func newBreakers(b *Breaker, t *Timeouts, f replicas) *breakers {
@@ -127,10 +128,12 @@ type breaker struct {
 	completed uint32
 	hearsay   bool           // it would not have tripped without another replica's advice
 	events    []BreakerEvent // to be told by flush
+	news      atomic.Bool    // there are some
+	tripped   atomic.Bool    // state is not closed, for who needs no more
 	at        time.Time      // the moment of the transition under way
 }
 
-// A permit is one admitted attempt, to be settled once.
+// A permit is one admitted attempt, to be settled once. The zero permit is none.
 type permit struct {
 	done     func(error)
 	admitted time.Time
@@ -190,6 +193,7 @@ func (b *breaker) trips(n gobreaker.Counts, least uint32) bool {
 // changed follows gobreaker's state. b.mu is held.
 func (b *breaker) changed(from, to gobreaker.State) {
 	b.state = to
+	b.tripped.Store(to != gobreaker.StateClosed)
 	b.row, b.failing = 0, time.Time{}
 	switch to {
 	case gobreaker.StateOpen:
@@ -210,13 +214,14 @@ func (b *breaker) changed(from, to gobreaker.State) {
 		e.ReadyAt = b.openUntil
 	}
 	b.events = append(b.events, e)
+	b.news.Store(true)
 }
 
 // flush tells w what happened, with no lock held, so that a hook may call the
 // client. With shares breakers, so each caller brings its own watchers.
-func (b *breaker) flush(w *watchers) {
-	if b == nil {
-		return
+func (b *breaker) flush(w *watchers) (told bool) {
+	if b == nil || !b.news.Swap(false) {
+		return false
 	}
 	b.mu.Lock()
 	events := b.events
@@ -225,27 +230,22 @@ func (b *breaker) flush(w *watchers) {
 	for i := range events {
 		w.breaker(events[i])
 	}
+	return true
 }
 
 // check refuses, before any wait, while the breaker is open or probing.
-func (b *breaker) check() error {
-	if b == nil {
+func (b *breaker) check(now time.Time) error {
+	if b.closed() {
 		return nil
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.refuse(time.Now())
+	err := b.refuse(now)
+	b.mu.Unlock()
+	return err
 }
 
 // closed reports the normal state, the only one in which retries are sent.
-func (b *breaker) closed() bool {
-	if b == nil {
-		return true
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.state == gobreaker.StateClosed
-}
+func (b *breaker) closed() bool { return b == nil || !b.tripped.Load() }
 
 // refuse is the reason not to send now, nil when there is none. A probe whose
 // lease has ended counts as failed at that moment. b.mu is held.
@@ -271,35 +271,34 @@ func (b *breaker) refusal(why string, readyAt time.Time) error {
 	return &refusal{sentinel: ErrCircuitOpen, why: "circuit open for " + b.key + ": " + why + "; the next call is let through in " + in, readyAt: readyAt}
 }
 
-// admit lets one attempt through, nil without a breaker. The permit must be
-// given to report; a probe that never is ends with its lease.
-func (b *breaker) admit() (*permit, error) {
+// admit lets one attempt through, with p as its permit, which must be given to
+// report; a probe that never is ends with its lease.
+func (b *breaker) admit(p *permit, now time.Time) error {
 	if b == nil {
-		return nil, nil
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := time.Now()
 	if err := b.refuse(now); err != nil {
-		return nil, err
+		return err
 	}
 	_ = b.fleet.closed(b.shared) // asks in the background, so that it is known when this attempt fails
 	b.at = now
 	done, err := b.cb.Allow()
 	if err != nil {
-		return nil, b.refusal(err.Error(), b.openUntil)
+		return b.refusal(err.Error(), b.openUntil)
 	}
-	p := &permit{done: done, admitted: now}
+	p.done, p.admitted = done, now
 	if b.state == gobreaker.StateHalfOpen {
 		p.probe, p.leaseEnd = true, now.Add(b.cfg.ProbeLease)
 		b.probe = p
 	}
-	return p, nil
+	return nil
 }
 
 // report settles p by the attempt's outcome.
-func (b *breaker) report(p *permit, o Outcome) {
-	if b == nil || p == nil {
+func (b *breaker) report(p *permit, o Outcome, now time.Time) {
+	if b == nil || p.done == nil {
 		return
 	}
 	var result error
@@ -311,8 +310,8 @@ func (b *breaker) report(p *permit, o Outcome) {
 	case OutcomeUnset, OutcomeOK, OutcomeClientError: // an answer, even one that blames the request, speaks for the host
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.settle(p, result, time.Now())
+	b.settle(p, result, now)
+	b.mu.Unlock()
 }
 
 // settle hands a result to gobreaker, once. b.mu is held.
@@ -349,7 +348,8 @@ func (b *breaker) fault() {
 	if b == nil || !b.closed() {
 		return
 	}
-	if p, err := b.admit(); err == nil {
-		b.report(p, OutcomeFault)
+	var p permit
+	if now := time.Now(); b.admit(&p, now) == nil {
+		b.report(&p, OutcomeFault, now)
 	}
 }

@@ -3,6 +3,7 @@ package aplomb_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -323,6 +324,23 @@ func TestBreakerHookMayCall(t *testing.T) {
 	})
 }
 
+// The time that a hook takes over a change is none of the attempt's.
+func TestBreakerHookMayTakeItsTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var last aplomb.AttemptEvent
+		h := newHost(t, aplomb.Hooks{
+			Breaker:     func(aplomb.BreakerEvent) { time.Sleep(2 * time.Second) },
+			AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { last = e },
+		})
+		h.fail(t, 20)
+		h.set(ok)
+		pause(time.Minute)
+		assert.NoError(t, h.get())
+		assert.Equal(t, last.Status, http.StatusOK)
+		assert.Equal(t, last.Elapsed, 0)
+	})
+}
+
 // One host's outage is not another's, unless Key says so.
 func TestBreakerKey(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -393,6 +411,42 @@ func TestBreakerAndDeadlines(t *testing.T) {
 			for range 40 {
 				callers.Go(func() {
 					_, err := aplomb.Get[order](context.Background(), h.Client, "/x", aplomb.Timeout(tt.deadline))
+					assert.True(t, err != nil)
+				})
+			}
+			callers.Wait()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			assert.Equal(t, len(h.events) > 0, tt.opens)
+		})
+	}
+}
+
+// Law 9: a cancel is the caller's own, and a deadline is none, whatever their causes say.
+func TestLaw09_CausesDoNotCount(t *testing.T) {
+	for name, tt := range map[string]struct {
+		end   func(context.Context) (context.Context, context.CancelFunc)
+		opens bool
+	}{
+		"an errgroup's cancel": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			late := fmt.Errorf("another of the group failed: %w", context.DeadlineExceeded)
+			time.AfterFunc(5*time.Second, func() { cancel(late) })
+			return ctx, func() { cancel(nil) }
+		}, false},
+		"a deadline with a cause": {func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeoutCause(ctx, 5*time.Second, errors.New("the page must be rendered"))
+		}, true},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := newHost(t)
+			h.set(hang)
+			ctx, cancel := tt.end(t.Context())
+			defer cancel()
+			var callers sync.WaitGroup
+			for range 40 {
+				callers.Go(func() {
+					_, err := aplomb.Get[order](ctx, h.Client, "/x")
 					assert.True(t, err != nil)
 				})
 			}

@@ -2,6 +2,7 @@ package aplomb
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,7 @@ type budget struct {
 	mu     sync.Mutex
 	tokens float64
 	at     time.Time
+	full   atomic.Bool // there is no more to earn, as nearly always
 }
 
 const (
@@ -20,25 +22,35 @@ const (
 	budgetTrickle = 10 * time.Second
 )
 
-func newBudget(origin) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
+func newBudget(string) *budget { return &budget{tokens: budgetReserve, at: time.Now()} }
+
+// budgetOf is what pays for requests to where a goes.
+func (s *stack) budgetOf(a *Attempt) *budget {
+	return s.budgets.at(stateKey{to: a.origin()})
+}
 
 func (b *budget) spend(cost float64) bool {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	now := time.Now()
 	b.tokens = min(b.tokens+float64(now.Sub(b.at))/float64(budgetTrickle), budgetReserve)
 	b.at = now
-	if b.tokens+1e-9 < cost { // ten times 0.1 is a little less than 1
-		return false
+	enough := b.tokens+1e-9 >= cost // ten times 0.1 is a little less than 1
+	if enough {
+		b.tokens -= cost
+		b.full.Store(false)
 	}
-	b.tokens -= cost
-	return true
+	b.mu.Unlock()
+	return enough
 }
 
 // earn puts n in: what a success is worth, or the price of what succeeded or was
 // not sent.
 func (b *budget) earn(n float64) {
+	if b.full.Load() {
+		return
+	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.tokens = min(b.tokens+n, budgetReserve)
+	b.full.Store(b.tokens == budgetReserve)
+	b.mu.Unlock()
 }

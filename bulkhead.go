@@ -60,7 +60,7 @@ func (b Bulkhead) applyClient(c *config) error {
 	case b.Queue < 0:
 		return fmt.Errorf("aplomb: Bulkhead.Queue: %d is negative; zero means MaxInFlight, and a short MaxWait keeps nobody waiting", b.Queue)
 	}
-	c.bulkhead = &b
+	c.bulkhead, c.keyed = &b, c.keyed || b.Key != nil
 	return plausible("Bulkhead", named{"MaxWait", b.MaxWait})
 }
 
@@ -91,7 +91,7 @@ type builder interface{ build() places }
 // bulkheads holds a bulkhead per key.
 type bulkheads struct {
 	key   func(*http.Request) string
-	byKey *keyed[string, *bulkhead]
+	byKey *keyed[*bulkhead]
 }
 
 func (b *Bulkhead) build() places {
@@ -104,7 +104,9 @@ func (b *Bulkhead) build() places {
 
 func (b *bulkheads) of(a *Attempt) *bulkhead {
 	if b.key != nil {
-		return b.byKey.get(b.key(a.Request))
+		key := b.key(a.Request)
+		a.resume(true)
+		return b.byKey.get(key)
 	}
 	return b.byKey.get(a.originKey())
 }
@@ -190,7 +192,7 @@ func (b *bulkhead) enter(a *Attempt) error {
 		}
 	}()
 	why := a.call.queueFor(a.ctx, mine, b.cfg.MaxWait)
-	waited = true
+	waited, a.at = true, time.Now()
 	if why != nil && b.giveUp(place, mine) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -305,7 +307,7 @@ func (b *bulkhead) observe(a *Attempt) {
 
 func (b *bulkhead) keep(s *seat, a *Attempt) {
 	resp := a.Response
-	held := heldBody{ReadCloser: resp.Body, seat: s, forget: context.AfterFunc(a.Request.Context(), s.leave)}
+	held := heldBody{ReadCloser: resp.Body, seat: s, forget: context.AfterFunc(&a.carrier, s.leave)}
 	if conn, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
 		resp.Body = &heldConn{held, conn}
 		return

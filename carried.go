@@ -33,10 +33,13 @@ func note(ctx context.Context, c carried) {
 		return
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
+	if a.carries == nil {
+		a.carries = a.carriesOne[:0]
+	}
 	if len(a.carries) < maxCarried {
 		a.carries = append(a.carries, c)
 	}
+	a.mu.Unlock()
 }
 
 // carriedSecrets are what the attempt carries.
@@ -45,15 +48,17 @@ func (a *Attempt) carriedSecrets() []carried {
 		return nil
 	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.carries
+	carries := a.carries
+	a.mu.Unlock()
+	return carries
 }
 
 // renewalError is why what the attempt carried has no successor.
 func (a *Attempt) renewalError() error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.renewal
+	renewal := a.renewal
+	a.mu.Unlock()
+	return renewal
 }
 
 // tokenOf is the token of t that the attempt carries.
@@ -70,7 +75,7 @@ func (a *Attempt) tokenOf(t *Tokens) (Secret, bool) {
 // answered, and reports whether one of them has another secret by now.
 func (a *Attempt) judgeSecrets(status int) (again bool) {
 	for _, c := range a.carriedSecrets() {
-		another, err := c.judge(a.Request.Context(), status)
+		another, err := c.judge(&a.carrier, status)
 		if again = another || again; err != nil {
 			a.mu.Lock()
 			a.renewal = err

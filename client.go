@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -109,17 +108,17 @@ func (c *Client) Do(req *http.Request) (*http.Response, error) {
 	if req == nil || req.URL == nil {
 		return nil, errors.New("aplomb: Do: the request is nil or has no URL")
 	}
-	own, err := foreignSettings(req.Context())
+	call, err := c.stack.newForeignCall(req)
 	if err != nil {
 		closeBody(req)
 		return nil, err
 	}
-	call := c.stack.newCall(own, methodOf(req), routeOf(req.URL))
-	ctx := context.WithValue(req.Context(), callKey{}, call)
-	out := req.WithContext(ctx)
+	ctx := call.enter(req.Context())
+	out := inContext(ctx, req)
 	if out.URL.Host == "" {
-		query := out.URL.RawQuery
-		if out.URL, err = below(c.stack.cfg.base, "/"+strings.TrimPrefix(out.URL.EscapedPath(), "/")); err != nil {
+		query, path := out.URL.RawQuery, strings.TrimPrefix(out.URL.EscapedPath(), "/")
+		out.URL, call.url = &call.url, *c.stack.cfg.base
+		if err := setPath(out.URL, c.stack.homePath+"/"+path); err != nil {
 			closeBody(req)
 			return nil, call.invalid(err)
 		}

@@ -33,8 +33,24 @@ func serverTime(ctx context.Context) time.Time {
 		return now
 	}
 	offset := a.clock().offset.Load()
-	a.dated.Store(&offset)
+	a.dated.Store(serverOffset(offset))
 	return now.Add(time.Duration(offset))
+}
+
+// A dating is what a request was dated by. It is a [serverOffset], behind an interface,
+// so that a program that never asks for a server's time links none of this.
+type dating interface {
+	moved(a *Attempt, resp *http.Response, r *http.Request, sent time.Time) bool
+	off(a *Attempt) (ahead time.Duration, ok bool)
+}
+
+// serverOffset is what was added to our time, in nanoseconds.
+type serverOffset int64
+
+// dating is nil where nobody asked.
+func (a *Attempt) dating() dating {
+	d, _ := a.dated.Load().(dating)
+	return d
 }
 
 // behindKey is where a Fetch finds the attempt that it was begun for: its server
@@ -60,38 +76,44 @@ func TrustDate() Option {
 // A serverClock is how far one origin's clock is ahead of ours, in nanoseconds.
 type serverClock struct{ offset atomic.Int64 }
 
-func newClocks() *keyed[origin, *serverClock] {
-	return newKeyed(maxKeys, func(origin) *serverClock { return &serverClock{} })
+func newClocks() *keyed[*serverClock] {
+	return newKeyed(maxKeys, func(string) *serverClock { return &serverClock{} })
 }
 
 func (a *Attempt) clock() *serverClock {
-	return a.call.stack.clocks.get(originOf(a.Request.URL))
+	return a.call.stack.clocks.at(stateKey{to: a.origin()})
 }
 
-// clockMoved learns the server's clock from an answer, and reports a refusal of
-// what was signed by the wrong time.
-func (a *Attempt) clockMoved(resp *http.Response, sent time.Time) bool {
-	used := a.dated.Load()
-	if used == nil || resp.Request.URL.Scheme != "https" && !a.call.stack.cfg.trustDate {
+// moved learns the server's clock from an answer, and reports a refusal of what was
+// signed by the wrong time.
+func (used serverOffset) moved(a *Attempt, resp *http.Response, r *http.Request, sent time.Time) bool {
+	if r.URL.Scheme != "https" && !a.call.stack.cfg.trustDate {
 		return false
 	}
 	clock := a.clock()
 	if offset, ok := skew(resp.Header, sent, time.Now(), time.Duration(clock.offset.Load())); ok {
 		clock.offset.Store(int64(offset))
 	}
-	return refusesTime(resp.StatusCode) && time.Duration(clock.offset.Load()-*used).Abs() >= minSkew
+	return refusesTime(resp.StatusCode) && time.Duration(clock.offset.Load()-int64(used)).Abs() >= minSkew
 }
 
-// clockOff is how far a refusal's Date is ahead of the time that was signed by,
+// off is how far a refusal's Date is ahead of the time that was signed by,
 // where that is far enough to be the reason.
-func (a *Attempt) clockOff() (ahead time.Duration, ok bool) {
-	used := a.dated.Load()
-	if used == nil || a.Response == nil {
+func (used serverOffset) off(a *Attempt) (ahead time.Duration, ok bool) {
+	if a.Response == nil {
 		return 0, false
 	}
 	date, err := http.ParseTime(a.Response.Header.Get("Date"))
-	ahead = time.Until(date) - time.Duration(*used)
+	ahead = time.Until(date) - time.Duration(used)
 	return ahead, err == nil && ahead.Abs() >= time.Minute
+}
+
+// clockOff is the same for an attempt that may have no date.
+func (a *Attempt) clockOff() (ahead time.Duration, ok bool) {
+	if d := a.dating(); d != nil {
+		return d.off(a)
+	}
+	return 0, false
 }
 
 // refusesTime reports a status that servers answer with to a signature of

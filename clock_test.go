@@ -108,6 +108,26 @@ func TestClockHint(t *testing.T) {
 	})
 }
 
+// A transport that signs asks as well.
+func TestServerTimeInATransport(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(dating(-10*time.Minute, time.Minute, 401)))
+		next := n.Transport()
+		var signer timestamper
+		c := newClientAt(t, "https://api.test", aplomb.Bearer(aplomb.Static("token")), aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			own := r.Clone(r.Context())
+			if err := signer.Sign(own, aplomb.ServerTime(r)); err != nil {
+				return nil, err
+			}
+			return next.RoundTrip(own)
+		})))
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		assert.Equal(t, signer.at, []time.Duration{0, -10 * time.Minute})
+	})
+}
+
 // Outside an attempt there is no server to ask.
 func TestServerTimeElsewhere(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync/atomic"
-
-	"github.com/aplomb-go/aplomb/internal/redact"
 )
 
 // NewContext returns a context that carries opts to every aplomb call made
@@ -51,36 +49,6 @@ func (o *contextOptions) applyTo(s *settings) error {
 		s.keyOwner = o
 	} else {
 		s.key, s.keyOwner = outerKey, outerOwner
-	}
-	return nil
-}
-
-type callKey struct{}
-
-// callFrom is the logical call that ctx belongs to, nil outside one.
-func callFrom(ctx context.Context) *call {
-	c, _ := ctx.Value(callKey{}).(*call)
-	return c
-}
-
-// carrier is how a context holds an attempt: what records requests below the
-// stack may ask it for the secrets it must not write, and for nothing else.
-type carrier struct{ attempt *Attempt }
-
-// CarriedSecrets implements [redact.Carrier].
-func (c *carrier) CarriedSecrets() (secrets []string) {
-	for _, carried := range c.attempt.carriedSecrets() {
-		for c := &carried; c != nil; c = c.made {
-			secrets = append(secrets, c.secret.Reveal())
-		}
-	}
-	return secrets
-}
-
-// attemptFrom is the attempt that ctx belongs to, nil outside one.
-func attemptFrom(ctx context.Context) *Attempt {
-	if c, _ := ctx.Value(redact.CarrierKey{}).(*carrier); c != nil {
-		return c.attempt
 	}
 	return nil
 }

@@ -16,12 +16,12 @@ func (e AttemptEvent) Curl() string {
 	if e.attempt == nil || !e.done {
 		return ""
 	}
-	r := e.attempt.carried()
+	r := e.attempt.sent()
 	words, address := []string{"curl"}, e.URL()
 	if strings.ContainsAny(strings.ReplaceAll(address, redact.Mask, ""), "[]{}") {
 		words = append(words, "--globoff") // they are the server's, and no pattern
 	}
-	body := r.Body != nil && r.Body != http.NoBody
+	body := hasBody(r)
 	switch method := methodOf(r); {
 	case method == http.MethodHead:
 		words = append(words, "--head")

@@ -36,7 +36,7 @@ func (a *answer) decode(body []byte, v any) error {
 	if a.empty(body) {
 		return nil
 	}
-	if isPage(a.Header) {
+	if isPage(a.response.Header) {
 		return a.decodeError(body, errNotJSON)
 	}
 	if err := a.call.codec.unmarshal(bom.Trim(body), v); err != nil {
@@ -47,7 +47,11 @@ func (a *answer) decode(body []byte, v any) error {
 
 // isPage reports a page for people, which a proxy or a login sends instead of data.
 func isPage(h http.Header) bool {
-	kind := mediaType(h.Get("Content-Type"))
+	kind := headerField(h, "Content-Type")
+	if kind == jsonType {
+		return false
+	}
+	kind = mediaType(kind)
 	return kind == "text/html" || kind == "application/xhtml+xml"
 }
 
@@ -55,6 +59,9 @@ func isPage(h http.Header) bool {
 // once more to find its end. v is a pointer.
 func unmarshal(body []byte, v any) error {
 	into := reflect.ValueOf(v).Elem()
+	if _, ok := v.(json.Unmarshaler); !ok && into.Kind() != reflect.Pointer { // what decodesItself would find, sooner
+		return json.Unmarshal(body, v)
+	}
 	if !decodesItself(into.Type()) || !json.Valid(body) {
 		return json.Unmarshal(body, v)
 	}
@@ -91,37 +98,37 @@ func (a *answer) empty(body []byte) bool {
 	if len(body) > 0 {
 		return false
 	}
-	return a.StatusCode == http.StatusNoContent || a.StatusCode == http.StatusResetContent ||
-		a.StatusCode == http.StatusNotModified || a.call.method == http.MethodHead
+	return a.response.StatusCode == http.StatusNoContent || a.response.StatusCode == http.StatusResetContent ||
+		a.response.StatusCode == http.StatusNotModified || a.call.method == http.MethodHead
 }
 
 var errNotJSON = errors.New("not JSON")
 
 func (a *answer) decodeError(body []byte, cause error) error {
-	kind := mediaType(a.Header.Get("Content-Type"))
+	kind := mediaType(a.response.Header.Get("Content-Type"))
 	e := &DecodeError{
-		Operation: a.call.operation, StatusCode: a.StatusCode, ContentType: kind, RequestID: redact.Text(a.RequestID, 80, secretsOf(a.call.last)...),
-		Attempts: a.Attempts, Elapsed: time.Since(a.call.start), Err: cause, Client: a.call.name(),
+		Operation: a.call.operation, StatusCode: a.response.StatusCode, ContentType: kind, RequestID: redact.Text(requestID(a.response.Header), 80, secretsOf(a.call.last)...),
+		Attempts: a.call.attempts, Elapsed: time.Since(a.call.start), Err: cause, Client: a.call.name(),
 		Body: bytes.Clone(body[:min(len(body), maxDecodeBody)]), // a copy, lest the error keeps 32 MiB
 	}
 	wrong, typed := errors.AsType[*json.UnmarshalTypeError](cause)
 	switch {
 	case len(body) == 0:
-		e.text = fmt.Sprintf("expected JSON, got an empty body, status %d", a.StatusCode)
+		e.text = fmt.Sprintf("expected JSON, got an empty body, status %d", a.response.StatusCode)
 		e.Hint = "call with T = struct{} where the API answers without a body"
 	case typed:
 		// The value itself may be private: name the field and the types only.
-		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.StatusCode, orDefault(redact.Text(wrong.Field, 120, secretsOf(a.call.last)...), "(the whole body)"), kindOf(wrong.Value), wrong.Type)
+		e.text = fmt.Sprintf("status %d: field %s is a JSON %s, not a Go %s", a.response.StatusCode, orDefault(redact.Text(wrong.Field, 120, secretsOf(a.call.last)...), "(the whole body)"), kindOf(wrong.Value), wrong.Type)
 		e.Hint = "the API changed, or the Go type does not fit it"
 	case strings.Contains(kind, "html") || body[0] == '<':
-		e.text = fmt.Sprintf("expected %s, got %s%s, status %d", orDefault(a.want, "JSON"), orDefault(kind, "a page"), a.excerpt(body), a.StatusCode)
+		e.text = fmt.Sprintf("expected %s, got %s%s, status %d", orDefault(a.want, "JSON"), orDefault(kind, "a page"), a.excerpt(body), a.response.StatusCode)
 		e.Hint = "a proxy or login page is answering"
 	case kind != "" && !strings.Contains(kind, "json") && !json.Valid(body):
-		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.StatusCode)
+		e.text = fmt.Sprintf("expected JSON, got %s, status %d", kind, a.response.StatusCode)
 	case !syntax(cause):
-		e.text = fmt.Sprintf("status %d: %s", a.StatusCode, redact.Text(cause.Error(), 200, secretsOf(a.call.last)...))
+		e.text = fmt.Sprintf("status %d: %s", a.response.StatusCode, redact.Text(cause.Error(), 200, secretsOf(a.call.last)...))
 	default:
-		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.StatusCode, redact.Text(cause.Error(), 120, secretsOf(a.call.last)...))
+		e.text = fmt.Sprintf("status %d: the body is not valid JSON: %s", a.response.StatusCode, redact.Text(cause.Error(), 120, secretsOf(a.call.last)...))
 	}
 	return e
 }

@@ -95,6 +95,41 @@ func TestAttemptFrom(t *testing.T) {
 	})
 }
 
+// So does a judge, by the request that it is asked about.
+func TestAttemptFromAJudge(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var seen []int
+		judge := aplomb.Judge(func(a *aplomb.Attempt) aplomb.Verdict {
+			e, _ := aplomb.AttemptFrom(a.Request.Context())
+			seen = append(seen, e.Number)
+			return aplomb.Verdict{}
+		})
+		_, err := get(t, newClient(t, aplombtest.NewServer(t, script(status(503), ok)), judge))
+		assert.NoError(t, err)
+		assert.Equal(t, seen, []int{1, 2})
+	})
+}
+
+// And so does what groups attempts by a Key.
+func TestAttemptFromAKey(t *testing.T) {
+	for name, by := range map[string]func(key func(*http.Request) string) aplomb.Option{
+		"Breaker":   func(key func(*http.Request) string) aplomb.Option { return aplomb.Breaker{Key: key} },
+		"Bulkhead":  func(key func(*http.Request) string) aplomb.Option { return aplomb.Bulkhead{Key: key} },
+		"RateLimit": func(key func(*http.Request) string) aplomb.Option { return aplomb.RateLimit{Key: key} },
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			seen := map[string]bool{}
+			_, err := get(t, newClient(t, aplombtest.NewServer(t, script(ok)), by(func(r *http.Request) string {
+				e, _ := aplomb.AttemptFrom(r.Context())
+				seen[e.Operation] = true
+				return e.Operation
+			})))
+			assert.NoError(t, err)
+			assert.Equal(t, seen, map[string]bool{"GET /v1/orders/{id}": true})
+		})
+	}
+}
+
 // An attempt tells which scheme it went by, what it follows and what time it is at
 // its server, which a cache on the way cannot know.
 func TestAttemptEvents(t *testing.T) {

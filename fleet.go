@@ -67,7 +67,7 @@ type replicas interface {
 	announce(q *quota, a *Attempt, events []QuotaEvent)
 	close(key string, d time.Duration)
 	closed(key string) time.Duration
-	flush(w *watchers)
+	flush(w *watchers) (told bool)
 }
 
 // A founder makes a client one of several replicas.
@@ -81,14 +81,14 @@ func (alone) admitNow(l *limits, a *Attempt) bool     { return l.admitNowAlone(a
 func (alone) announce(*quota, *Attempt, []QuotaEvent) {}
 func (alone) close(string, time.Duration)             {}
 func (alone) closed(string) time.Duration             { return 0 }
-func (alone) flush(*watchers)                         {}
+func (alone) flush(*watchers) bool                    { return false }
 
 // fleet is a store behind a guard.
 type fleet struct {
 	store  Store
 	prefix string
 	guard  *guard
-	advice *keyed[string, *advice]
+	advice *keyed[*advice]
 
 	mu       sync.Mutex
 	closings map[string]time.Time // not yet told to the store: until when
@@ -245,10 +245,12 @@ func (f *fleet) asked() {
 
 // flush tells w what became of the store, with no lock held, so that a hook may
 // call the client.
-func (f *fleet) flush(w *watchers) {
-	for _, e := range f.guard.drain() {
+func (f *fleet) flush(w *watchers) (told bool) {
+	events := f.guard.drain()
+	for _, e := range events {
 		w.store(e)
 	}
+	return len(events) > 0
 }
 
 // learn takes in that the store knows key as closed for d.

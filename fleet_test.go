@@ -231,7 +231,7 @@ func TestStoreEvents(t *testing.T) {
 		f := newUsed(s)
 		var events []StoreEvent
 		var lines strings.Builder
-		cfg := config{name: "acme", hooks: []listener{{}, {Store: func(e StoreEvent) { events = append(events, e) }}},
+		cfg := config{name: "acme", audience: newListeners, hooks: []listener{{}, {Store: func(e StoreEvent) { events = append(events, e) }}},
 			logging: &Logging{Logger: slog.New(slog.NewTextHandler(&lines, nil))}}
 		w := newWatchers(cfg)
 		began := time.Now()

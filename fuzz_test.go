@@ -3,6 +3,7 @@ package aplomb
 import (
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -27,22 +28,49 @@ func FuzzPath(f *testing.F) {
 		f.Add(v)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		filled, err := fillPath("/v1/{id}/items", []field{{"id", value}}, nil)
+		filled, err := parseTemplate("GET", "/v1/{id}/items").fill(nil, []field{{"id", value}}, nil)
 		if err != nil {
 			if value != "" && value != "." && value != ".." {
 				t.Fatalf("%q refused: %v", value, err)
 			}
 			return
 		}
-		segments := strings.Split(filled, "/")
+		segments := strings.Split(string(filled), "/")
 		if len(segments) != 4 || segments[1] != "v1" || segments[3] != "items" {
 			t.Fatalf("%q became %q", value, filled)
 		}
 		if got, err := url.PathUnescape(segments[2]); err != nil || got != value {
 			t.Fatalf("%q came out as %q, %v", value, got, err)
 		}
-		if _, err := below(&url.URL{Scheme: "https", Host: "h"}, filled); err != nil {
+		if err := setPath(&url.URL{}, string(filled)); err != nil {
 			t.Fatalf("%q: %v", value, err)
+		}
+	})
+}
+
+// Whatever a template is, what comes of it has its segments, none of which climbs, and
+// is what net/url reads in it.
+func FuzzTemplate(f *testing.F) {
+	for _, path := range []string{"", "/", "v1", "/a/{v}", "{v}.{v}", "/..", "./a", "/a/.hidden", "{v", "v}", "{}", "/%2F/%2e", "/%zz", "/%", "//a//", "https://h", "/ü日 \\;:@+~", "/a\x00"} {
+		f.Add(path, "o 1")
+		f.Add(path, ".")
+	}
+	base := &url.URL{Scheme: "https", Host: "h", Path: "/base/x", RawPath: "/base%2Fx"}
+	f.Fuzz(func(t *testing.T, path, value string) {
+		filled, err := parseTemplate("GET", path).fill(nil, nil, []field{{"v", value}})
+		if err != nil || path == "" {
+			return
+		}
+		got := string(filled)
+		segments := strings.Split(got, "/")
+		if n := strings.Count("/"+strings.TrimPrefix(path, "/"), "/"); segments[0] != "" || len(segments) != n+1 || slices.Contains(segments, ".") || slices.Contains(segments, "..") {
+			t.Fatalf("%q became %q", path, got)
+		}
+		u := *base
+		err = setPath(&u, pathOf(base)+got)
+		want, wrong := url.Parse("https://h/base%2Fx" + got)
+		if wrong == nil && (err != nil || u.Path != want.Path || u.EscapedPath() != want.EscapedPath()) {
+			t.Fatalf("%q became %+v, %v; want %+v", path, &u, err, want)
 		}
 	})
 }

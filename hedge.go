@@ -59,7 +59,7 @@ func NoHedge() RequestOption {
 var errOutrun = fmt.Errorf("%w: the other of two attempts was answered first", context.Canceled)
 
 // hedging is a Hedge as the stack knows it. That it goes by a function, and a race by an
-// interface, keeps both out of programs that hedge nothing: 11 KB of each.
+// interface, keeps both out of programs that hedge nothing.
 type hedging struct {
 	after time.Duration
 	send  func(s *stack, c *call, r *http.Request) (*http.Response, error)
@@ -96,7 +96,7 @@ func (s *stack) sendHedged(c *call, r *http.Request) (*http.Response, error) {
 // hedgeDelay is how long to wait for the first attempt of a request that may be
 // hedged.
 func (s *stack) hedgeDelay(c *call, r *http.Request) (time.Duration, bool) {
-	oneShotBody := r.Body != nil && r.Body != http.NoBody && r.GetBody == nil
+	oneShotBody := hasBody(r) && r.GetBody == nil
 	if c.hedged || oneShotBody || !c.repeatable(r) {
 		return 0, false
 	}
@@ -228,7 +228,7 @@ func (r *race) die() {
 // sendHedge is the extra attempt.
 func (r *race) sendHedge() {
 	s := r.stack
-	if r.spare.GetBody != nil && r.spare.Body != nil && r.spare.Body != http.NoBody {
+	if r.spare.GetBody != nil && hasBody(r.spare) {
 		body, err := r.spare.GetBody()
 		if err != nil {
 			return
@@ -249,19 +249,19 @@ func (r *race) sendHedge() {
 // admitNow is admit for what may not wait. What it took before it refuses,
 // abandon gives back.
 func (s *stack) admitNow(a *Attempt) bool {
+	a.at = time.Now()
 	a.breaker = s.breakers.of(a)
-	if a.ctx.Err() != nil || !a.breaker.closed() || s.bulkheads != nil && !s.bulkheads.enterNow(a) || !s.limits.admitNow(a) {
+	if endedBy(a.ctx, a.at) || !a.breaker.closed() || s.bulkheads != nil && !s.bulkheads.enterNow(a) || !s.limits.admitNow(a) {
 		return false
 	}
-	var err error
-	a.permit, err = a.breaker.admit()
+	err := a.breaker.admit(&a.permit, a.at)
 	a.breaker.flush(&s.watch)
 	return err == nil
 }
 
 // pay takes the hedge's price and puts it into the race, unless that is over.
 func (r *race) pay(a *Attempt) bool {
-	budget := r.stack.budgets.get(originOf(a.Request.URL))
+	budget := r.stack.budgetOf(a)
 	if !budget.spend(1) {
 		return false
 	}

@@ -47,7 +47,7 @@ type Hooks struct {
 
 func (h Hooks) applyClient(c *config) error {
 	c.hooks = append(slices.Clip(c.hooks), listener(h))
-	c.measure = (*Attempt).measure
+	c.audience = newListeners
 	return nil
 }
 
@@ -175,7 +175,7 @@ func (e AttemptEvent) Traceparent() string {
 	if e.attempt == nil {
 		return ""
 	}
-	return e.attempt.carried().Header.Get("Traceparent")
+	return e.attempt.sent().Header.Get("Traceparent")
 }
 
 // RequestID is the server's name for the request, "" if it gave none.
@@ -270,4 +270,32 @@ type DeprecationEvent struct {
 	Sunset time.Time
 	// Link points to what the server says about it.
 	Link string
+}
+
+func (c *call) event() CallEvent {
+	return CallEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Method: c.method, Host: c.host(), Start: c.began}
+}
+
+func (a *Attempt) event() AttemptEvent {
+	e := AttemptEvent{
+		Call: a.call.id, Client: a.call.stack.watch.client, Operation: a.Operation, Method: methodOf(a.Request), Host: hostOf(a.Request.URL), Scheme: a.Request.URL.Scheme,
+		Number: a.Number, Redirect: a.redirect, Start: a.start, Elapsed: a.elapsed, Verdict: a.Verdict, Err: a.tell(a.Err),
+		Probe: a.permit.probe, Hedge: a.hedge, attempt: a,
+	}
+	if resp := a.answer(); resp != nil {
+		e.Status = resp.StatusCode
+		e.Date, _ = dateOf(resp.Header)
+	}
+	return e
+}
+
+// AttemptFrom is the attempt that a [PerAttempt] middleware is asked to send, by its
+// request's context: the event that [Hooks].AttemptStart was told. ok is false outside
+// of one.
+func AttemptFrom(ctx context.Context) (e AttemptEvent, ok bool) {
+	a := attemptFrom(ctx)
+	if a == nil {
+		return AttemptEvent{}, false
+	}
+	return a.event(), true
 }

@@ -49,7 +49,7 @@ func (c *call) keyFor(r *http.Request) (header, key string) {
 	if c.key != "" {
 		return header, c.key
 	}
-	if key := r.Header.Get(header); key != "" {
+	if key := headerField(r.Header, header); key != "" {
 		c.key = key
 		return header, key
 	}
@@ -91,37 +91,37 @@ func (k *keyedRequest) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, errLostContext
 	}
-	to := originOf(r.URL)
+	to := c.stack.originOf(r.URL)
 	stranger := to != c.origin && !slices.Contains(c.allowed, to)
 	becameGet := safeMethod(r.Method) && r.Method != c.method // by a redirect
 	if stranger || becameGet {
 		return k.next.RoundTrip(r)
 	}
 	name, key := c.keyFor(r)
-	if key == "" || r.Header.Get(name) == key {
+	if key == "" || headerField(r.Header, name) == key {
 		return k.next.RoundTrip(r)
 	}
 	if err := c.claimKey(); err != nil {
 		closeBody(r)
 		return nil, err
 	}
-	if !c.ownsHeader() {
+	if !c.ownsRequest() || c.borrows {
 		own := *r
-		own.Header = r.Header.Clone()
+		own.Header = cloned(r.Header)
 		r = &own
 	}
 	r.Header.Set(name, key)
 	return k.next.RoundTrip(r)
 }
 
-// ownsHeader reports that nobody but the stack has seen the hop's request.
-func (c *call) ownsHeader() bool { return c.typed && c.hops == 0 && len(c.stack.cfg.perCall) == 0 }
+// ownsRequest reports that nobody but the stack has seen the hop's request.
+func (c *call) ownsRequest() bool { return c.typed && c.hops == 0 && len(c.stack.cfg.perCall) == 0 }
 
 // carriesKey reports whether r itself has the call's key: another origin is
 // not sent it.
 func (c *call) carriesKey(r *http.Request) bool {
 	name, key := c.keyFor(r)
-	return key != "" && r.Header.Get(name) == key
+	return key != "" && headerField(r.Header, name) == key
 }
 
 // claimKey takes the key of a context for this call, once.

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,16 +48,16 @@ func TestTransportIsATemplate(t *testing.T) {
 func TestPermitCountsOnce(t *testing.T) {
 	t.Parallel()
 	b := newBreaker("k", (&Breaker{}).withDefaults(nil), alone{})
-	p, err := b.admit()
-	assert.NoError(t, err)
+	var p permit
+	assert.NoError(t, b.admit(&p, time.Now()))
 	for range 30 {
-		b.report(p, OutcomeFault)
+		b.report(&p, OutcomeFault, time.Now())
 	}
 	assert.True(t, b.closed())
 	assert.Equal(t, b.cb.Counts().TotalFailures, 1)
 }
 
-// The least recently used is forgotten first.
+// What was not used of late is forgotten first.
 func TestKeyedForgetsTheOldest(t *testing.T) {
 	t.Parallel()
 	made := 0
@@ -67,6 +69,69 @@ func TestKeyedForgetsTheOldest(t *testing.T) {
 	assert.Equal(t, k.get("a"), 1)
 	assert.Equal(t, k.get("b"), 4)
 	assert.Equal(t, k.len(), 2)
+}
+
+// What is new is not what goes, also where all the others were used of late.
+func TestKeyedKeepsTheNewcomer(t *testing.T) {
+	t.Parallel()
+	made := 0
+	k := newKeyed(2, func(string) int { made++; return made })
+	for _, name := range []string{"a", "b", "a", "b"} {
+		k.get(name)
+	}
+	assert.Equal(t, k.get("c"), 3)
+	assert.Equal(t, k.len(), 2)
+	k.get("b") // or c is found as the latest
+	assert.Equal(t, k.get("c"), 3)
+}
+
+// What was used last is not what goes, though it is found without a mark.
+func TestKeyedKeepsTheLatest(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		used   []string
+		latest string
+		want   int
+	}{
+		"made last":     {[]string{"a", "b", "a", "b", "c", "c"}, "c", 3},
+		"made as first": {[]string{"a", "b", "c", "b", "c", "a"}, "a", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made := 0
+			k := newKeyed(3, func(string) int { made++; return made })
+			for _, name := range tt.used {
+				k.get(name)
+			}
+			assert.Equal(t, k.get("new"), 4)
+			assert.Equal(t, k.get(tt.latest), tt.want)
+			assert.Equal(t, k.len(), 3)
+		})
+	}
+}
+
+// Attempts that begin at a time, as those of a PerCall middleware may, are two.
+func TestAttemptsAtATimeAreTwo(t *testing.T) {
+	t.Parallel()
+	s, err := newStack(config{transport: &givenTransport{&http.Transport{}}}, nil)
+	assert.NoError(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.test/", http.NoBody)
+	assert.NoError(t, err)
+	for range 1000 {
+		c := newTestCall(t, s)
+		var made [2]*Attempt
+		var ready, done sync.WaitGroup
+		c.mu.Lock() // so that both come as far as they get without the other's end
+		for i := range made {
+			ready.Add(1)
+			done.Go(func() { ready.Done(); made[i] = c.newAttempt(r) })
+		}
+		ready.Wait()
+		runtime.Gosched()
+		c.mu.Unlock()
+		done.Wait()
+		assert.True(t, made[0] != made[1])
+	}
 }
 
 func TestRouteNames(t *testing.T) {
@@ -91,7 +156,7 @@ func TestLaw14_RetryAllocatesNothing(t *testing.T) {
 	assert.NoError(t, cfg.apply([]Option{Retry{}, Transport(&http.Transport{})}))
 	s, err := newStack(cfg, nil)
 	assert.NoError(t, err)
-	c := s.newCall(settings{}, http.MethodGet, "/")
+	c := newTestCall(t, s)
 	r, err := http.NewRequestWithContext(context.WithValue(t.Context(), callKey{}, c), http.MethodGet, "http://api.test/", http.NoBody)
 	assert.NoError(t, err)
 	answered := &Attempt{Request: r, call: c, Verdict: Verdict{Outcome: OutcomeOK, Resend: ResendNo}}
@@ -109,7 +174,7 @@ func TestLaw14_HooksAreFreeWhereThereAreNone(t *testing.T) {
 	assert.NoError(t, cfg.apply([]Option{Transport(&http.Transport{})}))
 	s, err := newStack(cfg, nil)
 	assert.NoError(t, err)
-	ctx, c, w := t.Context(), s.newCall(settings{}, http.MethodGet, "/"), s.watch
+	ctx, c, w := t.Context(), newTestCall(t, s), s.watch
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://api.test/", http.NoBody)
 	assert.NoError(t, err)
 	a := &Attempt{Request: r, call: c, ctx: ctx, start: time.Now()}
@@ -133,7 +198,7 @@ func TestLateHedgeIsNotPaidFor(t *testing.T) {
 	assert.NoError(t, err)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://api.test/", http.NoBody)
 	assert.NoError(t, err)
-	c := s.newCall(settings{hedge: &hedging{}}, http.MethodGet, "/")
+	c := newTestCall(t, s, Hedge{})
 	in := &race{stack: s, call: c, spare: r}
 	first := c.newAttempt(r)
 	defer first.end()
@@ -145,6 +210,13 @@ func TestLateHedgeIsNotPaidFor(t *testing.T) {
 	assert.True(t, !in.pay(hedge))
 	assert.True(t, in.hedge == nil)
 	for range budgetReserve {
-		assert.True(t, s.budgets.get(originOf(r.URL)).spend(1))
+		assert.True(t, s.budgets.at(stateKey{to: originOf(r.URL)}).spend(1))
 	}
+}
+
+func newTestCall(t *testing.T, s *stack, opts ...CallOption) *call {
+	t.Helper()
+	c, err := s.newCall(t.Context(), http.MethodGet, "/", opts)
+	assert.NoError(t, err)
+	return c
 }

@@ -1,7 +1,7 @@
 package aplomb
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,44 +13,36 @@ const (
 	latencyPercent = 95
 )
 
-// A latencyKey is an operation at a host: a search and a ping of the same
-// server have nothing in common.
-type latencyKey struct {
-	to        origin
-	operation string
-}
-
 // latency remembers how long the latest good answers took. It is written on
-// every good answer of a default client, so it only stores; the sorting is for
-// whoever asks.
+// every good answer of a default client, so it only stores, without a lock; the sorting
+// is for whoever asks.
 type latency struct {
-	mu     sync.Mutex
-	recent [latencyRing]time.Duration
-	n      int // answers recorded, those overwritten included
+	recent [latencyRing]atomic.Int64
+	n      atomic.Int64 // answers recorded, those overwritten included
 }
 
-func newLatencies() *keyed[latencyKey, *latency] {
-	return newKeyed(maxKeys, func(latencyKey) *latency { return &latency{} })
+func newLatencies() *keyed[*latency] {
+	return newKeyed(maxKeys, func(string) *latency { return &latency{} })
 }
 
 func (l *latency) record(took time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.recent[l.n%latencyRing] = took
-	l.n++
+	l.recent[(l.n.Add(1)-1)%latencyRing].Store(int64(took))
 }
 
 // p95 is the time within which 19 of 20 of the latest good answers came; false
 // while too few are known.
 func (l *latency) p95() (time.Duration, bool) {
-	l.mu.Lock()
-	recent, n := l.recent, min(l.n, latencyRing)
-	l.mu.Unlock()
+	n := int(min(l.n.Load(), latencyRing))
 	if n < latencyEnough {
 		return 0, false
 	}
-	var found time.Duration
-	for range n - (n*latencyPercent+99)/100 + 1 { // the second to fourth longest: no sort is needed, which would add 8 KB to each program
+	var recent [latencyRing]int64
+	for i := range recent[:n] {
+		recent[i] = l.recent[i].Load()
+	}
+	var found int64
+	// It is the second to fourth longest: no sort is needed, which every program would have.
+	for range n - (n*latencyPercent+99)/100 + 1 {
 		longest := 0
 		for i := range n {
 			if recent[i] > recent[longest] {
@@ -59,12 +51,13 @@ func (l *latency) p95() (time.Duration, bool) {
 		}
 		found, recent[longest] = recent[longest], -1
 	}
-	return found, true
+	return time.Duration(found), true
 }
 
-// latency is what is remembered of the call's operation at a host.
+// latency is what is remembered of an operation at a host: a search and a ping of the
+// same server have nothing in common.
 func (s *stack) latency(to origin, operation string) *latency {
-	return s.latencies.get(latencyKey{to, operation})
+	return s.latencies.at(stateKey{to, operation})
 }
 
 // remember records a good answer, for whom it is of use. One that a hedge
@@ -78,5 +71,5 @@ func (s *stack) remember(a *Attempt) {
 	if a.hedge {
 		took += a.start.Sub(a.behind)
 	}
-	s.latency(originOf(a.Request.URL), a.Operation).record(took)
+	s.latency(a.origin(), a.Operation).record(took)
 }

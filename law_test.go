@@ -388,13 +388,13 @@ func TestLaw07_KeysAreBounded(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		})
 		c := newClientAt(t, "http://api.test", aplomb.Transport(next))
-		for i := range 10_000 {
+		for i := range 20_000 {
 			req, _ := http.NewRequest("GET", fmt.Sprintf("http://h%d.test/", i), nil)
 			resp, err := c.Do(req)
 			assert.NoError(t, err)
 			assert.NoError(t, resp.Body.Close())
 		}
-		assert.Equal(t, aplomb.KeyCount(c), 4096)
+		assert.Equal(t, aplomb.KeyCount(c), 1<<14)
 	})
 }
 
@@ -426,6 +426,44 @@ func TestLaw08_RequestIsNotMutated(t *testing.T) {
 		assert.Equal(t, req.Context(), before.Context())
 		assert.Equal(t, resp.Request.URL.String(), "http://api.test/v1?a=b")
 	})
+}
+
+// Nor by what a credential or the transport does to the copy that it was given, which
+// the next attempt does not get.
+func TestLaw08_CopiesAreTheirOwn(t *testing.T) {
+	for name, opt := range map[string]func(*aplombtest.Server) aplomb.Option{
+		"a credential's trailer": func(*aplombtest.Server) aplomb.Option {
+			return aplomb.AuthFunc(func(r *http.Request) error { r.Trailer.Set("X-Signature", "this attempt's"); return nil })
+		},
+		"a token's proof": func(*aplombtest.Server) aplomb.Option {
+			return &aplomb.Tokens{
+				Fetch: (&issuer{life: time.Hour}).fetch,
+				Proof: func(r *http.Request, _ aplomb.Token) error { r.URL.RawQuery += "&proof=1"; return nil },
+			}
+		},
+		"a transport that rewrites": func(s *aplombtest.Server) aplomb.Option {
+			next := s.Transport()
+			return aplomb.Transport(aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				r.URL.Path = "/gateway" + r.URL.Path
+				return next.RoundTrip(r)
+			}))
+		},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			h := script(status(503), ok)
+			s := aplombtest.NewServer(t, h)
+			req, _ := http.NewRequest("PUT", "http://api.test/v1?a=b", strings.NewReader("body"))
+			req.ContentLength, req.Trailer = -1, http.Header{"X-Signature": nil}
+			u := *req.URL
+			resp, err := newClient(t, s, opt(s)).Do(req)
+			assert.NoError(t, err)
+			assert.NoError(t, resp.Body.Close())
+			assert.Equal(t, *req.URL, u)
+			assert.Equal(t, req.Trailer, http.Header{"X-Signature": nil})
+			assert.Equal(t, h.count(), 2)
+			assert.Equal(t, h.request(0).URL.String(), h.request(1).URL.String())
+		})
+	}
 }
 
 func TestLaw08_EveryBodyIsClosed(t *testing.T) {

@@ -55,7 +55,7 @@ func (l *logger) attempt(a *Attempt) {
 	if !l.Logger.Enabled(a.ctx, slog.LevelDebug) {
 		return
 	}
-	sent := a.carried()
+	sent := a.sent()
 	attrs := []slog.Attr{
 		slog.String("client", l.client), slog.String("operation", a.Operation), slog.Int("attempt", a.Number),
 		slog.String("method", sent.Method), slog.String("url", redact.URL(sent.URL)),
@@ -177,7 +177,7 @@ func (l *logger) deprecated(ctx context.Context, e DeprecationEvent) {
 }
 
 // notices remembers, per operation, what was warned of.
-type notices struct{ seen *keyed[string, *notice] }
+type notices struct{ seen *keyed[*notice] }
 
 // notice is the last warning of one operation; a server that moves its date
 // is worth another.
@@ -192,17 +192,15 @@ func newNotices() *notices {
 
 func (n *notice) first(e DeprecationEvent) bool {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.last == e {
-		return false
-	}
+	known := n.last == e
 	n.last = e
-	return true
+	n.mu.Unlock()
+	return !known
 }
 
 // look warns of a Deprecation or Sunset header.
 func (n *notices) look(a *Attempt, w *watchers) {
-	if a.Response == nil || len(w.hooks) == 0 && w.log == nil {
+	if a.Response == nil || w.hooks == nil && w.log == nil {
 		return
 	}
 	h := a.Response.Header

@@ -7,10 +7,10 @@ import (
 )
 
 // MemoryStore is a [Store] in this process's memory, for several clients that
-// share one quota and for tests. [NewMemoryStore] makes it. It keeps 4096 keys
-// and forgets the least recently used.
+// share one quota and for tests. [NewMemoryStore] makes it. It keeps 16384 keys;
+// for one more it forgets one that was not used of late.
 type MemoryStore struct {
-	schedules *keyed[string, *schedule]
+	schedules *keyed[*schedule]
 }
 
 // NewMemoryStore returns an empty store.

@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// maxRefusal bounds what Open reads of an answer that is an error.
-const maxRefusal = 1 << 20
-
 // Open sends method to path as [Call] does, and hands over the response with
 // its body unread: a report, a file, a stream. The caller closes the body.
 //
@@ -32,13 +29,13 @@ func Open(ctx context.Context, c *Client, method, path string, opts ...CallOptio
 
 // open is Open, with the call itself for who reads the body.
 func (c *Client) open(ctx context.Context, method, path, accept string, opts []CallOption) (*call, *http.Response, error) {
-	call, own, err := c.newCall(ctx, method, path, opts)
+	call, err := c.newCall(ctx, method, path, opts)
 	if err != nil {
 		return nil, nil, err
 	}
 	call.addressed = true
-	ctx = context.WithValue(ctx, callKey{}, call)
-	req, err := call.request(ctx, method, path, accept, own)
+	ctx = call.enter(ctx)
+	req, err := call.newRequest(ctx, accept)
 	if err != nil {
 		return nil, nil, call.invalid(err)
 	}
@@ -69,6 +66,6 @@ func (c *call) refusal(resp *http.Response) error {
 	defer closeResponse(resp)
 	timer := time.AfterFunc(peekTime, func() { closeResponse(resp) })
 	defer timer.Stop()
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what is missing of it, the status says
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what is missing of it, the status says
 	return c.apiError(resp, body)
 }

@@ -5,28 +5,35 @@ import (
 	"strings"
 )
 
-// originKey is the default key of breakers and quotas.
-func (a *Attempt) originKey() string {
-	o := originOf(a.Request.URL)
-	if s := a.call.stack; o == s.home {
-		return s.homeKey // made once
-	}
-	return o.String()
-}
-
 // routeOf names a request that has no path template: its path, with segments
 // that look like values, and so might be secrets or without bound, made {}.
 func routeOf(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
-	segments := strings.Split(u.Path, "/")
-	for i, s := range segments {
-		if looksLikeValue(s) {
-			segments[i] = "{}"
+	if plainRoute(u.Path) {
+		return u.Path
+	}
+	var room [128]byte
+	route := room[:0]
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if looksLikeValue(segment) {
+			segment = "{}"
+		}
+		route = append(append(route, segment...), '/')
+	}
+	return string(route[:len(route)-1])
+}
+
+// plainRoute reports a path that is its own route, as most are, and need not be taken
+// apart.
+func plainRoute(path string) bool {
+	for segment := range strings.SplitSeq(path, "/") {
+		if looksLikeValue(segment) {
+			return false
 		}
 	}
-	return strings.Join(segments, "/")
+	return true
 }
 
 // looksLikeValue reports a segment with a digit, other than a version such as

@@ -77,41 +77,6 @@ type RequestOption interface {
 	CallOption
 }
 
-// settings are what can be said for a client, a context and a call alike.
-// The zero value says nothing.
-type settings struct {
-	header      []field
-	query       []param
-	path        []field
-	payload     *payload
-	zip         func(*payload) (*payload, error) // nil as a rule, so that a program without Gzip links none of it
-	target      string
-	home        *url.URL // instead of the client's base URL
-	key         string
-	keyOwner    *contextOptions // the context that key came from
-	timeout     time.Duration
-	retry       *Retry
-	noRetry     bool
-	hedge       *hedging
-	noHedge     bool
-	idempotency *Idempotency
-	auths       []Auth
-	noAuth      bool
-	safe        bool
-	capture     []*Response
-	expect      []int
-	codec       *Codec
-	maxBody     int64
-	operation   string
-	trace       func(*http.Request, *call) *http.Request // nil without Traceparent
-	decoders    []ErrorDecoder
-	judges      []Judge
-	resume      string
-	prefetch    bool
-	atMost      int
-	listing     bool // set by the iterators, for which alone the three above are
-}
-
 // A field is a name and its value; for a header an empty value deletes.
 type field struct{ name, value string }
 
@@ -134,51 +99,65 @@ type config struct {
 	timeouts   *Timeouts
 	logging    journalist
 	hooks      []listener
-	measure    func(*Attempt) // with hooks
-	once       []any          // keys of options that are here
+	audience   func(config) audience // that hooks make; nil without
+	once       []any                 // keys of options that are here
 	perCall    []Middleware
 	perAttempt []Middleware
 	trustDate  bool
+	keyed      bool // a function of the user's groups attempts
 }
 
 // apply lays opts over c. Credentials among opts replace those c had before.
 func (c *config) apply(opts []Option) error {
-	return replacingAuths(&c.settings, func() error {
-		return each("option", opts, func(o Option) error { return o.applyClient(c) })
-	})
+	inherited := c.auths
+	c.auths = nil
+	err := c.lay("option", opts)
+	c.inherit(inherited)
+	return err
 }
 
-// apply lays opts over s, as config.apply does.
-func (s *settings) apply(opts []CallOption) error {
-	return replacingAuths(s, func() error {
-		return each("request option", opts, func(o CallOption) error { return o.applyCall(s) })
-	})
-}
-
-// replacingAuths runs apply with no credentials in s, and puts back those it
-// had if apply named none.
-func replacingAuths(s *settings, apply func() error) error {
-	inherited := s.auths
-	s.auths = nil
-	if err := apply(); err != nil {
-		return err
-	}
-	if s.auths == nil && !s.noAuth {
-		s.auths = inherited
-	}
-	return nil
-}
-
-func each[O any](what string, opts []O, apply func(O) error) error {
+func (c *config) lay(what string, opts []Option) error {
 	for i, o := range opts {
 		if isNil(o) {
-			return fmt.Errorf("aplomb: %s %d is nil: leave it out", what, i+1)
+			return nilOption(what, i)
 		}
-		if err := apply(o); err != nil {
+		if err := o.applyClient(c); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// apply lays opts over s, as config.apply does.
+func (s *settings) apply(opts []CallOption) error {
+	inherited := s.auths
+	s.auths = nil
+	err := s.lay("request option", opts)
+	s.inherit(inherited)
+	return err
+}
+
+func (s *settings) lay(what string, opts []CallOption) error {
+	for i, o := range opts {
+		if isNil(o) {
+			return nilOption(what, i)
+		}
+		if err := o.applyCall(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inherit puts back the credentials that s had, if none were named since.
+func (s *settings) inherit(auths []Auth) {
+	if s.auths == nil && !s.noAuth {
+		s.auths = auths
+	}
+}
+
+func nilOption(what string, i int) error {
+	return fmt.Errorf("aplomb: %s %d is nil: leave it out", what, i+1)
 }
 
 func isNil(v any) bool {
@@ -260,6 +239,11 @@ func Path(name, value string) RequestOption {
 		if name == "" {
 			return errors.New("aplomb: Path: the value has no name")
 		}
+		if s.path == nil {
+			s.pathOne[0] = field{name, value}
+			s.path = s.pathOne[:]
+			return nil
+		}
 		s.path = append(slices.Clip(s.path), field{name, value})
 		return nil
 	})
@@ -288,7 +272,7 @@ func BaseURL(address string) CallOption {
 		if err == nil && u.User != nil {
 			err = errors.New("aplomb: BaseURL: the address has a user: credentials are for Auth")
 		}
-		s.home = u
+		s.baseURL = u
 		return err
 	})
 }
@@ -444,7 +428,7 @@ type givenTransport struct{ http.RoundTripper }
 func Options(opts ...Option) Option {
 	own := slices.Clone(opts)
 	return clientOption(func(c *config) error {
-		return each("bundled option", own, func(o Option) error { return o.applyClient(c) })
+		return c.lay("bundled option", own)
 	})
 }
 
@@ -465,6 +449,6 @@ func Once(key any, opt Option) Option {
 func CallOptions(opts ...CallOption) CallOption {
 	own := slices.Clone(opts)
 	return callOption(func(s *settings) error {
-		return each("bundled option", own, func(o CallOption) error { return o.applyCall(s) })
+		return s.lay("bundled option", own)
 	})
 }

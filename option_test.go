@@ -64,14 +64,31 @@ func TestPathTemplates(t *testing.T) {
 		{"", "v1/{id}", "x", "/v1/x", ""},
 		{"/v2/", "/orders/{id}", "x", "/v2/orders/x", ""},
 		{"/v2", "", "", "/v2", ""},
+		{"/v2", "", "x", "/v2", ""},
+		{"", "//{id}//", "x", "//x//", ""},
+		{"", "/{id}{id}", "a/", "/a%2Fa%2F", ""},
+		{"/b%2Fc", "%2Fv1", "", "/b%2Fc/%2Fv1", ""},
+		{"", "/v1}", "", "/v1%7D", ""},
+		{"", "/v1/ü/{id}", "a/b", "/v1/%C3%BC/a%2Fb", ""},
+		{"", "/v1/{id}/a b/%2f", "../admin", "/v1/..%2Fadmin/a%20b/%2f", ""},
+		{"/b%2Fc", "/ü", "", "/b%2Fc/%C3%BC", ""},
+		{"", "/Orders({id})/!$&'*+,;=:@[]-._~", "1", "/Orders(1)/!$&'*+,;=:@[]-._~", ""},
 		{"", "/files/{id}.json", "..", "/files/...json", ""},
 		{"", "/v1/{id}", "..", "", `a segment would be "." or ".."`},
 		{"", "/v1/{id}", ".", "", `a segment would be "." or ".."`},
+		{"", "/v1/{id}{id}", ".", "", `a segment would be "." or ".."`},
+		{"", "/v1/../x", "", "", `a segment would be "." or ".."`},
+		{"", "./v1", "", "", `a segment would be "." or ".."`},
 		{"", "/v1/{id}", "", "", "the value of {id} is empty"},
 		{"", "/v1/{other}", "x", "", "no value for {other}"},
 		{"", "/v1/other", "x", "", "has no {id}"},
 		{"", "/v1/{id", "x", "", "not closed"},
+		{"", "/v1/{a/b}", "x", "", "not closed"},
+		{"", "/v1/%zz", "", "", `invalid URL escape "%zz"`},
 		{"", "/v1?x={id}", "x", "", "give query parameters with Query"},
+		{"", "/v1?x=1", "", "", "give query parameters with Query"},
+		{"", "/v1#x", "", "", "a fragment is not sent"},
+		{"", "/https://evil.test", "", "", "give it with URL"},
 		{"", "https://evil.test/{id}", "x", "", "give it with URL"},
 	} {
 		t.Run(tt.template+" "+tt.value, func(t *testing.T) {
@@ -80,7 +97,7 @@ func TestPathTemplates(t *testing.T) {
 				s := aplombtest.NewServer(t, h)
 				c := newClientAt(t, s.URL+tt.base, aplomb.Transport(s.Transport()))
 				var opts []aplomb.CallOption
-				if tt.template != "" {
+				if tt.value != "" || strings.Contains(tt.template, "{") {
 					opts = append(opts, aplomb.Path("id", tt.value))
 				}
 				_, err := aplomb.Get[order](context.Background(), c, tt.template, opts...)
@@ -300,6 +317,22 @@ func TestBodies(t *testing.T) {
 	}
 	_, err := aplomb.Post[order](context.Background(), newClientAt(t, "http://api.test"), "/x", aplomb.JSON(make(chan int)))
 	assert.Contains(t, fmt.Sprint(err), "JSON body: json: unsupported type")
+}
+
+// A body says what it is, whatever the client's header says of calls in general.
+func TestContentTypeIsTheBodys(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(ok)
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.Header("Content-Type", "application/vnd.api+json"))
+		for i, send := range []func() error{
+			func() error { _, err := post(t, c); return err },
+			func() error { _, err := post(t, c, aplomb.Header("X-Other", "1")); return err },
+			func() error { _, err := get(t, c); return err },
+		} {
+			assert.NoError(t, send())
+			assert.Equal(t, h.request(i).Header.Get("Content-Type"), []string{"application/json", "application/json", "application/vnd.api+json"}[i])
+		}
+	})
 }
 
 type iotestOnly struct{ io.Reader }

@@ -3,9 +3,7 @@ package aplomb
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/aplomb-go/aplomb/internal/redact"
@@ -27,6 +25,27 @@ func originOf(u *url.URL) origin {
 		}
 	}
 	return o
+}
+
+// originOf is the function's, without its work for an address at the client's own host.
+func (s *stack) originOf(u *url.URL) origin {
+	if home := s.cfg.base; home != nil && u.Host == home.Host && u.Scheme == home.Scheme {
+		return s.home
+	}
+	return originOf(u)
+}
+
+// origin is where the attempt goes.
+func (a *Attempt) origin() origin { return a.call.stack.originOf(a.Request.URL) }
+
+// originKey is the default key of breakers and quotas.
+func (a *Attempt) originKey() string {
+	s := a.call.stack
+	o := a.origin()
+	if o == s.home {
+		return s.homeKey // made once
+	}
+	return o.String()
 }
 
 // String is the origin as a URL, without a default port.
@@ -56,42 +75,4 @@ func parseOrigin(s string) (origin, error) {
 		return origin{}, fmt.Errorf("aplomb: %s is not an origin: write scheme://host or scheme://host:port", redact.Text(fmt.Sprintf("%q", s), 80))
 	}
 	return originOf(u), nil
-}
-
-// harmless are the only headers of a caller that follow a redirect to another
-// origin (law 4): no name list of secrets can be complete, so this one names
-// what is known to hold none.
-var harmless = []string{"Accept", "Accept-Encoding", "Accept-Language", "If-Range", "Range", "User-Agent"}
-
-// foreign reports a request to another origin than the call's first one.
-func (c *call) foreign(r *http.Request) bool { return originOf(r.URL) != c.origin }
-
-// redirectPolicy checks a redirect hop and returns the headers it may carry.
-// It is decided here, in the transport, because http.Client.CheckRedirect can
-// neither see nor stop what a transport adds underneath.
-func (c *call) redirectPolicy(hop *http.Request) (http.Header, error) {
-	from, to := originOf(hop.Response.Request.URL), originOf(hop.URL)
-	headers := hop.Header.Clone()
-	headers.Del("Referer") // http.Client puts the previous URL in it, query and all
-	switch {
-	case from.scheme == "https" && to.scheme == "http":
-		return nil, refuseRedirect(from, to, "it leaves https")
-	case to == c.origin || slices.Contains(c.allowed, to):
-		return headers, nil
-	case hop.Body != nil && hop.Body != http.NoBody:
-		return nil, refuseRedirect(from, to, "it would take the request body to another origin")
-	case hop.Method != http.MethodGet && hop.Method != http.MethodHead:
-		return nil, refuseRedirect(from, to, "a "+hop.Method+" does not follow to another origin")
-	}
-	kept := http.Header{}
-	for _, name := range harmless {
-		if v, ok := headers[name]; ok {
-			kept[name] = v
-		}
-	}
-	return kept, nil
-}
-
-func refuseRedirect(from, to origin, why string) error {
-	return &refusal{why: fmt.Sprintf("redirect from %s to %s not followed: %s", from, to, why)}
 }

@@ -63,7 +63,7 @@ func (b ByLink) first(resume string) (string, error) { return resume, nil }
 func (b ByLink) request(cursor string) []CallOption  { return urlRequest(cursor) }
 
 func (b ByLink) next(env *envelope, _ string, _ int, _ int64) (string, bool, error) {
-	link, ok := header.LinkRel(env.answer.Header, orDefault(b.Rel, "next"))
+	link, ok := header.LinkRel(env.answer.response.Header, orDefault(b.Rel, "next"))
 	if !ok || link == "" {
 		return "", false, nil
 	}
@@ -284,8 +284,9 @@ func (e *envelope) follow(link string) (string, bool, error) {
 	if err != nil {
 		return "", false, errors.New("the next page's address cannot be parsed")
 	}
-	next := e.answer.url.ResolveReference(ref).String()
-	return next, true, e.answer.call.atHome(e.answer.url, next)
+	from := e.answer.call.last.Request.URL
+	next := from.ResolveReference(ref).String()
+	return next, true, e.answer.call.atHome(from, next)
 }
 
 // atHome reports as an error an address, relative to base, on another origin
@@ -451,6 +452,6 @@ func (e *envelope) total(path string) (int64, bool) {
 	if path != "" {
 		return e.number(path)
 	}
-	n, err := strconv.ParseInt(e.answer.Header.Get("X-Total-Count"), 10, 64)
+	n, err := strconv.ParseInt(e.answer.response.Header.Get("X-Total-Count"), 10, 64)
 	return n, err == nil && n >= 0
 }

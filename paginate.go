@@ -282,9 +282,15 @@ func newLister(ctx context.Context, c *Client, path string, by Pager, opts []Cal
 		return nil, err
 	}
 	if l.resumed && by.rules().urls {
-		err = c.stack.newCall(own, http.MethodGet, path).atHome(c.stack.cfg.base, l.cursor)
+		call, err := c.stack.newCall(ctx, http.MethodGet, path, opts)
+		if err != nil {
+			return nil, err
+		}
+		if err := call.atHome(c.stack.cfg.base, l.cursor); err != nil {
+			return nil, err
+		}
 	}
-	return l, err
+	return l, nil
 }
 
 // fetchPage fetches the page at l's cursor and moves it on.
@@ -305,7 +311,7 @@ func fetchPage[T any](ctx context.Context, l *lister) (page Page[T], more bool, 
 	if err != nil {
 		return page, false, err
 	}
-	page.Cursor, page.Response = l.cursor, env.answer.Response
+	page.Cursor, page.Response = l.cursor, env.answer.call.response()
 	if env.unchanged() {
 		return page, false, nil
 	}
@@ -413,7 +419,7 @@ type envelope struct {
 }
 
 // unchanged reports a 304: a page without a body, of which nothing is to be read.
-func (e *envelope) unchanged() bool { return e.answer.StatusCode == http.StatusNotModified }
+func (e *envelope) unchanged() bool { return e.answer.response.StatusCode == http.StatusNotModified }
 
 // itemsOf decodes the page's items, wherever rules say that they are.
 func itemsOf[T any](e *envelope, rules listRules) ([]T, error) {

@@ -88,9 +88,16 @@ func (p *payload) applyCall(s *settings) error {
 
 func bytesPayload(contentType string, raw []byte) *payload {
 	return &payload{contentType: contentType, raw: raw, size: int64(len(raw)), open: func() (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(raw)), nil
+		body := &bytesBody{}
+		body.Reset(raw)
+		return body, nil
 	}}
 }
+
+// bytesBody is a body in memory.
+type bytesBody struct{ bytes.Reader }
+
+func (*bytesBody) Close() error { return nil }
 
 // attachTo puts the body on r.
 func (p *payload) attachTo(r *http.Request, codec *Codec, zip func(*payload) (*payload, error)) error {

@@ -42,6 +42,7 @@ type stopwatch struct {
 // measure starts an attempt's watch.
 func (a *Attempt) measure() {
 	a.watch = &stopwatch{start: a.start}
+	a.bind()
 	a.Request = a.Request.WithContext(httptrace.WithClientTrace(a.Request.Context(), a.watch.trace()))
 }
 

@@ -304,9 +304,9 @@ func (q *queue) schedule(now, moment time.Time) {
 // moved on more slowly than it looked.
 func (q *queue) overdue(w *waiter) error {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	now := time.Now()
 	at, by := q.estimate(w.route, now)
+	q.mu.Unlock()
 	return limitRefusal(w.route.name(by), now, at, now)
 }
 
@@ -314,11 +314,11 @@ func (q *queue) overdue(w *waiter) error {
 // same moment.
 func (q *queue) abandon(w *waiter) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if w.place != nil {
 		q.leave(w, nil)
 	} else {
 		w.slot.settle(true)
 	}
 	q.pump(time.Now())
+	q.mu.Unlock()
 }

@@ -47,7 +47,7 @@ func (q *quota) route(a *Attempt) route { return route{q.common, q.belong[a.Oper
 func (q *quota) wait(a *Attempt, latest time.Time) error {
 	for {
 		q.mu.Lock()
-		now := time.Now()
+		now := a.at
 		s, w, at, err := q.enter(q.route(a), now, latest)
 		cause := w.cause()
 		q.mu.Unlock()
@@ -79,6 +79,7 @@ func (q *quota) hold(a *Attempt, w *waiter, cause WaitCause, expected time.Durat
 		over = timer.C
 	}
 	err := a.call.await(a.ctx, cause, expected, w.passed, over)
+	a.at = time.Now()
 	if errors.Is(err, errPatience) {
 		return q.overdue(w)
 	}
@@ -93,7 +94,7 @@ func (q *quota) hold(a *Attempt, w *waiter, cause WaitCause, expected time.Durat
 func (q *quota) admitNow(a *Attempt) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	r, now := q.route(a), time.Now()
+	r, now := q.route(a), a.at
 	if at, _ := q.estimate(r, now); at.After(now) || r.told.take(&q.turn, now).After(now) {
 		return false
 	}
@@ -105,13 +106,14 @@ func (q *quota) admitNow(a *Attempt) bool {
 // was seen to pass only meanwhile, and gives the booking back if they are not.
 func (q *quota) open(a *Attempt) bool {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if now := time.Now(); q.route(a).closed(now) {
+	now := time.Now()
+	closed := q.route(a).closed(now)
+	if closed {
 		a.slot.settle(true)
 		q.pump(now)
-		return false
 	}
-	return true
+	q.mu.Unlock()
+	return !closed
 }
 
 // release undoes a booking whose request was not sent. Nil holds nothing.
@@ -120,17 +122,17 @@ func (q *quota) release(a *Attempt) {
 		return
 	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	a.slot.settle(true)
 	q.pump(time.Now())
+	q.mu.Unlock()
 }
 
 // observe reads an answer: what the server says of its quotas, and a 429.
-func (q *quota) observe(a *Attempt) {
+func (q *quota) observe(a *Attempt, now time.Time) {
 	if q == nil {
 		return
 	}
-	events := q.absorb(a, time.Now())
+	events := q.absorb(a, now)
 	a.call.stack.fleet.announce(q, a, events)
 	for i := range events {
 		a.call.stack.watch.quota(a.ctx, events[i])
@@ -138,14 +140,18 @@ func (q *quota) observe(a *Attempt) {
 }
 
 func (q *quota) absorb(a *Attempt, now time.Time) (events []QuotaEvent) {
+	var stated []header.Limit
+	if a.Response != nil {
+		stated = header.Limits(a.Response.Header, now) // before the lock, which others wait for
+	}
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	a.slot.settle(a.wire.Load() == nil && a.Response == nil || a.provablyUnsent())
 	if a.Response != nil {
 		a.told.answered(a.start, now)
-		events = q.learn(a, header.Limits(a.Response.Header, now), now)
+		events = q.learn(a, stated, now)
 	}
 	q.pump(now)
+	q.mu.Unlock()
 	return events
 }
 

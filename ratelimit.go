@@ -64,7 +64,7 @@ func (l RateLimit) applyClient(c *config) error {
 	case l.Headroom < 0 || l.Headroom > 1 || math.IsNaN(l.Headroom):
 		return fmt.Errorf("aplomb: RateLimit.Headroom: %v is not between 0 and 1", l.Headroom)
 	}
-	c.rateLimit = &l
+	c.rateLimit, c.keyed = &l, c.keyed || l.Key != nil
 	return plausible("RateLimit", named{"MaxWait", l.MaxWait})
 }
 
@@ -86,8 +86,8 @@ type limits struct {
 	cfg    RateLimit
 	seed   maphash.Seed
 	random func() float64
-	told   *keyed[string, *told] // nil without PerSecond
-	quotas *keyed[string, *quota]
+	told   *keyed[*told] // nil without PerSecond
+	quotas *keyed[*quota]
 }
 
 func newLimits(l *RateLimit) *limits {
@@ -105,7 +105,9 @@ func newLimits(l *RateLimit) *limits {
 
 func (l *limits) key(a *Attempt) string {
 	if l.cfg.Key != nil {
-		return l.cfg.Key(a.Request)
+		key := l.cfg.Key(a.Request)
+		a.resume(true)
+		return key
 	}
 	return a.originKey()
 }
@@ -122,7 +124,7 @@ func (l *limits) quotaKey(a *Attempt, key string) string {
 
 // credential is the one that the request brings, if quotas are told apart by it.
 func (l *limits) credential(a *Attempt) (scheme, secret string, own bool) {
-	scheme, secret, _ = strings.Cut(a.Request.Header.Get("Authorization"), " ")
+	scheme, secret, _ = strings.Cut(headerField(a.Request.Header, "Authorization"), " ")
 	return scheme, secret, l.cfg.Key == nil && (strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "Basic"))
 }
 
@@ -163,7 +165,7 @@ func (l *limits) joinAlone(a *Attempt) *quota {
 
 // latest is the last moment a wait may last to.
 func (l *limits) latest(a *Attempt) time.Time {
-	longest := time.Now().Add(l.cfg.MaxWait)
+	longest := a.at.Add(l.cfg.MaxWait)
 	deadline, ok := a.ctx.Deadline()
 	if ok && (!a.call.patient || deadline.Before(longest)) {
 		return deadline

@@ -92,16 +92,16 @@ func (p *told) fill(tokens float64) time.Duration {
 // limiter only follows, so that an outage does not begin with a fresh burst.
 func (p *told) follow(now time.Time) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.limiter.AllowN(p.clock(now), 1)
+	p.mu.Unlock()
 }
 
 // empty takes all tokens.
 func (p *told) empty(now time.Time) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	clock := p.clock(now)
 	p.limiter.AllowN(clock, int(max(0, p.limiter.TokensAt(clock))))
+	p.mu.Unlock()
 }
 
 // answered takes an answer to a request that was sent at sentAt.
@@ -110,10 +110,10 @@ func (p *told) answered(sentAt, now time.Time) {
 		return
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.clock(now); !p.stopped.IsZero() && !sentAt.Before(p.stopped) {
 		p.run(now)
 	}
+	p.mu.Unlock()
 }
 
 // clock is now for the limiter. p.mu is held.

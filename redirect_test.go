@@ -1,6 +1,7 @@
 package aplomb_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -307,5 +308,58 @@ func TestLaw01_KeyCountsWhereItGoes(t *testing.T) {
 		assert.Equal(t, aplomb.StatusCode(err), 500)
 		assert.Equal(t, foreign.count(), 1)
 		assert.Equal(t, foreign.request(0).Header.Get("Idempotency-Key"), "")
+	})
+}
+
+// The GET that a redirect made of a POST has no key, at home or elsewhere.
+func TestKeyIsNotForTheGetOfARedirect(t *testing.T) {
+	for name, tt := range map[string]struct {
+		to  string
+		key aplomb.Idempotency
+		opt aplomb.RequestOption
+	}{
+		"the client's header": {to: "https://api.test/other", opt: aplomb.Query("k", "v")},
+		"the call's header":   {to: "https://api.test/other", opt: aplomb.Header("X-Call", "1")},
+		"a harmless name":     {to: "https://other.test/x", key: aplomb.Idempotency{Header: "Range"}, opt: aplomb.Header("X-Call", "1")},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			name := cmp.Or(tt.key.Header, "Idempotency-Key")
+			h, other := script(status(303, "Location", tt.to), ok), script(ok)
+			n := aplombtest.NewNetwork(t)
+			n.Serve("https://api.test", h)
+			n.Serve("https://other.test", other)
+			_, err := post(t, newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), tt.key, aplomb.Header("X-Client", "1")), tt.opt)
+			assert.NoError(t, err)
+			assert.True(t, h.request(0).Header.Get(name) != "")
+			landed := other
+			if h.count() > 1 {
+				landed = &api{seen: h.seen[1:]}
+			}
+			assert.Equal(t, landed.request(0).Method, http.MethodGet)
+			assert.Equal(t, landed.request(0).Header[name], nil)
+		})
+	}
+}
+
+// What a client says in each request stays at home, also by a name that may leave it
+// with what the call itself says.
+func TestClientHeadersStayAtHome(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		foreign := script(ok, ok, body("[]"))
+		n := aplombtest.NewNetwork(t)
+		n.Serve("https://api.test", script(status(302, "Location", "https://other.test/x")))
+		n.Serve("https://other.test", foreign)
+		c := newClientAt(t, "https://api.test", aplomb.Transport(n.Transport()), aplomb.Header("User-Agent", "ours"), aplomb.Header("Accept-Language", "de"))
+		_, err := get(t, c)
+		assert.NoError(t, err)
+		_, err = get(t, c, aplomb.Header("Accept-Language", "fr"))
+		assert.NoError(t, err)
+		_, err = aplomb.Collect(aplomb.Stream(t.Context(), c, http.MethodGet, "/x", aplomb.JSONArray[order]{}))
+		assert.NoError(t, err)
+		for i, language := range []string{"", "fr", ""} {
+			r := foreign.request(i)
+			assert.Equal(t, r.Header.Get("Accept-Language"), language)
+			assert.NotContains(t, r.UserAgent(), "ours")
+		}
 	})
 }

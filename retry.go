@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/hashicorp/go-retryablehttp"
 )
 
 // Retry is a [RequestOption]: how a failed attempt is repeated. Retry{} is what
@@ -89,15 +86,14 @@ func (r Retry) withDefaults() Retry {
 // is replayed to it as its own attempt 0. Success so costs nothing, and every
 // decision stays here.
 type retrying struct {
-	next    http.RoundTripper // one attempt
-	budgets *keyed[origin, *budget]
-	random  func() float64
+	next   http.RoundTripper // one attempt
+	random func() float64
 }
 
 func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := callFrom(r.Context())
 	l := loop{t: t, call: c, orig: r}
-	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
+	if hasBody(r) && r.GetBody == nil {
 		l.body = &singleUseBody{ReadCloser: r.Body}
 		own := *r
 		own.Body = l.body
@@ -108,8 +104,8 @@ func (t *retrying) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !l.again() {
 		return resp, err
 	}
-	slow := l // a copy on the heap, so that success allocates nothing
-	return slow.run(resp, err)
+	e := &engine{loop: l, results: replay{first: resp, err: err}} // a copy on the heap, so that success allocates nothing
+	return e.run()
 }
 
 // loop is the state of one call's attempts from the first failure on.
@@ -118,72 +114,12 @@ type loop struct {
 	call *call
 	orig *http.Request
 	body *singleUseBody // a caller's body that cannot be opened again
-	wait time.Duration
-	cost float64 // taken from the budget for the attempt to come
+	wait time.Duration  // until the attempt to come
+	from time.Time      // when that was decided
+	cost float64        // taken from the budget for the attempt to come
 	last *Attempt
-	err  error // why the next attempt could not be prepared
+	lost error // why the next attempt could not be prepared
 	wake *wait // the backoff under way, nil outside one
-}
-
-// run hands the first failure to the engine and lets it drive the rest.
-func (l *loop) run(resp *http.Response, err error) (*http.Response, error) {
-	ctx := l.orig.Context()
-	primed := true
-	engine := retryablehttp.Client{
-		// A transport without CloseIdleConnections, or the engine would drop
-		// everybody's connections on any failure; and no redirects, which are
-		// http.Client's business above us.
-		HTTPClient: &http.Client{
-			Transport: &replay{next: l.t.next, resp: resp, err: err},
-			CheckRedirect: func(next *http.Request, _ []*http.Request) error {
-				closeBody(next) // opened for a redirect that is not ours to follow
-				return http.ErrUseLastResponse
-			},
-		},
-		RetryMax: 1 << 20, // again counts, per call and across redirects
-		CheckRetry: func(context.Context, *http.Response, error) (bool, error) {
-			if primed {
-				primed = false
-				return true, nil
-			}
-			return l.again(), nil
-		},
-		Backoff: func(time.Duration, time.Duration, int, *http.Response) time.Duration {
-			l.wake = l.call.startWait(ctx, WaitBackoff, l.wait)
-			return l.wait
-		},
-		PrepareRetry: l.rearm,
-		ErrorHandler: func(_ *http.Response, err error, _ int) (*http.Response, error) { return nil, err },
-	}
-	r := l.orig.Clone(ctx)
-	r.RequestURI, r.Body, r.GetBody = "", nil, nil // the engine sees no body; rearm puts it on
-	resp, err = engine.Do(&retryablehttp.Request{Request: r})
-	switch {
-	case l.err != nil:
-		return nil, l.err
-	case l.wake != nil:
-		l.wake.end()
-		l.budget(l.last).earn(l.cost) // paid for a retry that was not sent
-		return nil, fmt.Errorf("%w (while waiting to retry after %w)", context.Cause(ctx), l.last.failure())
-	default:
-		return resp, withoutURL(err)
-	}
-}
-
-// replay gives the stored first result to the engine, then sends for real.
-type replay struct {
-	next http.RoundTripper
-	resp *http.Response
-	err  error
-	used bool
-}
-
-func (p *replay) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !p.used {
-		p.used = true
-		return p.resp, p.err
-	}
-	return p.next.RoundTrip(r)
 }
 
 // withoutURL takes off the url.Error around err, whose text is the whole URL.
@@ -193,25 +129,6 @@ func withoutURL(err error) error {
 		return ue.Err
 	}
 	return err
-}
-
-// rearm gives the request of the next attempt a body opened anew.
-func (l *loop) rearm(r *http.Request) error {
-	l.wake.end()
-	l.wake = nil
-	r.GetBody = l.orig.GetBody
-	r.ContentLength = l.orig.ContentLength
-	r.Body = l.orig.Body
-	if l.orig.GetBody == nil {
-		return nil
-	}
-	body, err := l.orig.GetBody()
-	if err != nil {
-		l.err = fmt.Errorf("open the request body again: %w", err)
-		return l.err
-	}
-	r.Body = body
-	return nil
 }
 
 // again decides, after each attempt, whether to make another, and if so takes
@@ -224,6 +141,10 @@ func (l *loop) again() bool {
 		return false // refused before there was an attempt
 	}
 	l.last = a
+	if a.unsent() {
+		l.budget(a).earn(l.cost)
+		l.cost = 0
+	}
 	if a.Verdict.Outcome == OutcomeOK && (c.retry != nil || c.hedge != nil) {
 		l.budget(a).earn(l.cost + c.stack.budget)
 	}
@@ -236,7 +157,7 @@ func (l *loop) again() bool {
 	} else if !l.pay(a) {
 		return false
 	}
-	if a.Response != nil {
+	if a.Response != nil && !c.typed { // a typed call's was read
 		drain(a.Response)
 	}
 	a.cancel(nil)
@@ -265,7 +186,7 @@ func (l *loop) pay(a *Attempt) bool {
 }
 
 // budget is the one that pays for requests to a's origin.
-func (l *loop) budget(a *Attempt) *budget { return l.t.budgets.get(originOf(a.Request.URL)) }
+func (l *loop) budget(a *Attempt) *budget { return l.call.stack.budgetOf(a) }
 
 // worthwhile asks the verdict, the number of attempts and the breaker.
 func (l *loop) worthwhile(a *Attempt) bool {
@@ -280,7 +201,7 @@ func (l *loop) worthwhile(a *Attempt) bool {
 		return true
 	case c.retry == nil || c.retries >= c.retry.Attempts-1:
 		return false
-	case a.permit != nil && a.permit.probe, !a.breaker.closed():
+	case a.permit.probe, !a.breaker.closed():
 		return c.stop("the circuit is open")
 	}
 	return true
@@ -309,10 +230,12 @@ func (l *loop) maySendTwice(a *Attempt) bool {
 // backoff is the wait before the next attempt; false if it would be too long.
 func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 	c := l.call
+	now := time.Now()
+	l.from = now
 	var wait time.Duration
 	switch asked := a.Verdict.Wait; {
 	case asked > c.retry.MaxRetryAfter:
-		c.readyAt = time.Now().Add(asked)
+		c.readyAt = now.Add(asked)
 		return 0, c.stop(fmt.Sprintf("the server asked to wait %s, more than Retry.MaxRetryAfter's %s", brief(asked), brief(c.retry.MaxRetryAfter)))
 	case asked > 0:
 		// Jitter is only added: a server's time is a minimum.
@@ -324,9 +247,9 @@ func (l *loop) backoff(a *Attempt) (time.Duration, bool) {
 		}
 		wait = time.Duration(l.t.random() * float64(doubled(base, c.retries, c.retry.MaxBackoff)))
 	}
-	if until, ok := a.ctx.Deadline(); ok && time.Now().Add(wait).After(until) {
-		c.readyAt = time.Now().Add(wait)
-		return 0, c.stop(fmt.Sprintf("not waiting %s because the call's time ends in %s", brief(wait), brief(time.Until(until))))
+	if until, ok := a.ctx.Deadline(); ok && now.Add(wait).After(until) {
+		c.readyAt = now.Add(wait)
+		return 0, c.stop(fmt.Sprintf("not waiting %s because the call's time ends in %s", brief(wait), brief(until.Sub(now))))
 	}
 	return wait, true
 }

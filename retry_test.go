@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -128,7 +129,7 @@ func TestRetryDrainIsBoundedInTime(t *testing.T) {
 		resp, err := c.Do(req)
 		assert.NoError(t, err)
 		assert.NoError(t, resp.Body.Close())
-		assert.Equal(t, h.gaps(), []time.Duration{51 * time.Millisecond})
+		assert.Equal(t, h.gaps(), []time.Duration{50 * time.Millisecond})
 	})
 }
 
@@ -190,6 +191,76 @@ func TestRetryTellsWhatItWaitedFor(t *testing.T) {
 		assert.ErrorIs(t, err, stop)
 		assert.Contains(t, err.Error(), "user stop (while waiting to retry after ")
 		assert.Contains(t, err.Error(), "connection reset")
+	})
+}
+
+// A context of another kind than package context's ends a backoff, and the error says so,
+// also before those made from it have heard.
+func TestRetryEndsWithAContextOfAnotherKind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for range 100 {
+			own := &foreignContext{Context: context.Background(), done: make(chan struct{})}
+			end := sync.OnceFunc(func() { close(own.done) })
+			c := newClient(t, aplombtest.NewServer(t, script(status(503))), aplomb.Retry{MinBackoff: 5 * time.Second}, aplomb.Hooks{WaitStart: func(ctx context.Context, _ aplomb.WaitEvent) {
+				_ = ctx.Done() // somebody waits for it
+				time.AfterFunc(5*time.Millisecond, end)
+			}})
+			_, err := aplomb.Get[order](own, c, "/x")
+			assert.ErrorIs(t, err, context.Canceled)
+			assert.Contains(t, fmt.Sprint(err), "context canceled (while waiting to retry after status 503)")
+		}
+	})
+}
+
+// foreignContext ends when done is closed. A child hears of that by a goroutine.
+type foreignContext struct {
+	context.Context
+	done chan struct{}
+}
+
+func (c *foreignContext) Done() <-chan struct{} { return c.done }
+
+func (c *foreignContext) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// The cause of the caller's cancel is told, also before the contexts made from its own
+// have heard.
+func TestRetryTellsTheCauseAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		base, cancel := context.WithCancelCause(context.Background())
+		own, ended, late := &foreignContext{Context: base}, make(chan struct{}), make(chan struct{})
+		defer close(late)
+		own.done = ended
+		stop := errors.New("user stop")
+		c := newClient(t, aplombtest.NewServer(t, script(status(503))), aplomb.Retry{MinBackoff: 5 * time.Second}, aplomb.Hooks{WaitStart: func(ctx context.Context, _ aplomb.WaitEvent) {
+			synctest.Wait() // for what listens on behalf of the attempt
+			own.done = late
+			_ = ctx.Done() // somebody waits for it
+			synctest.Wait()
+			own.done = ended
+			time.AfterFunc(5*time.Millisecond, func() { cancel(stop); close(ended) })
+		}})
+		_, err := aplomb.Get[order](own, c, "/x")
+		assert.ErrorIs(t, err, stop)
+		assert.Contains(t, fmt.Sprint(err), "user stop (while waiting to retry after status 503)")
+	})
+}
+
+// A backoff counts from the answer, also where a hook takes its time when it begins.
+func TestRetryWaitsNoLongerForASlowHook(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := script(status(503), ok)
+		slow := aplomb.Hooks{WaitStart: func(context.Context, aplomb.WaitEvent) { time.Sleep(500 * time.Millisecond) }}
+		c := fixedJitter(newClient(t, aplombtest.NewServer(t, h), aplomb.Retry{MinBackoff: 900 * time.Millisecond}, slow), 1)
+		_, err := get(t, c, aplomb.Timeout(time.Second))
+		assert.NoError(t, err)
+		assert.Equal(t, h.gaps(), []time.Duration{900 * time.Millisecond})
 	})
 }
 
@@ -403,5 +474,26 @@ func TestRetryClosesBodiesOfRedirects(t *testing.T) {
 		assert.NoError(t, err)
 		synctest.Wait()
 		assert.Equal(t, closed, opened)
+	})
+}
+
+// A retry whose hook outlasts the call is not sent: the last answer stays the call's, no
+// body is opened for it, and no budget is spent.
+func TestRetryAfterTheDeadlineIsNotSent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		opened, waits := 0, 0
+		var told []int
+		h := script(status(503, "Retry-After", "2"))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker(), aplomb.NoRateLimit(), aplomb.Hooks{
+			WaitStart: func(context.Context, aplomb.WaitEvent) { waits++; pause(4 * time.Second) },
+			CallDone:  func(_ context.Context, e aplomb.CallEvent) { told = append(told, e.Status) },
+		})
+		open := func() (io.ReadCloser, error) { opened++; return io.NopCloser(strings.NewReader("x")), nil }
+		for range 40 {
+			_, err := aplomb.Put[order](context.Background(), c, "/x", aplomb.Body("text/plain", open), aplomb.Timeout(3*time.Second))
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		assert.Equal(t, []int{h.count(), opened, waits}, []int{40, 40, 40})
+		assert.Equal(t, told, slices.Repeat([]int{503}, 40))
 	})
 }

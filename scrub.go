@@ -35,7 +35,7 @@ func without(text string, secrets []string) string {
 }
 
 func findSecrets(a *Attempt) []string {
-	r := a.carried()
+	r := a.sent()
 	var secrets []string
 	for name, values := range r.Header {
 		for _, v := range values {

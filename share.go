@@ -1,7 +1,6 @@
 package aplomb
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -92,10 +91,11 @@ func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error
 	at, claim, cause := l.claim(a, key, latest)
 	wait, ok := f.take(a.ctx, at, claim)
 	now := time.Now()
+	a.at = now
 	a.quota.keep(a, ok && claim.Learned, now.Add(wait+keptFor))
 	switch ready := now.Add(wait); {
 	case a.ctx.Err() != nil:
-		return &refusal{why: "ended before it was sent", err: context.Cause(a.ctx)}
+		return endedUnsent(a.ctx)
 	case !ok && l.told != nil:
 		a.told = l.told.get(key)
 		return nil
@@ -108,6 +108,7 @@ func (l *limits) place(a *Attempt, f *fleet, key string, latest time.Time) error
 		if err := a.call.sleep(a.ctx, cause, wait); err != nil {
 			return err
 		}
+		a.at = time.Now()
 	}
 	if l.told != nil {
 		l.told.get(key).follow(time.Now())

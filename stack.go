@@ -16,27 +16,31 @@ import (
 // *http.Client, an SDK and a generated client all get all of it. doc.go draws
 // its order: newStack nests the layers, try and perform walk through an attempt.
 type stack struct {
-	cfg     *config // a pointer, since fmt follows none in a field: it may hold secrets
-	root    *config // what New was told, handed down through every With, for Explain
-	home    origin
-	homeKey string
-	budget  float64 // what a success earns
-	watch   watchers
-	perCall http.RoundTripper // PerCall middlewares, then keyed
-	attempt http.RoundTripper // PerAttempt middlewares, auth, timeouts, base
-	base    http.RoundTripper
-	retry   *retrying
+	cfg      *config // a pointer, since fmt follows none in a field: it may hold secrets
+	root     *config // what New was told, handed down through every With, for Explain
+	home     origin
+	homeKey  string
+	homePath string  // of the base URL, escaped, for another to be put behind it
+	budget   float64 // what a success earns
+	watch    watchers
+	perCall  http.RoundTripper // PerCall middlewares, then keyedRequest and retry
+	attempt  http.RoundTripper // PerAttempt middlewares, then wire
+	wire     *wire             // auth, timeouts, base
+	base     http.RoundTripper
+	retry    *retrying
 
 	notices *notices
+	plain   *plainHeaders // of typed calls that add nothing to them; nil: each has its own
 
 	// Shared by With, unless it names the struct.
 	breakers  *breakers
 	bulkheads places // nil without Bulkhead
 	limits    *limits
 	fleet     replicas
-	budgets   *keyed[origin, *budget]
-	latencies *keyed[latencyKey, *latency]
-	clocks    *keyed[origin, *serverClock]
+	budgets   *keyed[*budget]
+	latencies *keyed[*latency]
+	clocks    *keyed[*serverClock]
+	templates *templates
 }
 
 func newStack(cfg config, shared *stack) (*stack, error) {
@@ -46,7 +50,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 	s := &stack{cfg: &cfg, budget: defaultBudget, notices: newNotices()}
 	if cfg.base != nil {
 		s.home = originOf(cfg.base)
-		s.homeKey = s.home.String()
+		s.homeKey, s.homePath = s.home.String(), pathOf(cfg.base)
 	}
 	if cfg.retry != nil {
 		s.budget = cfg.retry.Budget
@@ -55,6 +59,7 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 		return nil, err
 	}
 	s.watch = newWatchers(cfg)
+	s.plain = cfg.plainHeaders()
 	s.root = s.cfg
 	if shared != nil {
 		s.root = shared.root
@@ -63,10 +68,11 @@ func newStack(cfg config, shared *stack) (*stack, error) {
 		return nil, err
 	}
 	var err error
-	if s.attempt, err = chain(&authorised{newTimed(s.base, cfg.timeouts)}, cfg.perAttempt); err != nil {
+	s.wire = newWire(s.base, cfg.timeouts)
+	if s.attempt, err = chain(s.wire, cfg.perAttempt); err != nil {
 		return nil, err
 	}
-	s.retry = &retrying{next: RoundTripFunc(s.send), budgets: s.budgets, random: rand.Float64}
+	s.retry = &retrying{next: RoundTripFunc(s.send), random: rand.Float64}
 	s.perCall, err = chain(&keyedRequest{s.retry}, cfg.perCall)
 	return s, err
 }
@@ -88,10 +94,10 @@ func (s *stack) secureOrigins() error {
 // its own where the settings differ.
 func (s *stack) share(from *stack) error {
 	if from == nil {
-		from = &stack{cfg: &config{}, fleet: alone{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks()}
+		from = &stack{cfg: &config{}, fleet: alone{}, budgets: newKeyed(maxKeys, newBudget), latencies: newLatencies(), clocks: newClocks(), templates: &templates{}}
 	}
 	s.budgets, s.breakers, s.limits, s.fleet, s.base = from.budgets, from.breakers, from.limits, from.fleet, from.base
-	s.bulkheads, s.latencies, s.clocks = from.bulkheads, from.latencies, from.clocks
+	s.bulkheads, s.latencies, s.clocks, s.templates = from.bulkheads, from.latencies, from.clocks, from.templates
 	if s.cfg.bulkhead != from.cfg.bulkhead {
 		s.bulkheads = nil
 		if s.cfg.bulkhead != nil {
@@ -136,14 +142,7 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		closeBody(r)
 		return nil, err
 	}
-	ctx := r.Context()
-	if callFrom(ctx) != c {
-		ctx = context.WithValue(ctx, callKey{}, c)
-	}
-	cancel := func() {}
-	if !c.typed {
-		ctx, cancel = c.bound(ctx)
-	}
+	ctx, cancel := c.contextFor(r)
 	if owner {
 		defer c.unwind(ctx)
 		c.begin(ctx)
@@ -168,12 +167,27 @@ func (s *stack) RoundTrip(r *http.Request) (*http.Response, error) {
 		cancel()
 		return nil, err
 	}
-	resp.Request = r.WithContext(ctx) // the next hop finds its call here
 	c.finished = !redirects(resp)
+	resp.Request = r
+	if ctx != r.Context() {
+		resp.Request = inContext(ctx, r) // the next hop finds its call here
+	}
 	if !c.typed {
 		resp.Body = newCallBody(resp, c.last, cancel)
 	}
 	return resp, nil
+}
+
+// contextFor is the context of r's hop, with the call in it; end lets go of what it adds.
+func (c *call) contextFor(r *http.Request) (ctx context.Context, end func()) {
+	ctx = r.Context()
+	if callFrom(ctx) != c {
+		ctx = c.enter(ctx)
+	}
+	if c.typed {
+		return ctx, func() {}
+	}
+	return c.boundHop(ctx)
 }
 
 // brought reports that resp is a's own, body and all.
@@ -200,12 +214,11 @@ func (a *Attempt) discard() {
 // cache's, as if an attempt had brought it. What is known of the one that was
 // sent beneath, nil if none was, holds for it: its body may still be that one's.
 func (c *call) adopt(ctx context.Context, r *http.Request, resp *http.Response, sent *Attempt) error {
-	a := c.newAttempt(r.WithContext(ctx))
+	a := c.newAttempt(inContext(ctx, r))
 	a.Number, a.Response, a.returned = c.attempts, resp, true
 	c.last = a
 	if sent != nil {
-		own := a.cancel
-		a.cancel = func(cause error) { own(cause); sent.cancel(cause) }
+		a.beneath = sent
 		a.wire.Store(sent.wire.Load())
 		a.attached.Store(sent.attached.Load())
 		a.carries, a.renewal = sent.carriedSecrets(), sent.renewalError()
@@ -235,11 +248,9 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 	if c := callFrom(r.Context()); c != nil && c.stack == s && !c.started.Swap(true) {
 		return c, false, nil
 	}
-	own, err := foreignSettings(r.Context())
-	if err != nil {
+	if c, err = s.newForeignCall(r); err != nil {
 		return nil, false, err
 	}
-	c = s.newCall(own, methodOf(r), routeOf(r.URL))
 	c.started.Store(true)
 	if first := firstOf(r); first != r {
 		// A hop whose call was lost on the way, since a RoundTripper above gave
@@ -253,15 +264,6 @@ func (s *stack) callOf(r *http.Request) (c *call, owner bool, err error) {
 
 // methodOf is a request's method, which net/http has be GET if it is empty.
 func methodOf(r *http.Request) string { return cmp.Or(r.Method, http.MethodGet) }
-
-// redirects reports an answer that http.Client follows.
-func redirects(resp *http.Response) bool {
-	switch resp.StatusCode {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return resp.Header.Get("Location") != ""
-	}
-	return false
-}
 
 // firstOf is the request that a chain of redirects began with.
 func firstOf(r *http.Request) *http.Request {
@@ -278,8 +280,13 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 		return nil, errors.New("aplomb: the request has no URL")
 	}
 	out := r
-	if ctx != r.Context() || !c.ownsHeader() {
-		out = r.WithContext(ctx)
+	switch {
+	case ctx == r.Context() && c.ownsRequest():
+	case c.request.URL == nil: // a call that net/http made leaves it empty
+		out = &c.request
+		putInContext(ctx, r, out)
+	default:
+		out = inContext(ctx, r)
 	}
 	if c.hops > 0 {
 		kept, err := c.redirectPolicy(r)
@@ -289,9 +296,9 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 		}
 		out.Header = kept
 	} else {
-		c.origin = originOf(r.URL)
+		c.origin = s.originOf(r.URL)
 		if !c.typed { // whose request is our own
-			out.Header = r.Header.Clone()
+			s.lend(c, out)
 		}
 	}
 	if out.Header == nil {
@@ -301,11 +308,21 @@ func (s *stack) hop(ctx context.Context, c *call, r *http.Request) (*http.Respon
 	return s.perCall.RoundTrip(out)
 }
 
+// lend gives a hop of net/http's door a header of its own where somebody may add to it;
+// else the caller's will do, which the wire copies.
+func (s *stack) lend(c *call, out *http.Request) {
+	if s.cfg.wrapped() || c.header != nil || s.cfg.header != nil {
+		out.Header = cloned(out.Header)
+		return
+	}
+	c.borrows = true
+}
+
 // defaults lays the context's headers and query over a request that did not
 // come from a typed call, and the client's under any that goes home or where its
 // credential may go.
 func (s *stack) defaults(c *call, out *http.Request) {
-	to := originOf(out.URL)
+	to := s.originOf(out.URL)
 	if !c.typed && to == c.origin {
 		for _, h := range c.header {
 			setOrDelete(out.Header, h)

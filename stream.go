@@ -108,7 +108,7 @@ func (s *stream) open(ctx context.Context, accept string, more ...CallOption) er
 	s.body = s.newBody(orDefault(call.maxBody, defaultMaxItem))
 	if isPage(resp.Header) {
 		head, _ := io.ReadAll(io.LimitReader(resp.Body, maxDecodeBody))
-		a := &answer{Response: call.response(), call: call}
+		a := &answer{response: resp, call: call}
 		a.want, _, _ = strings.Cut(accept, ",")
 		return a.decodeError(head, errNotJSON)
 	}

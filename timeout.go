@@ -5,12 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -114,25 +111,31 @@ func (t Timeouts) overlay(rt *http.Transport) http.RoundTripper {
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// boundDial limits dial to d and marks its failures, which prove that nothing
-// of the request was sent.
+// boundDial limits dial to d and marks its failures.
 func boundDial(dial dialFunc, d time.Duration) dialFunc {
 	if dial == nil {
 		dial = (&net.Dialer{KeepAlive: 30 * time.Second}).DialContext
 	}
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		cause := &timeoutError{what: "connect", after: d}
-		dctx, cancel := context.WithTimeoutCause(ctx, d, cause)
-		defer cancel()
-		conn, err := dial(dctx, network, addr)
-		if err == nil {
-			return conn, nil
-		}
-		if ctx.Err() == nil && dctx.Err() != nil {
-			err = &net.OpError{Op: "dial", Net: network, Addr: dialAddr{network, addr}, Err: cause}
-		}
-		return nil, &dialError{err}
+	return (&dialer{dial, &timeoutError{what: "connect", after: d}}).connect
+}
+
+type dialer struct {
+	dial dialFunc
+	late *timeoutError
+}
+
+// connect dials. Its failures prove that nothing of the request was sent.
+func (d *dialer) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	dctx, cancel := context.WithTimeoutCause(ctx, d.late.after, d.late)
+	defer cancel()
+	conn, err := d.dial(dctx, network, addr)
+	if err == nil {
+		return conn, nil
 	}
+	if ctx.Err() == nil && dctx.Err() != nil {
+		err = &net.OpError{Op: "dial", Net: network, Addr: dialAddr{network, addr}, Err: d.late}
+	}
+	return nil, &dialError{err}
 }
 
 type connectFunc func(ctx context.Context, proxy *url.URL, connect *http.Request, answer *http.Response) error
@@ -193,168 +196,6 @@ func (e *timeoutError) Is(target error) bool { return target == context.Deadline
 // totalTimeout is the timeout of a whole call.
 const totalTimeout = "total"
 
-// timed sends r on next and gives up when the server is silent for too long.
-// It sits below auth, so that fetching a token costs an attempt no time.
-type timed struct {
-	next     http.RoundTripper
-	header   time.Duration
-	idleRead time.Duration
-}
-
-// newTimed bounds nothing where t is nil; it still watches the body.
-func newTimed(next http.RoundTripper, t *Timeouts) *timed {
-	if t == nil {
-		return &timed{next: next}
-	}
-	d := t.withDefaults()
-	return &timed{next: next, header: d.ResponseHeader, idleRead: d.IdleRead}
-}
-
-func (t *timed) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	a, err := attemptOf(r)
-	if err != nil {
-		return nil, err
-	}
-	var timer *time.Timer
-	if t.header > 0 {
-		timer = time.AfterFunc(t.header, func() { a.cancel(&timeoutError{"response header", t.header}) })
-		defer timer.Stop()
-	}
-	var up *upload // nil without a body
-	if r.Body != nil && r.Body != http.NoBody {
-		up = &upload{touched: &a.touched, timer: timer, silence: t.header}
-		defer func() { up.done(err != nil) }()
-		r = up.watch(r)
-	}
-	if a.race != nil {
-		a.race.arm()
-	}
-	resp, err = normalise(t.next.RoundTrip(r))
-	if err != nil {
-		return nil, up.blame(ownCause(r.Context(), err))
-	}
-	if t.idleRead > 0 && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &idleBody{body: resp.Body, ctx: r.Context(), cancel: a.cancel, after: t.idleRead}
-	}
-	return resp, nil
-}
-
-// upload watches the bodies of one request, of which net/http may open a second
-// when a kept connection turns out dead. It notes that a body was asked for, and
-// starts the wait for the response header anew with each part, but not while
-// the body's own source is read.
-type upload struct {
-	touched *atomic.Bool
-	silence time.Duration
-
-	mu     sync.Mutex
-	broken error       // of a body's own source
-	timer  *time.Timer // nil once the wait is over, or where there is none
-	first  uploadBody
-	opened []*uploadBody // in its place
-}
-
-type uploadBody struct {
-	io.ReadCloser
-	up     *upload
-	used   atomic.Bool // read or closed
-	closed atomic.Bool
-}
-
-// watch is r with its bodies watched.
-func (u *upload) watch(r *http.Request) *http.Request {
-	own := *r
-	u.first.ReadCloser, u.first.up = r.Body, u
-	own.Body = &u.first
-	if r.GetBody != nil {
-		own.GetBody = func() (io.ReadCloser, error) {
-			body, err := r.GetBody()
-			if err != nil {
-				return nil, err
-			}
-			again := &uploadBody{ReadCloser: body, up: u}
-			u.mu.Lock()
-			defer u.mu.Unlock()
-			u.opened = append(u.opened, again)
-			return again, nil
-		}
-	}
-	return &own
-}
-
-func (b *uploadBody) Read(p []byte) (int, error) {
-	b.used.Store(true)
-	b.up.touched.Store(true)
-	b.up.hold(0)
-	n, err := b.ReadCloser.Read(p)
-	b.up.hold(b.up.silence)
-	if err != nil && !errors.Is(err, io.EOF) && !b.closed.Load() { // else the transport has given it up
-		b.up.mu.Lock()
-		b.up.broken = err
-		b.up.mu.Unlock()
-	}
-	return n, err
-}
-
-func (b *uploadBody) Close() error {
-	b.used.Store(true)
-	b.closed.Store(true)
-	return b.ReadCloser.Close()
-}
-
-// blame is err, or, where a body's own source failed, that: the host is not to blame,
-// and another attempt would fail as well.
-func (u *upload) blame(err error) error {
-	if u == nil {
-		return err
-	}
-	u.mu.Lock()
-	broken := u.broken
-	u.mu.Unlock()
-	if broken != nil {
-		return &sourceError{broken}
-	}
-	return err
-}
-
-// sourceError is a request's body that could not be read.
-type sourceError struct{ err error }
-
-func (e *sourceError) Error() string { return "the request's body cannot be read: " + e.err.Error() }
-func (e *sourceError) Unwrap() error { return e.err }
-
-// hold stops the timer, or starts it anew for d.
-func (u *upload) hold(d time.Duration) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.timer == nil {
-		return
-	}
-	u.timer.Stop()
-	if d > 0 {
-		u.timer.Reset(d)
-	}
-}
-
-// done ends the wait: the transport may go on reading after an early answer.
-// Bodies that were opened for nothing are closed: net/http drops one that it
-// opened for an HTTP/2 connection which turns out to be gone.
-func (u *upload) done(failed bool) {
-	u.hold(0)
-	u.mu.Lock()
-	u.timer = nil
-	opened := u.opened
-	u.mu.Unlock()
-	if n := len(opened); n > 0 && !failed {
-		opened = opened[:n-1] // the one that was sent, be it read or not
-	}
-	for _, b := range opened {
-		if !b.used.Swap(true) {
-			_ = b.ReadCloser.Close()
-		}
-	}
-}
-
 // ownCause names the reason for which the context ended, ours or the caller's:
 // HTTP/2 reports no more than that it did.
 func ownCause(ctx context.Context, err error) error {
@@ -363,36 +204,4 @@ func ownCause(ctx context.Context, err error) error {
 		return cause
 	}
 	return err
-}
-
-// idleBody ends a response whose body falls silent.
-type idleBody struct {
-	body   io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	after  time.Duration
-	timer  atomic.Pointer[time.Timer]
-}
-
-func (b *idleBody) Read(p []byte) (int, error) {
-	timer := b.timer.Load()
-	if timer == nil {
-		timer = time.AfterFunc(b.after, func() { b.cancel(&timeoutError{"idle read", b.after}) })
-		b.timer.Store(timer)
-	} else {
-		timer.Reset(b.after)
-	}
-	n, err := b.body.Read(p)
-	timer.Stop()
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = ownCause(b.ctx, err)
-	}
-	return n, err
-}
-
-func (b *idleBody) Close() error {
-	if timer := b.timer.Load(); timer != nil {
-		timer.Stop()
-	}
-	return b.body.Close()
 }

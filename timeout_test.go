@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -147,10 +148,9 @@ func TestTimeoutOfUploads(t *testing.T) {
 		assert.NoError(t, err)
 	})
 	bubbleCase(t, "a server that stops", func(t *testing.T) {
-		stop := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		endless := func() (io.ReadCloser, error) { return io.NopCloser(&dripping{parts: 1 << 30}), nil }
 		start := time.Now()
-		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, script(stop)), aplomb.NoRetry()), "/x",
+		_, err := aplomb.Put[order](context.Background(), newClient(t, aplombtest.NewServer(t, script(hang)), aplomb.NoRetry()), "/x",
 			aplomb.Body("text/plain", endless), aplomb.Timeout(time.Hour))
 		assert.Contains(t, fmt.Sprint(err), "response header timeout after 30s")
 		assert.Equal(t, time.Since(start), 30*time.Second)
@@ -199,3 +199,227 @@ func TestTimeoutOnDo(t *testing.T) {
 		assert.Equal(t, time.Since(start), 2*time.Second)
 	})
 }
+
+// What our own side takes over an answer is none of the server's silence.
+func TestTimeoutsCountTheServerAlone(t *testing.T) {
+	const long = 35 * time.Second
+	after := func(f func(*http.Response)) aplomb.Option {
+		return aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err == nil {
+					f(resp)
+				}
+				return resp, err
+			})
+		})
+	}
+	for name, tt := range map[string]struct {
+		first http.HandlerFunc
+		opt   func() aplomb.Option
+	}{
+		"middleware": {large, func() aplomb.Option { return after(func(*http.Response) { time.Sleep(long) }) }},
+		"reader": {large, func() aplomb.Option {
+			return after(func(resp *http.Response) { resp.Body = &pausing{ReadCloser: resp.Body, pause: long} })
+		}},
+		"Answered": {large, func() aplomb.Option {
+			return aplomb.Auth{Attach: func(*http.Request) error { return nil }, Answered: func(*http.Response) bool { time.Sleep(long); return false }}
+		}},
+		"renewal": {func(w http.ResponseWriter, r *http.Request) { time.Sleep(20 * time.Second); status(401)(w, r) }, func() aplomb.Option {
+			fetched := 0
+			return &aplomb.Tokens{Fetch: func(context.Context, aplomb.Token) (aplomb.Token, error) {
+				if fetched++; fetched > 1 {
+					time.Sleep(15 * time.Second)
+				}
+				return aplomb.Token{Value: aplomb.NewSecret(fmt.Sprint("token ", fetched))}, nil
+			}}
+		}},
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			start := time.Now()
+			_, err := get(t, newClient(t, aplombtest.NewServer(t, script(tt.first, ok)), aplomb.NoRetry(), tt.opt()))
+			assert.NoError(t, err)
+			assert.Equal(t, time.Since(start), long)
+		})
+	}
+}
+
+// large answers with a body that is not at hand at once, and so fails a reader whose
+// attempt has ended.
+func large(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"id":"x","pad":"`+strings.Repeat("p", 1<<20)+`"}`)
+}
+
+// pausing is a body whose reader pauses before the second part.
+type pausing struct {
+	io.ReadCloser
+	pause time.Duration
+	reads int
+}
+
+func (p *pausing) Read(b []byte) (int, error) {
+	if p.reads++; p.reads == 2 {
+		time.Sleep(p.pause)
+	}
+	return p.ReadCloser.Read(b)
+}
+
+// An answer ends the wait for it, also while the transport still reads the request's body.
+func TestTimeoutOfAnEarlyAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var sent context.Context
+		var stop, done chan struct{}
+		early := aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+			began := make(chan struct{})
+			sent, stop, done = r.Context(), make(chan struct{}), make(chan struct{})
+			go readOn(r.Body, began, stop, done)
+			<-began
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+		})
+		c := newClientAt(t, "http://api.test", aplomb.Transport(early))
+		for range 400 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://api.test/x", io.NopCloser(&dripping{parts: 1 << 30}))
+			assert.NoError(t, err)
+			resp, err := c.Do(req)
+			assert.NoError(t, err)
+			close(stop)
+			<-done
+			time.Sleep(time.Minute)
+			assert.NoError(t, sent.Err())
+			assert.NoError(t, resp.Body.Close())
+		}
+	})
+}
+
+func readOn(r io.Reader, began, stop, done chan struct{}) {
+	defer close(done)
+	var b [1]byte
+	for first := true; ; first = false {
+		_, _ = r.Read(b[:])
+		if first {
+			close(began)
+		}
+		select {
+		case <-stop:
+			return
+		default:
+		}
+	}
+}
+
+// A body that is closed twice does not end the wait for a later answer.
+func TestTimeoutAfterABodyClosedTwice(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		again := aplomb.PerAttempt(func(next http.RoundTripper) http.RoundTripper {
+			return aplomb.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+				resp, err := next.RoundTrip(r)
+				if err != nil {
+					return nil, err
+				}
+				_ = resp.Body.Close()
+				time.AfterFunc(time.Second, func() { _ = resp.Body.Close() })
+				return next.RoundTrip(r)
+			})
+		})
+		c := newClient(t, aplombtest.NewServer(t, script(ok, hang)), aplomb.NoRetry(), again)
+		start := time.Now()
+		_, err := get(t, c, aplomb.Timeout(10*time.Minute))
+		assert.Contains(t, fmt.Sprint(err), "response header timeout after 30s")
+		assert.Equal(t, time.Since(start), 30*time.Second)
+	})
+}
+
+// Whoever waits within an attempt learns that it was the deadline that ended it, and so
+// do the hooks and the caller.
+func TestTimeoutIsADeadlineToAll(t *testing.T) {
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	child := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Hour)
+		defer cancel()
+		return wait(ctx)
+	}
+	ask := func(t *testing.T) func(context.Context) error {
+		vault := newClient(t, aplombtest.NewServer(t, script(hang)))
+		return func(ctx context.Context) error { _, err := aplomb.Get[order](ctx, vault, "/token"); return err }
+	}
+	credential := func(wait func(context.Context) error) aplomb.Option {
+		return aplomb.AuthFunc(func(r *http.Request) error { return wait(r.Context()) })
+	}
+	source := func(wait func(context.Context) error) aplomb.Option {
+		return aplomb.Bearer(sourceFunc(func(ctx context.Context) (aplomb.Secret, error) { return aplomb.Secret{}, wait(ctx) }))
+	}
+	proof := func(wait func(context.Context) error) aplomb.Option {
+		return &aplomb.Tokens{
+			Fetch: (&issuer{life: time.Hour}).fetch,
+			Proof: func(r *http.Request, _ aplomb.Token) error { return wait(r.Context()) },
+		}
+	}
+	last := func(wait func(context.Context) error) aplomb.RoundTripFunc {
+		return func(r *http.Request) (*http.Response, error) { return nil, wait(r.Context()) }
+	}
+	middleware := func(wait func(context.Context) error) aplomb.Option {
+		return aplomb.PerAttempt(func(http.RoundTripper) http.RoundTripper { return last(wait) })
+	}
+	transport := func(wait func(context.Context) error) aplomb.Option { return aplomb.Transport(last(wait)) }
+	bubbleCase(t, "credential", func(t *testing.T) { endsAtTheDeadline(t, credential, wait) })
+	bubbleCase(t, "credential's child", func(t *testing.T) { endsAtTheDeadline(t, credential, child) })
+	bubbleCase(t, "credential's client", func(t *testing.T) { endsAtTheDeadline(t, credential, ask(t)) })
+	bubbleCase(t, "source's child", func(t *testing.T) { endsAtTheDeadline(t, source, child) })
+	bubbleCase(t, "proof's child", func(t *testing.T) { endsAtTheDeadline(t, proof, child) })
+	bubbleCase(t, "middleware", func(t *testing.T) { endsAtTheDeadline(t, middleware, wait) })
+	bubbleCase(t, "middleware's child", func(t *testing.T) { endsAtTheDeadline(t, middleware, child) })
+	bubbleCase(t, "transport", func(t *testing.T) { endsAtTheDeadline(t, transport, wait) })
+	bubbleCase(t, "transport's child", func(t *testing.T) { endsAtTheDeadline(t, transport, child) })
+}
+
+// endsAtTheDeadline has a call wait, at a place within its only attempt, for its end.
+func endsAtTheDeadline(t *testing.T, at func(wait func(context.Context) error) aplomb.Option, wait func(context.Context) error) {
+	t.Helper()
+	var learned, told []error
+	waiting := at(func(ctx context.Context) error {
+		err := wait(ctx)
+		learned = append(learned, err)
+		return err
+	})
+	hooks := aplomb.Hooks{AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { told = append(told, e.Err) }}
+	start := time.Now()
+	_, err := get(t, newClient(t, aplombtest.NewServer(t, script(ok)), waiting, hooks), aplomb.Timeout(2*time.Second))
+	assert.Equal(t, time.Since(start), 2*time.Second)
+	assert.Equal(t, []int{len(learned), len(told)}, []int{1, 1})
+	for _, err := range append(append(learned, told...), err) {
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+}
+
+// Law 3: what is ready only after the deadline is not sent: net/http is not asked for the
+// proxy of its request, as it does where the context lives.
+func TestLaw03_NothingIsSentAfterTheDeadline(t *testing.T) {
+	const long = 5 * time.Second
+	for name, opt := range map[string]aplomb.Option{
+		"hook":       aplomb.Hooks{AttemptStart: func(context.Context, aplomb.AttemptEvent) { pause(long) }},
+		"credential": aplomb.Bearer(sourceFunc(func(context.Context) (aplomb.Secret, error) { pause(long); return aplomb.NewSecret("token"), nil })),
+	} {
+		bubbleCase(t, name, func(t *testing.T) {
+			living, h := 0, script(ok)
+			s := aplombtest.NewServer(t, h)
+			transport := s.Transport()
+			transport.Proxy = func(*http.Request) (*url.URL, error) { living++; return nil, nil }
+			c := newClientAt(t, s.URL, aplomb.Transport(transport), aplomb.NoRetry(), opt)
+			_, err := get(t, c) // makes a connection
+			assert.NoError(t, err)
+			for range 20 {
+				_, err := post(t, c, aplomb.Timeout(3*time.Second))
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+			}
+			assert.Equal(t, []int{living, h.count()}, []int{1, 1})
+		})
+	}
+}
+
+// sourceFunc is a source that keeps nothing, and is asked on its caller's goroutine.
+type sourceFunc func(ctx context.Context) (aplomb.Secret, error)
+
+func (f sourceFunc) Secret(ctx context.Context) (aplomb.Secret, error) { return f(ctx) }
+
+func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }

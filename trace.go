@@ -67,8 +67,8 @@ func (t *trace) onto(r *http.Request, c *call) *http.Request {
 	if len(r.Header["Traceparent"]) > 0 || c.foreign(r) {
 		return r
 	}
-	own := r.WithContext(r.Context())
-	own.Header = r.Header.Clone()
+	own := inContext(r.Context(), r)
+	own.Header = cloned(r.Header)
 	own.Header.Set("Traceparent", t.parent())
 	if t.state != "" {
 		own.Header.Set("Tracestate", t.state)

@@ -76,10 +76,11 @@ type Verdict struct {
 
 // Judge is a [RequestOption]: it refines the verdict on one attempt, which it
 // finds in a.Verdict, and returns the one to use; a zero Verdict leaves it as it
-// is. Several judges run in order, each seeing what the one before made of it.
-// One that needs the body calls [Attempt.Peek]; one that reads only headers
-// costs nothing. A verdict steers retry, breaker and gate; what a typed call
-// returns is decided by the status alone, so errors inside a 200 are for its T.
+// is. It changes nothing of the request. Several judges run in order, each seeing
+// what the one before made of it. One that needs the body calls [Attempt.Peek];
+// one that reads only headers costs nothing. A verdict steers retry, breaker and
+// gate; what a typed call returns is decided by the status alone, so errors inside
+// a 200 are for its T.
 type Judge func(a *Attempt) Verdict
 
 func (j Judge) applyClient(c *config) error { return j.applyCall(&c.settings) }
@@ -165,7 +166,7 @@ func classifyError(a *Attempt) Verdict {
 // sooner, or, while too few answers are known, within unknownLatency. A shorter
 // deadline says more of the caller than of the host.
 func (a *Attempt) overdue() bool {
-	usual, known := a.call.stack.latency(originOf(a.Request.URL), a.Operation).p95()
+	usual, known := a.call.stack.latency(a.origin(), a.Operation).p95()
 	if !known {
 		usual = unknownLatency
 	}

@@ -25,10 +25,8 @@ type wait struct {
 
 func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) *wait {
 	w := &wait{c, ctx, WaitEvent{Call: c.id, Client: c.stack.cfg.name, Operation: c.operation, Cause: cause, Start: time.Now(), Duration: d}}
-	for _, h := range c.stack.watch.hooks {
-		if h.WaitStart != nil {
-			h.WaitStart(ctx, w.event)
-		}
+	if hooks := c.stack.watch.hooks; hooks != nil {
+		hooks.waitStart(w)
 	}
 	if log := c.stack.watch.log; log != nil {
 		log.wait(ctx, w.event)
@@ -39,10 +37,8 @@ func (c *call) startWait(ctx context.Context, cause WaitCause, d time.Duration) 
 func (w *wait) end() {
 	w.event.Duration = time.Since(w.event.Start)
 	w.call.waited += w.event.Duration
-	for _, h := range w.call.stack.watch.hooks {
-		if h.WaitDone != nil {
-			h.WaitDone(w.ctx, w.event)
-		}
+	if hooks := w.call.stack.watch.hooks; hooks != nil {
+		hooks.waitDone(w)
 	}
 }
 

@@ -124,7 +124,10 @@ func fieldsOf(t reflect.Type) setter {
 	return set
 }
 
-// orNull makes of null the zero value.
+// orNull makes of null the zero value. It is a call, or a program had its closure three
+// times.
+//
+//go:noinline
 func orNull(set setter) setter {
 	return func(v reflect.Value, raw []byte, a *arena) error {
 		if string(raw) == "null" {

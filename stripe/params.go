@@ -259,7 +259,9 @@ func inside(prefix, name string) string {
 func form(pairs []pair) aplomb.CallOption {
 	body := formBody(pairs)
 	return aplomb.Body("application/x-www-form-urlencoded", func() (io.ReadCloser, error) {
-		return memory{bytes.NewReader(body)}, nil
+		m := &memory{}
+		m.Reset(body)
+		return m, nil
 	})
 }
 
@@ -287,7 +289,7 @@ func escapeName(name string) string {
 var brackets = strings.NewReplacer("%5B", "[", "%5D", "]")
 
 // memory is a body that tells its length.
-type memory struct{ *bytes.Reader }
+type memory struct{ bytes.Reader }
 
 // Close has nothing to let go of.
-func (memory) Close() error { return nil }
+func (*memory) Close() error { return nil }

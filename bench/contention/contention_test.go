@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aplomb-go/aplomb/bench/internal/beside"
+	"github.com/aplomb-go/aplomb/bench/internal/goals"
 	"github.com/aplomb-go/aplomb/bench/internal/spread"
 )
 
@@ -47,18 +48,12 @@ func BenchmarkContention(b *testing.B) {
 	}
 }
 
-// What contention may cost.
-const (
-	mostCPU   = 1.05 // of what one goroutine takes
-	mostMutex = 1.0  // percent of the processor time
-)
-
 // notYet are the budgets that are not met so far. They are not held, and each
 // leaves the list when it is met.
-var notYet = []string{"1-key cpu", "1-key mutex", "10000-keys cpu", "10000-keys mutex"}
+var notYet = []string{"1-key cpu", "10000-keys cpu"}
 
 // turns is how often each has its turn, and runs how many calls that is.
-const turns, runs = 20, 2_000
+const turns, runs = 100, 2_000
 
 // TestBudgets holds what contention may cost. Each counts with its best turn, and
 // what is missed is measured again: a machine that is busy with something else is
@@ -69,7 +64,7 @@ func TestBudgets(t *testing.T) {
 		calls.Warm(t, c.hosts*c.credentials)
 		t.Run(c.name+" cpu", func(t *testing.T) {
 			var together, alone time.Duration
-			lowest(t, mostCPU, "of one goroutine's processor time", func() float64 {
+			lowest(t, limit(t, c.name, "cpu-ns/call", ways[1].name), "of one goroutine's processor time", func() float64 {
 				together = least(together, cpu(t, calls, callers, runs))
 				alone = least(alone, cpu(t, calls, 1, runs))
 				return float64(together) / float64(alone)
@@ -77,12 +72,17 @@ func TestBudgets(t *testing.T) {
 		})
 		t.Run(c.name+" mutex", func(t *testing.T) {
 			share := math.Inf(1)
-			lowest(t, mostMutex, "percent of the processor time waited for locks", func() float64 {
+			lowest(t, limit(t, c.name, "mutex-%", ""), "percent of the processor time waited for locks", func() float64 {
 				share = min(share, mutex(t, calls, callers, runs))
 				return share
 			})
 		})
 	}
+}
+
+func limit(tb testing.TB, name, unit, other string) float64 {
+	tb.Helper()
+	return goals.Limit(tb, "Contention", name, unit, other)
 }
 
 // lowest measures, which gives the best so far, until most is kept to, and fails the test, unless it is one of

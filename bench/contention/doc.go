@@ -4,7 +4,7 @@
 //
 // A key is a host with a credential, for which a client learns a quota. There are
 // cases of one, and of 10,000: 100 hosts with 100 credentials each. A client keeps
-// 4096 quotas at most, so that with so many each call makes its own anew.
+// 16384 quotas at most.
 //
 // There is no peer: aplomb is beside itself. It has its defaults, which are all
 // policies, over a transport that answers at once, so that nothing hides a lock; the

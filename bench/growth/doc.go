@@ -2,9 +2,9 @@
 // client has called, and however many calls it has made: its time, what it
 // allocates, and what is in use on the heap after it all.
 //
-// A client keeps state for 4096 hosts at most, and forgets the one that was not
-// called for longest. Hosts are called in turn here, so that with more than these
-// each call makes its host's state anew.
+// A client keeps state for 16384 hosts at most, and for one more forgets one that was
+// not called of late: with more than these, called in turn, each call would make its
+// host's state anew.
 //
 // There is no peer: aplomb is beside itself, with its defaults, over a transport that
 // answers at once. The calls that were made before are made by as many callers as
