@@ -50,10 +50,10 @@ func BenchmarkContention(b *testing.B) {
 
 // notYet are the budgets that are not met so far. They are not held, and each
 // leaves the list when it is met.
-var notYet = []string{"1-key cpu", "10000-keys cpu"}
+var notYet = []string{"1-key cpu", "1-key mutex", "10000-keys cpu", "10000-keys mutex"}
 
 // turns is how often each has its turn, and runs how many calls that is.
-const turns, runs = 100, 2_000
+const turns, runs = 20, 2_000
 
 // TestBudgets holds what contention may cost. Each counts with its best turn, and
 // what is missed is measured again: a machine that is busy with something else is
