@@ -232,7 +232,7 @@ func attemptOf(r *http.Request) (*Attempt, error) {
 }
 
 // newAttempt begins an attempt to send r, with a context to be cancelled by. r is in
-// it only from own or the wire on.
+// it only from bind or the wire on.
 func (c *call) newAttempt(r *http.Request) *Attempt {
 	c.mu.Lock() // a PerCall middleware may send two at a time
 	a := &c.first

@@ -105,7 +105,7 @@ func (b *Bulkhead) build() places {
 func (b *bulkheads) of(a *Attempt) *bulkhead {
 	if b.key != nil {
 		key := b.key(a.Request)
-		a.resume(true)
+		a.at = time.Now() // it may have taken its time
 		return b.byKey.get(key)
 	}
 	return b.byKey.get(a.originKey())

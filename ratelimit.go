@@ -106,7 +106,7 @@ func newLimits(l *RateLimit) *limits {
 func (l *limits) key(a *Attempt) string {
 	if l.cfg.Key != nil {
 		key := l.cfg.Key(a.Request)
-		a.resume(true)
+		a.at = time.Now() // it may have taken its time
 		return key
 	}
 	return a.originKey()

@@ -27,7 +27,7 @@ type segment struct{ literals, names []string }
 func parseTemplate(method, path string) *template {
 	t := &template{text: path, operation: method + " " + path}
 	switch {
-	case path == "" || path[0] == '/' && escaped(path) == path && !strings.ContainsAny(path, "{%") && !strings.Contains(path, "/.") && !strings.Contains(path, "://"):
+	case path == "" || path[0] == '/' && escaped(path) == path && !strings.Contains(path, "%") && !strings.Contains(path, "/.") && !strings.Contains(path, "://"):
 		return t
 	case strings.Contains(path, "?"):
 		t.err = t.wrong("give query parameters with Query")
