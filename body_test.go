@@ -259,3 +259,38 @@ func upgrade(t *testing.T, c *aplomb.Client, url string) io.ReadWriteCloser {
 	assert.Equal(t, string(back), "ping")
 	return conn
 }
+
+// trailing is a body whose checksum is known at its end.
+type trailing struct {
+	io.Reader
+	request *http.Request
+}
+
+func (b *trailing) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.request.Trailer.Set("X-Checksum", "abc")
+	}
+	return n, err
+}
+
+func (*trailing) Close() error { return nil }
+
+// A trailer may be set while the body is read, as with net/http.
+func TestTrailerOfABodyThatWasRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var got string
+		s := aplombtest.NewServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			got = r.Trailer.Get("X-Checksum")
+		}))
+		req, err := http.NewRequest(http.MethodPut, "http://api.test/x", http.NoBody)
+		assert.NoError(t, err)
+		req.Trailer = http.Header{"X-Checksum": nil}
+		req.Body, req.ContentLength, req.GetBody = &trailing{strings.NewReader("hello"), req}, -1, nil
+		resp, err := newClient(t, s).Do(req)
+		assert.NoError(t, err)
+		assert.NoError(t, resp.Body.Close())
+		assert.Equal(t, got, "abc")
+	})
+}

@@ -588,3 +588,17 @@ func TestFailureBelongsToTheCall(t *testing.T) {
 type failingSource struct{ err error }
 
 func (f failingSource) Token() (*oauth2.Token, error) { return nil, f.err }
+
+// A key function's time is not the server's.
+func TestKeyMayTakeItsTime(t *testing.T) {
+	key := func(*http.Request) string { pause(time.Second); return "k" }
+	for name, opt := range map[string]aplomb.Option{"RateLimit": aplomb.RateLimit{Key: key}, "Bulkhead": aplomb.Bulkhead{Key: key}, "Breaker": aplomb.Breaker{Key: key}} {
+		bubbleCase(t, name, func(t *testing.T) {
+			took := time.Hour
+			_, err := get(t, newClient(t, aplombtest.NewServer(t, script(ok)), opt, aplomb.Hooks{
+				AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { took = e.Elapsed }}))
+			assert.NoError(t, err)
+			assert.Equal(t, took, 0)
+		})
+	}
+}

@@ -497,3 +497,27 @@ func TestRetryAfterTheDeadlineIsNotSent(t *testing.T) {
 		assert.Equal(t, told, slices.Repeat([]int{503}, 40))
 	})
 }
+
+// What was not sent is no attempt, and costs the budget nothing.
+func TestUnsentIsNoAttempt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var cancel context.CancelFunc
+		h := script(status(503))
+		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker(), aplomb.Retry{Attempts: 2, MinBackoff: time.Microsecond},
+			aplomb.Hooks{AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) {
+				if e.Number == 2 {
+					cancel()
+				}
+			}})
+		for range 30 {
+			var ctx context.Context
+			ctx, cancel = context.WithCancel(context.Background())
+			_, err := aplomb.Get[order](ctx, c, "/x")
+			cancel()
+			assert.ErrorIs(t, err, context.Canceled)
+			call, _ := errors.AsType[*aplomb.CallError](err)
+			assert.Equal(t, call.Attempts, 1)
+		}
+		assert.Equal(t, h.count(), 30)
+	})
+}

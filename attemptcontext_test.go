@@ -2,10 +2,7 @@ package aplomb_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -95,78 +92,5 @@ func TestContextIsDoneWhereItHasAnError(t *testing.T) {
 			_, _ = aplomb.Get[order](other, newClient(t, aplombtest.NewServer(t, script(ok)), attempt), "/x")
 		}
 		assert.Equal(t, open, 0)
-	})
-}
-
-// What was not sent is no attempt, and costs the budget nothing.
-func TestUnsentIsNoAttempt(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var cancel context.CancelFunc
-		h := script(status(503))
-		c := newClient(t, aplombtest.NewServer(t, h), aplomb.NoBreaker(), aplomb.Retry{Attempts: 2, MinBackoff: time.Microsecond},
-			aplomb.Hooks{AttemptStart: func(_ context.Context, e aplomb.AttemptEvent) {
-				if e.Number == 2 {
-					cancel()
-				}
-			}})
-		for range 30 {
-			var ctx context.Context
-			ctx, cancel = context.WithCancel(context.Background())
-			_, err := aplomb.Get[order](ctx, c, "/x")
-			cancel()
-			assert.ErrorIs(t, err, context.Canceled)
-			call, _ := errors.AsType[*aplomb.CallError](err)
-			assert.Equal(t, call.Attempts, 1)
-		}
-		assert.Equal(t, h.count(), 30)
-	})
-}
-
-// A key function's time is not the server's.
-func TestKeyMayTakeItsTime(t *testing.T) {
-	key := func(*http.Request) string { pause(time.Second); return "k" }
-	for name, opt := range map[string]aplomb.Option{"RateLimit": aplomb.RateLimit{Key: key}, "Bulkhead": aplomb.Bulkhead{Key: key}, "Breaker": aplomb.Breaker{Key: key}} {
-		bubbleCase(t, name, func(t *testing.T) {
-			took := time.Hour
-			_, err := get(t, newClient(t, aplombtest.NewServer(t, script(ok)), opt, aplomb.Hooks{
-				AttemptDone: func(_ context.Context, e aplomb.AttemptEvent) { took = e.Elapsed }}))
-			assert.NoError(t, err)
-			assert.Equal(t, took, 0)
-		})
-	}
-}
-
-// trailing is a body whose checksum is known at its end.
-type trailing struct {
-	io.Reader
-	request *http.Request
-}
-
-func (b *trailing) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if errors.Is(err, io.EOF) {
-		b.request.Trailer.Set("X-Checksum", "abc")
-	}
-	return n, err
-}
-
-func (*trailing) Close() error { return nil }
-
-// A trailer may be set while the body is read, as with net/http.
-func TestTrailerOfABodyThatWasRead(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		var got string
-		s := aplombtest.NewServer(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body)
-			got = r.Trailer.Get("X-Checksum")
-		}))
-		req, err := http.NewRequest(http.MethodPut, "http://api.test/x", http.NoBody)
-		assert.NoError(t, err)
-		req.Trailer = http.Header{"X-Checksum": nil}
-		req.Body, req.ContentLength, req.GetBody = &trailing{strings.NewReader("hello"), req}, -1, nil
-		resp, err := newClient(t, s).Do(req)
-		assert.NoError(t, err)
-		assert.NoError(t, resp.Body.Close())
-		assert.Equal(t, got, "abc")
 	})
 }
